@@ -491,12 +491,16 @@ class FakeEngine:
         self.asked.append(("send", run))
         if self.view.runs[run].status in lifecycle.FINISHED:
             return await self.resume(run, text)
-        self.happen(run, *requests.send(self.view.runs[run], "message:1", text, delivery))
+        if self.refusal:
+            raise self.refusal
+        message = f"message:{len(self.asked)}"
+        self.happen(run, *requests.send(self.view.runs[run], message, text, delivery))
         return self.view.runs[run]
 
     async def interrupt(self, run: str, text: str = "") -> Run:
         self.asked.append(("interrupt", run))
-        self.happen(run, *requests.interrupt(self.view.runs[run], "interrupt:1", "message:1", text))
+        message = f"message:{len(self.asked)}"
+        self.happen(run, *requests.interrupt(self.view.runs[run], "interrupt:1", message, text))
         return self.view.runs[run]
 
     async def resume(self, run: str, message: str, change: ModeChange = UNCHANGED) -> Run:

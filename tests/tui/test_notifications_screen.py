@@ -87,12 +87,12 @@ async def test_sending_again_and_testing(engine: FakeEngine) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("5")
         await until(pilot, lambda: "500 Internal" in shown(app))
-        await pilot.press("r", "tab", "j", "r", "m")
+        await pilot.press("r", "tab", "j", "r", "V")
         await until(pilot, lambda: len(engine.asked) == 3)
         assert engine.asked == [("again", "ci None"), ("again", "ci msg_a1_2"), ("test", "ci")]
         assert "200 OK" in toasts(app)[-1]
         engine.notifications.refusal = user_error("WEBHOOK_FAILED", "ci: 410 Gone.")
-        await pilot.press("m")
+        await pilot.press("V")
         await until(pilot, lambda: "WEBHOOK_FAILED" in toasts(app)[-1])
 
 
@@ -113,5 +113,5 @@ async def test_nobody_to_tell(engine: FakeEngine) -> None:
         await pilot.press("5")
         await until(pilot, lambda: "No receivers" in shown(app))
         assert "No receivers of notifications." in shown(app)
-        await pilot.press("m", "r", "w", "tab", "tab", "h", "tab")
+        await pilot.press("V", "r", "w", "tab", "tab", "h", "tab")
         assert not engine.asked

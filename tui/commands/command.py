@@ -38,7 +38,7 @@ class Command:
 
 _SAME_MEANING = {
     **dict.fromkeys(("read", "start run", "go there", "its log"), "open"),
-    **dict.fromkeys(("cancel", "end them", "stop turn"), "stop"),
+    **dict.fromkeys(("cancel", "end them", "stop turn", "withdraw"), "stop"),
     **dict.fromkeys(("needs me", "changed", "parked"), "show only"),
     **dict.fromkeys(("unfold", "expand", "next hunk"), "right"),
     **dict.fromkeys(("fold", "collapse", "hunk before"), "left"),

@@ -15,12 +15,39 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
         Command("run.edit", "e", "edit", "runs.edit_run", "Edit the prompt, then retry", 52),
         Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 47),
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
+        Command(
+            "run.message", "m", "message", "runs.message", "Write to the agent, or resume the run"
+        ),
+        Command(
+            "run.interrupt", "H", "interrupt", "runs.interrupt", "Interrupt the turn of the agent"
+        ),
         Command("run.apply", "a", "apply", "runs.apply_run", "Apply the changes to the source", 35),
         Command(
             "run.delete", "d", "delete", "runs.delete_workspace", "Delete the workspace (asks)", 42
         ),
         Command("run.undo", "u", "undo", "runs.undo_delete", "Restore the last deletion", 43),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
+    ),
+    "Message": (
+        Command(
+            "message.after",
+            "alt+enter,ctrl+n",
+            "after turn",
+            "message.after",
+            "Send: the agent reads it after this turn",
+            12,
+        ),
+        Command(
+            "message.interrupt",
+            "ctrl+x",
+            "interrupt with",
+            "message.interrupt",
+            "Interrupt the turn, and go on with it",
+            13,
+        ),
+        Command("message.pane", "tab", "pane", "message.pane", "Go to the queue, or back", 14),
+        Command("queue.withdraw", "x", "withdraw", "queue.withdraw", "Withdraw the message", 11),
+        Command("message.leave", "escape", "back", "message.leave", "Keep the draft, and close", 6),
     ),
     "Marks": (
         Command("mark.toggle", "space", "mark", "list.mark", "Mark or unmark the run", 95),

@@ -107,7 +107,7 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
     ),
     "Notifications": (
         Command("notify.again", "r", "send again", "notify.again", "Send the delivery again", 12),
-        Command("notify.test", "m", "test", "notify.test", "Send a test to the receiver", 14),
+        Command("notify.test", "V", "test", "notify.test", "Send a test to the receiver", 14),
         Command("notify.parked", "w", "parked", "notify.parked", "Show only parked deliveries", 16),
         Command("notify.history", "h", "history", "notify.history", "Show past messages here", 18),
         Command("notify.pane", "tab", "pane", "notify.pane", "Go to the next pane", 20),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from engine.domain.activity import clock
 from engine.domain.model import Run
 from engine.domain.text import size
 from tui.formatting.runs import title
@@ -38,6 +39,14 @@ def names(runs: Sequence[Run], limit: int = 3) -> str:
 
 def _subject(runs: Sequence[Run]) -> str:
     return names(runs) if len(runs) == 1 else f"{counted(len(runs), 'run')}: {names(runs)}"
+
+
+def interrupt(runs: Sequence[Run], long_s: float) -> str:
+    """Return the question before turns are interrupted; `long_s`: so long a command has run."""
+    what = f"Interrupt {_subject(runs)}?"
+    if long_s:
+        return f"{what} A command has run for {clock(long_s)}, and is ended."
+    return f"{what} The commands of their turns are ended."
 
 
 def cancel(runs: Sequence[Run], waiting: Sequence[Run], *, kill: bool = False) -> str:

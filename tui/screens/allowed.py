@@ -12,6 +12,8 @@ _KILLABLE = lifecycle.CANCELLABLE | {Status.CANCELLING}
 STATUSES = {
     "cancel_run": lifecycle.CANCELLABLE,
     "kill_run": _KILLABLE,
+    "message": frozenset(Status) - {Status.CANCELLING},
+    "interrupt": frozenset({Status.RUNNING}),
     **dict.fromkeys(("retry_run", "edit_run", "resume_run", "fresh_run"), lifecycle.FINISHED),
     "delete_workspace": lifecycle.FINISHED,
     **dict.fromkeys(
@@ -26,6 +28,8 @@ OF_MARKS = frozenset(
     {
         "cancel_run",
         "kill_run",
+        "message",
+        "interrupt",
         "retry_run",
         "edit_run",
         "resume_run",
@@ -42,7 +46,16 @@ def _has_home(run: Run) -> bool:
     return place.source is not None
 
 
+def _can_be_written_to(run: Run) -> bool:
+    """Return whether a message reaches the agent: at work, or by another attempt in its thread."""
+    if run.status in lifecycle.FINISHED:
+        return bool(run.thread_id)
+    return run.is_interactive
+
+
 _ABLE: dict[str, Callable[[Run], bool]] = {
+    "message": _can_be_written_to,
+    "interrupt": lambda run: run.is_interactive,
     "resume_run": lambda run: bool(run.thread_id),
     "apply_run": _has_home,
     "changes": lambda run: run.workspace is not None,
@@ -65,6 +78,8 @@ def why_not(command_id: str, run: Run | None, marked: int, headed: int) -> UserE
         return user_error("RUN_NOT_FOUND", "No run is selected.", way_out)
     if command_id in ("run.cancel", "run.kill"):
         return _why_not_cancellable(run)
+    if command_id in ("run.message", "run.interrupt"):
+        return _why_not_spoken_to(run, marked or headed)
     if command_id == "run.apply":
         return _why_no_home(run, marked)
     if command_id in ("run.retry", "run.edit", "run.resume") and marked:
@@ -73,6 +88,20 @@ def why_not(command_id: str, run: Run | None, marked: int, headed: int) -> UserE
     if command_id in ("run.retry", "run.edit", "run.resume", "run.fresh"):
         return _why_not_again(run)
     return None
+
+
+def _why_not_spoken_to(run: Run, several: int) -> UserError:
+    if run.status in lifecycle.FINISHED and not several:
+        return _why_not_again(run)
+    if several:
+        return user_error("RUN_NOT_INTERACTIVE", "None of these runs can be written to now.")
+    if not run.is_interactive:
+        message = f"The run {run.id} does not work interactively."
+        recovery = "When it has ended, resume it with --interactive; m then resumes it, too."
+        return user_error("RUN_NOT_INTERACTIVE", message, recovery)
+    return user_error(
+        "RUN_NOT_INTERACTIVE", f"The run {run.id} is {run.status}.", "Wait until it is running."
+    )
 
 
 def _why_no_home(run: Run, marked: int) -> UserError:

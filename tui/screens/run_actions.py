@@ -45,7 +45,7 @@ class RunActions:
         several = (self._chosen.marked() or self._chosen.headed()) if action in OF_MARKS else ()
         return several or ([self._chosen.run] if self._chosen.run else [])
 
-    def _targets(self, action: str) -> list[Run]:
+    def targets(self, action: str) -> list[Run]:
         """Return the runs that an action would apply to now, in the list's order."""
         found = (run for run in self._meant(action) if allowed.allows(run, action))
         return sorted(found, key=self._chosen.place)
@@ -86,7 +86,7 @@ class RunActions:
 
     def cancel_run(self) -> None:
         """Cancel the run; ask first if there are several, or if others wait for it."""
-        runs = self._targets("cancel_run")
+        runs = self.targets("cancel_run")
         waiting = self._waiting_for(runs)
 
         def cancel() -> None:
@@ -100,7 +100,7 @@ class RunActions:
 
     def kill_run(self) -> None:
         """Kill the run, after a question."""
-        runs = self._targets("kill_run")
+        runs = self.targets("kill_run")
 
         def kill() -> None:
             self._ask(runs, lambda run_id: self._engine.cancel(run_id, kill=True))
@@ -114,7 +114,7 @@ class RunActions:
 
     def retry_run(self) -> None:
         """Start the next attempt from the last good state; of a whole group after a question."""
-        runs = self._targets("retry_run")
+        runs = self.targets("retry_run")
 
         def retry() -> None:
             self._ask(runs, self._engine.retry)
@@ -126,7 +126,7 @@ class RunActions:
 
     def fresh_run(self) -> None:
         """Start over in a new workspace, after a question."""
-        runs = self._targets("fresh_run")
+        runs = self.targets("fresh_run")
 
         def start_over() -> None:
             self._ask(runs, lambda run_id: self._engine.retry(run_id, fresh=True))
@@ -170,7 +170,7 @@ class RunActions:
     ) -> None:
         from tui.screens.write import WriteDialog, WriteRequest
 
-        runs = self._targets(action)
+        runs = self.targets(action)
         if not runs:
             return
         key = (title, " ".join(run.id for run in runs))
@@ -204,7 +204,7 @@ class RunActions:
         """Apply the changes, after a preview."""
         from tui.screens.apply import ApplyDialog
 
-        if runs := self._targets("apply_run"):
+        if runs := self.targets("apply_run"):
 
             def closed(is_done: bool | None) -> None:
                 if is_done:
@@ -221,7 +221,7 @@ class RunActions:
 
     def delete_workspace(self) -> None:
         """Delete the workspace, after a question."""
-        self._deleting.ask([run.id for run in self._targets("delete_workspace")])
+        self._deleting.ask([run.id for run in self.targets("delete_workspace")])
 
     def undo_delete(self) -> None:
         """Restore the run's workspace, or the last one deleted."""

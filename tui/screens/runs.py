@@ -23,6 +23,7 @@ from tui.screens.live import (
     EventRequested,
     LiveScreen,
 )
+from tui.screens.messaging import RunMessages
 from tui.screens.run_actions import RunActions
 from tui.screens.run_browser import RunBrowser
 from tui.widgets.base.marks import MarksChanged
@@ -30,6 +31,8 @@ from tui.widgets.base.pane_tabs import PaneTabs
 from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
 from tui.widgets.log.event_log import EventLog
 from tui.widgets.log.log_pane import LogPane
+from tui.widgets.runs.message_bar import MessageBar
+from tui.widgets.runs.message_queue import MessageQueue
 from tui.widgets.runs.panes import PANES, WIDE, Panes
 from tui.widgets.runs.run_messages import HeadClicked, RunHighlighted, RunOpened
 from tui.widgets.status.key_bar import KeyBar
@@ -60,6 +63,7 @@ class RunsScreen(LiveScreen):
         super().__init__(engine, clock)
         self.browser = RunBrowser(self)
         self.actions = RunActions(self, self.browser)
+        self.messages = RunMessages(self)
         self._acts: object = None
         self._is_unveiled = False
         self._styled_as = self.classes
@@ -125,7 +129,10 @@ class RunsScreen(LiveScreen):
         chosen = self.panes.chosen
         if scope == "files":
             chosen.mount_files()  # its commands are offered before the files are seen
+        bar = self.messages.bar
         widgets = {
+            "message": bar,
+            "queue": bar.queue if bar and bar.queue.display else None,
             "list": self.panes.run_list,
             "log": chosen.log_view,
             "logs": chosen.log_pane,
@@ -143,6 +150,7 @@ class RunsScreen(LiveScreen):
             self.panes.reckon_positions(batch.runs)
             self.browser.update(batch.runs)
         self.panes.chosen.take(batch)
+        self.messages.take(batch)
         self.browser.meet_expected()
         self._refresh_keys()
 
@@ -253,6 +261,26 @@ class RunsScreen(LiveScreen):
     def action_resume_run(self) -> None:
         """Continue the thread of the run with a message."""
         self.actions.resume_run()
+
+    async def action_message(self) -> None:
+        """Write a message to the agent of the run."""
+        await self.messages.write(self.actions.targets("message"))
+
+    def action_interrupt(self) -> None:
+        """End the turn of the agent; ask first where a command has run for long."""
+        self.messages.interrupt(self.actions.targets("interrupt"))
+
+    @on(MessageBar.MessageRequested)
+    def _message_requested(self, event: MessageBar.MessageRequested) -> None:
+        self.messages.send(event)
+
+    @on(MessageBar.Closed)
+    def _message_closed(self) -> None:
+        self.messages.close()
+
+    @on(MessageQueue.WithdrawRequested)
+    def _withdraw_requested(self, event: MessageQueue.WithdrawRequested) -> None:
+        self.messages.withdraw(event.run, event.message)
 
     def action_apply_run(self) -> None:
         """Apply the changes, after a preview."""

@@ -25,6 +25,8 @@ OPENED_BY = {
     "find": "screen.find",
     "form": "run.new",
     "inbox": "screen.inbox",
+    "message": "run.message",
+    "queue": "run.message",
     "notify": "screen.told",
     "patterns": "screen.patterns",
     "templates": "screen.templates",

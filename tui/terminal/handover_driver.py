@@ -14,8 +14,10 @@ import termios
 from codecs import getincrementaldecoder
 from contextlib import suppress
 from contextvars import copy_context
+from enum import Enum
 from typing import IO, TYPE_CHECKING, Any, cast
 
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
 
     from textual.app import App
 
+
+class ExtraKey(Enum):
+    """Keys of common terminals that Textual has no name for."""
+
+    ALT_ENTER = "alt+enter"
+
+
+# Textual reads it as `enter`, which would send a message at another time than was asked for.
+cast("dict[str, object]", ANSI_SEQUENCES_KEYS)["\x1b\r"] = (ExtraKey.ALT_ENTER,)
 READ_BYTES = 4096
 WAIT_MS = 100
 FALLBACK_SIZE = (80, 25)
