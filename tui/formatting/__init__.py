@@ -1,7 +1,7 @@
 """Formatting of facts: the only place that decides glyphs, words, tones and figures."""
 
 from engine.domain.text import size
-from tui.formatting.events import EventLine, event_line, files_line, prompt_line
+from tui.formatting.events import EventLine, event_line, files_line, prompt_line, said_line
 from tui.formatting.file_changes import change_letter, change_sign, change_tone
 from tui.formatting.hits import hit_parts, hit_word
 from tui.formatting.limits import clock_time, limits, window_name
@@ -76,6 +76,7 @@ __all__ = [
     "run_glyph",
     "run_tone",
     "run_word",
+    "said_line",
     "sign",
     "size",
     "sparkline",

@@ -30,6 +30,7 @@ from engine.domain.interaction import (
     InputRequest,
     InterruptPhase,
     MessageChanged,
+    MessagePhase,
     RequestPhase,
     TurnInterrupt,
 )
@@ -79,6 +80,11 @@ class EventLine:
 def event_line(event: Event) -> EventLine:
     """Return an event as a log shows it."""
     return _LINES[type(event.body)](event.body)
+
+
+def said_line(body: MessageChanged | TurnInterrupt) -> EventLine:
+    """Return a message of the user, or an interrupt, with its latest phase."""
+    return _LINES[type(body)](body)
 
 
 def lines(text: str, limit: int = MAX_EXTRA) -> tuple[str, ...]:
@@ -258,11 +264,16 @@ def _request(body: InputRequest) -> EventLine:
             return EventLine("?", "asks", "the request was withdrawn", "dim")
 
 
+_OF_MESSAGES = {MessagePhase.QUEUED: "live", MessagePhase.SENT: "live"}
+
+
 def _user_message(body: MessageChanged) -> EventLine:
     first, *more = prose(body.text) or ("",)
     if not first:
         return EventLine(">", "you", f"message {body.phase}", "dim")
-    return EventLine(">", "you", first, extra=tuple(more), prose=True)
+    tone = _OF_MESSAGES.get(body.phase, "plain")
+    text = f"{body.phase}: {first}"
+    return EventLine(">", "you", text, tone, extra=tuple(more), prose=True)
 
 
 def _interrupt(body: TurnInterrupt) -> EventLine:

@@ -256,7 +256,7 @@ class EventLog(LineView):
         """Draw one line of the window."""
         entry, row, place = self.window.at(line)
         cursor, ranged = line == self.cursor_line, line in self.selection.lines
-        key = (place, width, cursor, ranged)
+        key = (place, row, width, cursor, ranged)
         bar = "busy" if ranged else "live" if cursor else ""
         drawn = segments(self, self.lines_look, entry, row, width, bar=bar)
         return self.paint.kept(key) or self.paint.keep(

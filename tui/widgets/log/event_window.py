@@ -61,6 +61,8 @@ def contents_of(
 class EventWindow:
     """Entries in order of their numbers, and the lines they take up.
 
+    A message of the user, and an interrupt, have one line, which shows their latest phase.
+
     It covers all events from `first_seq` to `last_seq`, but has entries only for those it shows.
     Of a run's token counts, each a total, only the latest is shown. An edit that both the agent
     and the watcher reported is shown once, as the agent's.
@@ -69,6 +71,7 @@ class EventWindow:
     def __init__(self, contents: LogContents | None = None) -> None:
         self.contents = contents or LogContents()
         self._usage: dict[str, WindowEntry] = {}
+        self._said: dict[tuple[str, str], WindowEntry] = {}
         self._edits = ReportedEdits()
         self.revealed: set[int] = set()
         """Numbers of events that are shown although they are book-keeping."""
@@ -138,7 +141,7 @@ class EventWindow:
         """Show these events and no others."""
         self.entries = []
         self.first_seq = self.last_seq = 0
-        self._usage, self._edits = {}, ReportedEdits()
+        self._usage, self._said, self._edits = {}, {}, ReportedEdits()
         self.append(events)
 
     def append(self, events: Iterable[tuple[int, Event]]) -> None:
@@ -156,6 +159,7 @@ class EventWindow:
                 self._usage[entry.run] = entry
             if self.contents.folds_edits:
                 self._fold_edits(entry, event)
+            self._fold_said(entry)
             self._lay_out(entry)
             self.entries.append(entry)
         self._number()
@@ -164,6 +168,7 @@ class EventWindow:
         """Add earlier events at the beginning."""
         later, self.entries = self.entries, []
         later_usage, self._usage = self._usage, {}
+        later_said, self._said = self._said, {}
         later_edits, self._edits = self._edits, ReportedEdits()
         first, last = self.first_seq, self.last_seq
         self.first_seq = 0
@@ -172,6 +177,8 @@ class EventWindow:
         for run in later_usage.keys() & self._usage.keys():
             _give_way(self._usage[run])
         self._usage |= later_usage
+        for entry in later_said.values():
+            self._fold_said(entry)
         for entry in islice(later, LOOK_AHEAD):
             if entry.answers and not entry.is_open:
                 self._pair(entry.answers)
@@ -196,6 +203,18 @@ class EventWindow:
         if isinstance(body, FilesChanged):
             entry.report = body
             self._set_report(entry, self._edits.unreported(entry.run, entry.at, body.changes))
+
+    def _fold_said(self, entry: WindowEntry) -> None:
+        """Show what became of a message, or an interrupt, in the line of its first event."""
+        if entry.said_id is None:
+            return
+        first = self._said.get(entry.said_id)
+        if first is None or self.find(first.seq) is not first:  # it was dropped
+            self._said[entry.said_id] = entry
+        else:
+            first.follow_up(entry)
+            self._lay_out(first)
+            _give_way(entry)
 
     def _set_report(self, entry: WindowEntry, changes: Sequence[FileChange]) -> None:
         """Show only these files of a report; without any, the agent's edits are shown instead."""

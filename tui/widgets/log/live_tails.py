@@ -48,7 +48,6 @@ class LiveTails:
         """Show what is new below the steps of a log."""
         self.add(reports)
         if changed := self.place(log.window):
-            log.paint.forget_strips()
             with log.place.steady():
                 log.window.lay_out_again(changed)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import NamedTuple
 
 from engine.domain.events import Event, FilesChanged, Step, UsageCounted
+from engine.domain.interaction import MessageChanged, TurnInterrupt
 from tui import formatting
 from tui.models.output_tail import OutputTail
 from tui.terminal.cells import wrap
@@ -53,6 +54,8 @@ class WindowEntry:
     is_answered: bool = False
     """Whether another event is shown instead of this one."""
     is_usage: bool = False
+    said: MessageChanged | TurnInterrupt | None = None
+    """A message of the user, or an interrupt: later events of it change this one."""
     report: FilesChanged | None = None
     """The files that the watcher saw change, without edits of the agent."""
     rows: list[LogRow] = field(default_factory=list)
@@ -62,10 +65,35 @@ class WindowEntry:
     """Whether that command has ended, although the event of its end is not here yet."""
 
     @property
+    def said_id(self) -> tuple[str, str] | None:
+        """The run and the id of the message or the interrupt."""
+        match self.said:
+            case MessageChanged(message=name) | TurnInterrupt(interrupt=name):
+                return self.run, name
+            case _:
+                return None
+
+    def follow_up(self, later: WindowEntry) -> None:
+        """Show the phase of a later event of the same message or interrupt here."""
+        if self.said and later.said:
+            self.said = _with_phase(self.said, later.said)
+            self.line = formatting.said_line(self.said)
+
+    @property
     def is_running(self) -> bool:
         """Return whether a command began here, and its end is not known."""
         is_command = self.asks is not None and self.asks[0].endswith(" command")
         return is_command and not self.is_answered and not self.is_ending
+
+
+def _with_phase(
+    said: MessageChanged | TurnInterrupt, later: MessageChanged | TurnInterrupt
+) -> MessageChanged | TurnInterrupt:
+    if isinstance(said, MessageChanged) and isinstance(later, MessageChanged):
+        return replace(said, phase=later.phase)
+    if isinstance(said, TurnInterrupt) and isinstance(later, TurnInterrupt):
+        return replace(said, phase=later.phase)
+    return said
 
 
 def entry_of(number: int, event: Event, prompt: str = "") -> WindowEntry:
@@ -74,6 +102,7 @@ def entry_of(number: int, event: Event, prompt: str = "") -> WindowEntry:
     entry = WindowEntry(number, event.run, event.at, line)
     body = event.body
     entry.is_usage = isinstance(body, UsageCounted)
+    entry.said = body if isinstance(body, MessageChanged | TurnInterrupt) else None
     if isinstance(body, Step) and body.role == "tool":
         same = (f"{event.run} {body.kind}", body.command or body.text or repr(body.changes))
         if body.phase == "started":
