@@ -1,4 +1,4 @@
-"""Messages to agents from the dashboard: typed, sent, queued, withdrawn; interrupts of their turns."""
+"""Messages to agents from the dashboard: typed, sent and queued; interrupts of their turns."""
 
 from __future__ import annotations
 

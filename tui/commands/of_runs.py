@@ -15,9 +15,7 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
         Command("run.edit", "e", "edit", "runs.edit_run", "Edit the prompt, then retry", 52),
         Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 47),
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
-        Command(
-            "run.message", "m", "message", "runs.message", "Write to the agent, or resume the run"
-        ),
+        Command("run.message", "m", "message", "runs.message", "Write to the agent, or resume"),
         Command(
             "run.interrupt", "H", "interrupt", "runs.interrupt", "Interrupt the turn of the agent"
         ),
@@ -46,7 +44,6 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
             13,
         ),
         Command("message.pane", "tab", "pane", "message.pane", "Go to the queue, or back", 14),
-        Command("queue.withdraw", "x", "withdraw", "queue.withdraw", "Withdraw the message", 11),
         Command("message.leave", "escape", "back", "message.leave", "Keep the draft, and close", 6),
     ),
     "Marks": (

@@ -14,6 +14,8 @@ from textual.widgets.option_list import Option
 
 from engine.domain.kinds import KINDS, EventKind
 from tui.screens.dialog import Dialog
+from tui.widgets.log.log_pane import LogPane
+from tui.widgets.status.toast import app_of
 
 NAME_WIDTH = 11
 
@@ -65,3 +67,13 @@ class KindChoice(Dialog[EventKind]):
 def _option(kind: EventKind) -> Option:
     name = kind.name.ljust(NAME_WIDTH)
     return Option(Content.assemble((name, "$accent"), (kind.meaning, "$secondary")))
+
+
+def choose_kind(pane: LogPane) -> None:
+    """Ask for the kinds of events that a log shows."""
+
+    def chosen(kind: EventKind | None) -> None:
+        if kind:
+            pane.choose_kind(kind)
+
+    app_of(pane).push_screen(KindChoice(pane.kind), chosen)

@@ -12,12 +12,12 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from tui.formatting import questions
 from tui.formatting.messages import long_command_s
-from tui.widgets.runs.message_bar import MessageBar
 from tui.widgets.status.toast import app_of, attempt, focus_now, report
 
 if TYPE_CHECKING:
     from engine.engine import EventBatch
     from tui.screens.runs import RunsScreen
+    from tui.widgets.runs.message_bar import MessageBar, MessageRequest
 
 
 class RunMessages:
@@ -37,12 +37,20 @@ class RunMessages:
         """The line for messages, while it is open."""
         return self._bar if self._bar and self._bar.display else None
 
+    @property
+    def carriers(self) -> dict[str, Widget | None]:
+        """The widgets that carry out the commands of messages, by scope."""
+        bar = self.bar
+        return {"message": bar, "queue": bar.queue if bar and bar.queue.display else None}
+
     async def write(self, runs: Sequence[Run]) -> None:
         """Open the line for a message to runs."""
         if not runs:
             return
         if self._bar is None:
-            self._bar = MessageBar()
+            from tui.widgets.runs.message_bar import MessageBar  # a text area takes time to import
+
+            self._bar = MessageBar(self)
             await self._screen.mount(self._bar, after=self._screen.panes)
         if self.bar is None:
             self._focused = self._screen.focused
@@ -75,7 +83,7 @@ class RunMessages:
 
     # Sending
 
-    def send(self, wanted: MessageBar.MessageRequested) -> None:
+    def send(self, wanted: MessageRequest) -> None:
         """Send a message to the runs that it was written for; an interrupt may ask first."""
         ids = self.bar.runs if self.bar else ()
         if not ids or ids in self._sending:
@@ -91,7 +99,7 @@ class RunMessages:
         else:
             begin()
 
-    async def _send(self, ids: tuple[str, ...], wanted: MessageBar.MessageRequested) -> None:
+    async def _send(self, ids: tuple[str, ...], wanted: MessageRequest) -> None:
         """Send it to each run; where one refuses, the text stays for those that are left."""
         left = list(ids)
         try:
@@ -106,7 +114,7 @@ class RunMessages:
             self._sending.discard(ids)
         self._forget(ids, wanted.text)
 
-    async def _send_one(self, run_id: str, wanted: MessageBar.MessageRequested) -> None:
+    async def _send_one(self, run_id: str, wanted: MessageRequest) -> None:
         run = self._engine.view.runs.get(run_id)
         if wanted.interrupts and run and run.status not in FINISHED:
             await self._engine.interrupt(run_id, wanted.text)
@@ -130,12 +138,6 @@ class RunMessages:
             del self._drafts[ids]
         if len(ids) > 1:
             self._screen.browser.unmark()
-
-    def withdraw(self, run_id: str, message: str) -> None:
-        """Withdraw a message that the agent has not got."""
-        app = app_of(self._screen)
-        work = attempt(app, self._engine.withdraw(run_id, message))
-        self._screen.run_worker(work, group="message")
 
     # Interrupts
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from engine.domain.errors import UserError
+from engine.domain.errors import UserError, user_error
 from engine.domain.model import Run
 from engine.domain.queue import dependents
 from tui import formatting
@@ -58,8 +58,15 @@ class RunActions:
 
     def why_not(self, command_id: str) -> UserError | None:
         """Return the reason why the chosen run does not allow a command."""
+        run = self._chosen.run
+        if command_id == "view.changes" and run:
+            message = f"The run {run.id} has no workspace yet."
+            return user_error("WORKSPACE_MISSING", message, "Wait until it has started.")
+        if command_id == "run.undo":
+            recovery = "2 shows the disk, and all there is in the trash."
+            return user_error("INPUT_INVALID", "No run's workspace was deleted.", recovery)
         return allowed.why_not(
-            command_id, self._chosen.run, len(self._chosen.marked()), len(self._chosen.headed())
+            command_id, run, len(self._chosen.marked()), len(self._chosen.headed())
         )
 
     # Asking

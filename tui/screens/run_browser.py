@@ -137,6 +137,13 @@ class RunBrowser:
             self.select(replace(self.options, needs_you=False, grouping=Grouping.NONE))
             self._panes.run_list.move_to(run_id)
 
+    def find(self, run_id: str) -> None:
+        """Choose a run, in the list of all runs in the usual order where the present hides it."""
+        if not self._panes.run_list.move_to(run_id):
+            self.select(ListOptions())
+            self.clear_filter()
+            self._panes.run_list.move_to(run_id)
+
     # Options
 
     def select(self, options: ListOptions) -> None:

@@ -12,11 +12,9 @@ from textual.dom import DOMNode
 from textual.geometry import Size
 from textual.widgets import Input
 
-from engine.domain.errors import UserError, user_error
-from engine.domain.kinds import EventKind
+from engine.domain.errors import UserError
 from engine.domain.model import Run
 from tui import commands
-from tui.models.list_options import ListOptions
 from tui.screens.live import (
     BatchRequested,
     CodeRequested,
@@ -31,12 +29,9 @@ from tui.widgets.base.pane_tabs import PaneTabs
 from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
 from tui.widgets.log.event_log import EventLog
 from tui.widgets.log.log_pane import LogPane
-from tui.widgets.runs.message_bar import MessageBar
-from tui.widgets.runs.message_queue import MessageQueue
 from tui.widgets.runs.panes import PANES, WIDE, Panes
 from tui.widgets.runs.run_messages import HeadClicked, RunHighlighted, RunOpened
 from tui.widgets.status.key_bar import KeyBar
-from tui.widgets.status.toast import app_of
 from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -129,10 +124,8 @@ class RunsScreen(LiveScreen):
         chosen = self.panes.chosen
         if scope == "files":
             chosen.mount_files()  # its commands are offered before the files are seen
-        bar = self.messages.bar
         widgets = {
-            "message": bar,
-            "queue": bar.queue if bar and bar.queue.display else None,
+            **self.messages.carriers,
             "list": self.panes.run_list,
             "log": chosen.log_view,
             "logs": chosen.log_pane,
@@ -203,12 +196,6 @@ class RunsScreen(LiveScreen):
 
     def why_not(self, command_id: str) -> UserError | None:
         """Return the reason why a command cannot act on the chosen run."""
-        if command_id == "view.changes" and self.run:
-            message = f"The run {self.run.id} has no workspace yet."
-            return user_error("WORKSPACE_MISSING", message, "Wait until it has started.")
-        if command_id == "run.undo":
-            recovery = "2 shows the disk, and all there is in the trash."
-            return user_error("INPUT_INVALID", "No run's workspace was deleted.", recovery)
         return self.actions.why_not(command_id)
 
     def expect(self, run_id: str) -> None:
@@ -269,18 +256,6 @@ class RunsScreen(LiveScreen):
     def action_interrupt(self) -> None:
         """End the turn of the agent; ask first where a command has run for long."""
         self.messages.interrupt(self.actions.targets("interrupt"))
-
-    @on(MessageBar.MessageRequested)
-    def _message_requested(self, event: MessageBar.MessageRequested) -> None:
-        self.messages.send(event)
-
-    @on(MessageBar.Closed)
-    def _message_closed(self) -> None:
-        self.messages.close()
-
-    @on(MessageQueue.WithdrawRequested)
-    def _withdraw_requested(self, event: MessageQueue.WithdrawRequested) -> None:
-        self.messages.withdraw(event.run, event.message)
 
     def action_apply_run(self) -> None:
         """Apply the changes, after a preview."""
@@ -408,10 +383,7 @@ class RunsScreen(LiveScreen):
 
     def show_event(self, wanted: EventRequested) -> None:
         """Show an event in the log of its run, whatever the list was narrowed to."""
-        if not self.panes.run_list.move_to(wanted.run_id):
-            self.browser.select(ListOptions())
-            self.browser.clear_filter()
-            self.panes.run_list.move_to(wanted.run_id)
+        self.browser.find(wanted.run_id)
         self.panes.go("log")
         self.panes.chosen.show_event(wanted.run_id, wanted.seq, wanted.lit)
 
@@ -422,15 +394,9 @@ class RunsScreen(LiveScreen):
 
     @on(LogPane.KindAsked)
     def _kind_asked(self) -> None:
-        from tui.screens.kinds import KindChoice
+        from tui.screens.kinds import choose_kind
 
-        pane = self.panes.chosen.log_pane
-
-        def chosen(kind: EventKind | None) -> None:
-            if kind:
-                pane.choose_kind(kind)
-
-        app_of(self).push_screen(KindChoice(pane.kind), chosen)
+        choose_kind(self.panes.chosen.log_pane)
 
     @property
     def _is_somewhere(self) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
 
 from textual import getters, on
 from textual.app import ComposeResult
@@ -29,6 +30,27 @@ NOW = "enter now · ^n after turn · ^x interrupt · esc"
 RESUMES = "enter resumes it · esc"
 TITLE = 20
 """Cells for the title of the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRequest:
+    """A text to send; with `interrupts`, the present turn ends first."""
+
+    text: str
+    delivery: DeliveryTime
+    interrupts: bool = False
+
+
+class MessageReceiver(Protocol):
+    """Receiver of what the user asks for in the line."""
+
+    def send(self, wanted: MessageRequest) -> None:
+        """Send a message."""
+        ...
+
+    def close(self) -> None:
+        """Close the line."""
+        ...
 
 
 class MessageArea(PromptArea):
@@ -62,18 +84,9 @@ class MessageBar(TransparentVertical):
     area = getters.query_one(MessageArea)
     queue = getters.query_one(MessageQueue)
 
-    class MessageRequested(Message):
-        """The user wants to send a text."""
-
-        def __init__(self, text: str, delivery: DeliveryTime, *, interrupts: bool = False) -> None:
-            super().__init__()
-            self.text, self.delivery, self.interrupts = text, delivery, interrupts
-
-    class Closed(Message):
-        """The user writes no longer."""
-
-    def __init__(self) -> None:
+    def __init__(self, receiver: MessageReceiver) -> None:
         super().__init__()
+        self._receiver = receiver
         self.runs: tuple[str, ...] = ()
         """The ids of the runs that the message is for."""
         self._headed = ("", "")
@@ -103,7 +116,7 @@ class MessageBar(TransparentVertical):
 
     @property
     def text(self) -> str:
-        """What was typed so far."""
+        """The text in the line."""
         return self.area.text
 
     def show(self, runs: Sequence[Run], events: Iterable[Event] = ()) -> None:
@@ -156,7 +169,7 @@ class MessageBar(TransparentVertical):
 
     def _request(self, delivery: DeliveryTime, *, interrupts: bool = False) -> None:
         if self.text.strip():
-            self.post_message(self.MessageRequested(self.text, delivery, interrupts=interrupts))
+            self._receiver.send(MessageRequest(self.text, delivery, interrupts))
 
     def action_pane(self) -> None:
         """Go to the messages, or back to the line."""
@@ -165,7 +178,7 @@ class MessageBar(TransparentVertical):
 
     def action_leave(self) -> None:
         """Close the line; what was typed is kept."""
-        self.post_message(self.Closed())
+        self._receiver.close()
 
     @on(TextArea.Changed)
     def _typed(self, event: TextArea.Changed) -> None:

@@ -8,14 +8,13 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual.binding import BindingType
-from textual.message import Message
 from textual.strip import Strip
 
 from engine.domain.events import Event
 from engine.domain.interaction import MessageChanged, MessagePhase
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
-from tui import commands, formatting
+from tui import formatting
 from tui.formatting.messages import message_state
 from tui.terminal.cells import clean, crop, fit
 from tui.widgets.base.line_view import MOVES, LineView
@@ -49,17 +48,10 @@ class QueuedMessage:
 class MessageQueue(LineView):
     """List of messages, the latest last."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*MOVES, *commands.bindings("queue")]
+    BINDINGS: ClassVar[list[BindingType]] = MOVES
     DEFAULT_CSS = """
     MessageQueue { height: 1; border: none; &:focus { border: none; } }
     """
-
-    class WithdrawRequested(Message):
-        """The user wants to withdraw a message."""
-
-        def __init__(self, run: str, message: str) -> None:
-            super().__init__()
-            self.run, self.message = run, message
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,23 +100,6 @@ class MessageQueue(LineView):
         cursor = len(items) - 1 if is_at_end else min(self.cursor_line, len(items) - 1)
         self.set_lines(len(items), cursor=cursor)
         self.show_line(self.cursor_line)
-        self.refresh_bindings()
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey the withdrawal of what the agent has already."""
-        del parameters
-        if action == "withdraw":
-            return True if self.chosen and self.chosen.is_waiting else None
-        return True
-
-    def cursor_moved(self) -> None:
-        """Show whether the message under the cursor can be withdrawn."""
-        self.refresh_bindings()
-
-    def action_withdraw(self) -> None:
-        """Withdraw the message under the cursor."""
-        if chosen := self.chosen:
-            self.post_message(self.WithdrawRequested(*chosen.key))
 
     def draw(self, line: int, width: int) -> Strip:
         """Draw one message."""
