@@ -24,6 +24,7 @@ SHORT = {
     "engine/workspaces/create/worktree.py": "one listing, awaited in the same function",
     "engine/disk/service.py": "one measurement, in a task group",
     "tui/cli/commands/demo.py": "script and tour of the demo, in a group in a task of the tree",
+    "tui/cli/support/answers_in_place.py": "one question, awaited in a task of the tree",
     "tui/cli/support/attendant.py": "a command's own work, awaited in the same function",
     "tui/cli/support/foreground.py": "a command's own work, a question, a cancel: all awaited",
     "tui/cli/support/follow.py": "the next batch of events, awaited in the same function",

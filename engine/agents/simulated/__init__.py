@@ -49,7 +49,7 @@ would read them. Times are in seconds.
 | `ask-patch PATH TEXT` | asks for a patch, which is written only inside the workspace |
 | `ask-rights network\|PATH [reason=TEXT]` | asks for the network or a further folder |
 | `ask-tool SERVER TOOL` | asks for an MCP tool call |
-| `question TEXT A\|B`, `form SCHEMA` | asks for an answer, and prints it |
+| `question TEXT A\|B [secret=yes]`, `form SCHEMA` | asks for an answer, and prints it |
 | `ask-unknown METHOD` | a request that no version knows |
 | `until message` | waits for a message of the user |
 | `deaf` | answers no request from here on |

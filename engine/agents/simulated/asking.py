@@ -119,8 +119,9 @@ def ask_tool(turn: Turn, step: ScriptStep) -> None:
 
 
 def question(turn: Turn, step: ScriptStep) -> None:
-    """Ask a question with choices."""
+    """Ask a question with choices; of the answer to a secret one, only its length is printed."""
     text, choices = step.words
+    is_secret = "secret" in step.options
     asked: Json = {
         "itemId": turn.new_id(),
         "questions": [
@@ -128,15 +129,17 @@ def question(turn: Turn, step: ScriptStep) -> None:
                 "id": "q1",
                 "header": "Question",
                 "question": text,
-                "isOther": False,
-                "isSecret": False,
+                "isOther": is_secret,
+                "isSecret": is_secret,
                 "options": [{"label": one, "description": ""} for one in choices.split("|")],
             }
         ],
         "isBlocking": True,
         "autoResolutionMs": None,
     }
-    _report(turn, "answered", turn.request("item/tool/requestUserInput", asked), "answers")
+    response = turn.request("item/tool/requestUserInput", asked)
+    shown: Json = {"answers": f"{len(json.dumps(response))} characters"}
+    _report(turn, "answered", shown if is_secret else response, "answers")
 
 
 def form(turn: Turn, step: ScriptStep) -> None:

@@ -108,7 +108,7 @@ FORMS: dict[str, DirectiveForm] = {
     "ask-patch": _FILE,
     "ask-rights": DirectiveForm("text", options={"reason": "text"}),
     "ask-tool": DirectiveForm("text", "text"),
-    "question": DirectiveForm("text", "text"),
+    "question": DirectiveForm("text", "text", options={"secret": "text"}),
     "form": _TEXT,
     "ask-unknown": DirectiveForm("text"),
     "stream": DirectiveForm("whole", options={"every": "number"}),

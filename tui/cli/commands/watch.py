@@ -67,6 +67,7 @@ async def _watch(
     names: tuple[str, ...], batch: str | None, since: int, *, live: bool, **modes: bool
 ) -> int:
     from tui.cli.support import batch_follow, output_modes, session
+    from tui.cli.support.answers_in_place import answers_for
     from tui.cli.support.attendant import attended
     from tui.cli.support.follow import RunFollower, exit_code, follow
     from tui.cli.support.live_reports import READ_S, LiveReports
@@ -81,5 +82,6 @@ async def _watch(
             if swarm
             else output_modes.choose(follower, **modes)
         )
-        await attended(engine, follow(follower, display, reports))
+        answers = answers_for(engine, follower, display)
+        await attended(engine, follow(follower, display, reports, answers))
     return exit_code(follower.runs.values())

@@ -17,6 +17,7 @@ from engine.domain.projection import fold
 from engine.engine import Changes, EventBatch
 from engine.ports.engine import EnginePort
 from tui.cli.support import waiting
+from tui.cli.support.answers_in_place import AnswersInPlace, answering
 from tui.cli.support.failure import EXIT_CANCELLED, EXIT_FAILED, EXIT_TIMED_OUT
 from tui.cli.support.fault_news import FaultNews
 from tui.cli.support.live_reports import LiveReports, RunReport
@@ -156,21 +157,30 @@ class RunFollower:
 
 
 async def follow(
-    follower: RunFollower, display: RunDisplay, live: LiveReports | None = None
+    follower: RunFollower,
+    display: RunDisplay,
+    live: LiveReports | None = None,
+    answers: AnswersInPlace | None = None,
 ) -> None:
     """Show what happens to the runs until all have ended; with `live`, also what commands print.
+
+    With `answers`, requests of the agents are answered below the output.
 
     Whatever is written goes through a thread: a reader that is slow, or a terminal that was
     stopped with Ctrl-S, holds up nothing but its own output.
     """
     with display:
-        async for events in follower.news():
-            for line in follower.faults.lines():
-                await asyncio.to_thread(display.warn, line)
-            if events:
-                await asyncio.to_thread(display.show, events, dict(follower.runs))
-            elif live and (reports := await read_live(live, display)):
-                await asyncio.to_thread(display.show_live, reports)
+        async with answering(answers):
+            async for events in follower.news():
+                for line in follower.faults.lines():
+                    await asyncio.to_thread(display.warn, line)
+                if events:
+                    await asyncio.to_thread(display.show, events, dict(follower.runs))
+                    continue
+                if answers:  # all that led to a request was shown
+                    answers.update()
+                if live and (reports := await read_live(live, display)):
+                    await asyncio.to_thread(display.show_live, reports)
     await asyncio.to_thread(display.finish, follower.runs, await follower.changes())
 
 

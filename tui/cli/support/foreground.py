@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
 import signal
-import sys
-import termios
 import time
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from engine.domain.errors import UserError
 from engine.domain.model import Run
 from tui.cli.support import output, output_modes, waiting
+from tui.cli.support.answers_in_place import AnswersInPlace, answers_for
 from tui.cli.support.attendant import attended
 from tui.cli.support.follow import RunDisplay, RunFollower, exit_code, follow
+from tui.cli.support.keyboard import keyboard, pressed
 from tui.cli.support.session import go_on, stops
 
 if TYPE_CHECKING:
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 QUESTION = "Leave it running in the background (Enter), cancel it (c), or stay (Esc)?"
 _LEAVE, _CANCEL, _STAY = b"\r\nd", b"c", b"\x1b"
-_SEQUENCES = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|O.)")
-"""First byte of keys that send several: cursor and function keys."""
 
 
 async def carry(
@@ -36,8 +32,10 @@ async def carry(
 
     When the reader of our output goes away, the runs are cancelled.
     """
-    following = asyncio.ensure_future(attended(engine, follow(follower, display), own=True))
-    stopper = StopHandler(engine, follower, display, following, may_leave=may_leave)
+    answers = answers_for(engine, follower, display)
+    work = follow(follower, display, answers=answers)
+    following = asyncio.ensure_future(attended(engine, work, own=True))
+    stopper = StopHandler(engine, follower, display, following, answers, may_leave=may_leave)
     with stops(stopper.heard):
         try:
             await following
@@ -102,9 +100,11 @@ class StopHandler:
         follower: RunFollower,
         display: RunDisplay,
         following: asyncio.Future[None],
+        answers: AnswersInPlace | None = None,
         *,
         may_leave: bool,
     ) -> None:
+        self._answers = answers
         self._engine = engine
         self._follower = follower
         self._display = display
@@ -153,16 +153,17 @@ class StopHandler:
         self._stops.append(asyncio.create_task(self._stopped(kill=kill, quiet=quiet)))
 
     async def _ask(self, keys: int) -> None:
-        try:
-            with pressed(keys) as typed:
-                await asyncio.to_thread(self._display.ask, QUESTION)
-                while (key := await typed.get()) not in _STAY:
-                    if key in _LEAVE:
-                        return self._leave(signal.SIGINT)
-                    if key in _CANCEL:
-                        return self._stop()
-        finally:
-            self._display.ask("")
+        async with self._answers.held() if self._answers else nullcontext():
+            try:
+                with pressed(keys) as typed:
+                    await asyncio.to_thread(self._display.ask, QUESTION)
+                    while (key := await typed.get()) not in _STAY:
+                        if key in _LEAVE:
+                            return self._leave(signal.SIGINT)
+                        if key in _CANCEL:
+                            return self._stop()
+            finally:
+                self._display.ask("")
         return None
 
     async def _stopped(self, *, kill: bool, quiet: bool) -> None:
@@ -176,46 +177,3 @@ class StopHandler:
         for run in self._follower.open_runs():
             with suppress(UserError):  # it may have ended in this moment
                 await self._engine.cancel(run.id, kill=kill)
-
-
-def keyboard() -> int | None:
-    """Open the terminal behind our output, if it is one and its keys are ours."""
-    try:
-        keys = os.open(os.ttyname(sys.stdout.fileno()), os.O_RDONLY | os.O_NOCTTY)
-    except (OSError, ValueError):
-        return None
-    with suppress(OSError):
-        if os.tcgetpgrp(keys) == os.getpgrp():
-            return keys
-    os.close(keys)
-    return None
-
-
-@contextmanager
-def pressed(keys: int) -> Generator[asyncio.Queue[bytes]]:
-    """Yield the keys that are pressed from now on, each at once and unseen; close `keys`."""
-    queue: asyncio.Queue[bytes] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def read() -> None:
-        try:
-            typed = os.read(keys, 64)
-        except OSError:
-            typed = b""
-        if not typed:
-            loop.remove_reader(keys)
-        for code in _SEQUENCES.sub(b"", typed):
-            queue.put_nowait(bytes((code,)))
-
-    before = termios.tcgetattr(keys)
-    quiet = termios.tcgetattr(keys)
-    quiet[3] &= ~(termios.ICANON | termios.ECHO)  # Ctrl-C stays a signal
-    termios.tcsetattr(keys, termios.TCSAFLUSH, quiet)
-    loop.add_reader(keys, read)
-    try:
-        yield queue
-    finally:
-        loop.remove_reader(keys)
-        with suppress(termios.error):
-            termios.tcsetattr(keys, termios.TCSADRAIN, before)
-        os.close(keys)

@@ -25,6 +25,7 @@ from tui.cli.support.live_reports import RunReport
 from tui.cli.support.plain_lines import fold, look
 from tui.cli.support.run_names import RunNames
 from tui.cli.support.summaries import details, full_title, headline, reason, together
+from tui.formatting.interaction import visible_line
 from tui.models.log_events import LogFilter
 from tui.models.output_tail import OutputTail
 from tui.terminal.cells import clean, crop, fit, wrap
@@ -107,6 +108,11 @@ class LiveView:
     def tell(self, text: str) -> None:
         """Add a remark above the moving part."""
         self._console.print(Text(clean(text), style="yellow"))
+
+    def quote(self, lines: list[str]) -> None:
+        """Add lines above the moving part, whole, with each character visible."""
+        shown = [Text(visible_line(line), "yellow") for line in lines]
+        self._console.print(*shown, sep="\n", soft_wrap=True)
 
     def warn(self, text: str) -> None:
         """Add a warning above the moving part."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from engine.domain.activity import clock
 from engine.domain.answers import Values
 from engine.domain.errors import UserError, user_error
+from engine.domain.events import Event
 from engine.domain.interaction import INPUT_KINDS, Decision, InputRequest, RequestAnswer
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run
@@ -75,6 +76,22 @@ def answer_to(
     """Return the answer to a request as it was shown."""
     run, request = found
     return RequestAnswer(run.attempt, request.request, request.digest, decision, text, values or {})
+
+
+def answer_hint(found: OpenRequest) -> str:
+    """Return the commands that answer a request, with its whole id."""
+    name = request_id(*found)
+    if found[1].kind in INPUT_KINDS:
+        return f"{answer_command(name, found[1].fields)}, or swarm-tui deny {name}"
+    return f"swarm-tui approve {name}, or swarm-tui deny {name}"
+
+
+def raised_by(event: Event, run: Run) -> OpenRequest | None:
+    """Return the request that an event raised, if it is still open."""
+    if not isinstance(event.body, InputRequest) or event.attempt != run.attempt:
+        return None
+    name = event.body.request
+    return next(((run, one) for one in run.unanswered if one.request == name), None)
 
 
 def described(found: Iterable[OpenRequest]) -> Iterator[str]:

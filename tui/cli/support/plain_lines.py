@@ -14,6 +14,7 @@ from engine.domain.model import Run
 from tui import formatting
 from tui.cli.support import output
 from tui.cli.support.live_reports import RunReport, WholeLines
+from tui.cli.support.open_requests import answer_hint, raised_by
 from tui.cli.support.summaries import details, headline, together
 from tui.formatting.events import lines as output_lines
 from tui.models.log_events import LogFilter
@@ -94,6 +95,8 @@ class PlainLines(JsonLines):
             name = f"{self._name(run)}  " if self._name else ""
             colour = self._colour(run.id) if self._colour else None
             shown = event_lines(event, full=self._full, prompt=run.spec.prompt)
+            if found := raised_by(event, run):
+                shown.append(f"{' ' * 20}{answer_hint(found)}")
             lines += [[(name, colour), (line, None)] for line in shown]
         if lines:
             output.say_styled(lines)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.domain.model import RunSpec
-from tui.cli.support import foreground, output
+from tui.cli.support import keyboard, output
 
 if TYPE_CHECKING:
     from engine.engine import Consent, Template
@@ -32,7 +32,7 @@ async def settle(engine: EnginePort, spec: RunSpec, *, trust: bool, may_ask: boo
     consent = await engine.trust.asked(spec)
     if consent is None:
         return spec
-    keys = foreground.keyboard() if may_ask and not trust else None
+    keys = keyboard.keyboard() if may_ask and not trust else None
     if keys is not None:
         answer = await _answer(consent, keys)
         if answer == b"w":
@@ -63,7 +63,7 @@ async def settle_template(
 
 async def ask(engine: EnginePort, consent: Consent, *, trust: bool, may_ask: bool) -> None:
     """Ask on a terminal whether this is to be trusted; what is not is for the engine to refuse."""
-    keys = foreground.keyboard() if may_ask and not trust else None
+    keys = keyboard.keyboard() if may_ask and not trust else None
     if keys is not None:
         trust = await _answer(consent, keys, OR_STOP) == b"t"
     elif trust:
@@ -79,7 +79,7 @@ async def _answer(consent: Consent, keys: int, question: str = QUESTION) -> byte
     columns, rows = shutil.get_terminal_size()
     pages = shown.pages(consent, max(3, rows - OTHER_ROWS), columns)
     number, key = 0, NEXT
-    with foreground.pressed(keys) as typed:
+    with keyboard.pressed(keys) as typed:
         while key == NEXT:
             output.say_aside("\n".join(_page(consent, pages, number, question)))
             while (key := await typed.get()) not in ANSWERS and key != NEXT:
