@@ -15,6 +15,7 @@ GROUPS = (
     "starting",
     "supervising",
     "cancelling",
+    "interactive",
     "scan",
     "watching",
     "workspaces",

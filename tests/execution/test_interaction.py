@@ -255,7 +255,12 @@ async def test_request_of_a_killed_agent_is_withdrawn_and_asked_again(
         assert caught.value.code == "REQUEST_NOT_PENDING"
         await becomes(lambda: not marked(mark(paths.attempt(run.id, 1))))
         await engine.retry(run.id)
-        await answer(engine, run, await asks(engine, run), Decision.APPROVE)
+        again = await asks(engine, run)
+        assert (again.request, again.digest) == (request.request, request.digest)
+        with pytest.raises(UserError):  # an answer to the request of the attempt before
+            stale = RequestAnswer(1, request.request, request.digest, Decision.APPROVE)
+            await engine.answer(run.id, stale)
+        await answer(engine, run, again, Decision.APPROVE)
         await settled(engine)
         assert engine.view.runs[run.id].status is Status.SUCCEEDED
         assert ran(engine, run) == "npm ci\n"
