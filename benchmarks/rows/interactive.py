@@ -264,9 +264,10 @@ ROWS = [
         "interactive.inbox",
         "`swarm-tui inbox --json`, 500 requests of 200 runs",
         '`python -c "import sqlite3, asyncio"`',
-        target=4.0,
-        aim=3.0,
+        target=5.0,
+        aim=4.0,
         rounds=contextmanager(_inbox),
+        note="as much as `ls --json` of the same home: most of it are imports.",
     ),
     Row(
         "interactive.idle",

@@ -165,7 +165,8 @@ class ChaosHome:
         verify = (
             ["--verify", "test -f setup.txt && sleep 0.1"] if self.chance.random() < 0.5 else []
         )
-        words = ["run", prompt, *kind, *verify, "--agent", "simulated", "--detach", "--json"]
+        mode = self.chance.choice([["--interactive"], []])
+        words = ["run", prompt, *kind, *verify, *mode, "--agent", "simulated", "--detach", "--json"]
         done = self.swarm(*words)
         if done.returncode == 0:  # refused on a full disk, for instance: then nothing is promised
             self.accepted[json.loads(done.stdout)["id"]] = None

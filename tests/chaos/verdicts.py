@@ -62,8 +62,11 @@ def _numbers(spool: Path) -> list[int]:
     numbers: list[int] = []
     for line in spool.read_bytes().split(b"\n"):
         try:
-            item = json.loads(line)["item"]
-        except (ValueError, KeyError, TypeError):
+            known = json.loads(line)
+            if known.get("method") == "item/started":
+                continue
+            item = known["params"]["item"] if "params" in known else known["item"]
+        except (ValueError, KeyError, TypeError, AttributeError):
             continue  # cut short by a full disk, or another event
         if found := NUMBER.fullmatch(str(item.get("text", ""))):
             numbers.append(int(found[1]))
