@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from engine.patterns.service import Patterns
     from engine.runs.annotations import RunAnnotations
     from engine.runs.comments import LocatedComment, RunComments
+    from engine.runs.pushes import PushRequest, PushResult, RunPushes
     from engine.supervising_process import supervise
     from engine.supervision import Supervision
     from engine.templates.parameters import Parameter
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from engine.workspaces.checkpoints.checkpoints import Checkpoint
     from engine.workspaces.checkpoints.comparison import Comparison
     from engine.workspaces.files.tree import FilePreview, TreeEntry
+    from engine.workspaces.git.pull_request import PullRequest
     from engine.workspaces.service import Workspaces
     from engine.workspaces.sources import SourceInfo, SourceInspector
 
@@ -116,6 +118,9 @@ __all__ = [
     "LocationKind",
     "LockHolder",
     "Parameter",
+    "PullRequest",
+    "PushRequest",
+    "PushResult",
     "ReceiverHealth",
     "ReceiverStatus",
     "RecoveryReport",
@@ -498,6 +503,13 @@ class Engine:
         from engine.runs.comments import RunComments
 
         return RunComments(self.find, self._journal, self._requests, self.workspaces)
+
+    @property
+    def pushes(self) -> RunPushes:
+        """Pushes of runs' branches to a remote."""
+        from engine.runs.pushes import RunPushes
+
+        return RunPushes(self.paths, self.find, self._journal, self.workspaces)
 
     @property
     def sources(self) -> SourceInspector:

@@ -41,6 +41,8 @@ WHERE = {
     "engine.disk.cleanup": ("CleanupItemResult", "CleanupReport"),
     "engine.domain.consent": ("Consent",),
     "engine.runs.comments": ("LocatedComment",),
+    "engine.runs.pushes": ("PushRequest", "PushResult"),
+    "engine.workspaces.git.pull_request": ("PullRequest",),
     "engine.supervising_process": ("supervise",),
     "engine.disk.service": ("DiskUsage",),
     "engine.doctor": ("Finding", "CheckHealth", "DiskSpace"),

@@ -239,6 +239,14 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "The base could not be fetched from its remote.",
         "Check that `git fetch` works there without a question, then try again.",
     ),
+    "PUSH_FAILED": CatalogueEntry(
+        "The branch could not be pushed.",
+        "Check that `git push` works in the repository without a question, then try again.",
+    ),
+    "PULL_REQUEST_FAILED": CatalogueEntry(
+        "The pull request could not be opened.",
+        "Check `gh auth status`, then push again, or open it in a browser.",
+    ),
     "SOURCE_NOT_FOUND": CatalogueEntry("The source folder does not exist.", "Check the path."),
     "RUN_NOT_FOUND": CatalogueEntry("No such run.", "List the runs with `swarm-tui ls`."),
     "RUN_AMBIGUOUS": CatalogueEntry(

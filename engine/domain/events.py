@@ -16,6 +16,7 @@ from engine.domain.interaction import (
 )
 from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_exit_code, bounded_time
+from engine.domain.push import BranchPushed
 from engine.domain.reasons import Cause, Subject, reason
 from engine.domain.record import record
 from engine.domain.review_comment import ReviewComment
@@ -209,6 +210,7 @@ Body = (
     | TurnInterrupt
     | Annotation
     | ReviewComment
+    | BranchPushed
     | Raw
 )
 
@@ -232,6 +234,7 @@ BODIES: dict[str, type[Body]] = {
         TurnInterrupt,
         Annotation,
         ReviewComment,
+        BranchPushed,
         Raw,
     )
 }

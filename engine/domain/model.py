@@ -15,6 +15,7 @@ from engine.domain.interaction import (
 )
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_percent, bounded_time
 from engine.domain.open_enum import OpenEnum
+from engine.domain.push import BranchPushed
 from engine.domain.reasons import Cause, Occupation, WaitingFor
 from engine.domain.record import record
 from engine.domain.review_comment import ReviewComment
@@ -415,6 +416,8 @@ class Run:
     """The user's comments on its changes."""
     last_comment: int = 0
     """The number of the last comment; none is used twice."""
+    pushed: BranchPushed | None = None
+    """Its branch on a remote, as it was pushed last."""
     mode: RunMode | None = None
     """The mode of its attempts since it was changed; None: as it was requested."""
     approvals: ApprovalPolicy | None = None

@@ -38,6 +38,7 @@ from engine.domain.model import (
     Workspace,
     WorkspaceKind,
 )
+from engine.domain.push import BranchPushed
 from engine.domain.radar import OverlapDetector
 from engine.domain.reasons import Cause, Occupation, Subject
 from engine.domain.review_comment import ReviewComment
@@ -79,7 +80,7 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
 
 def _is_ours(body: Body) -> bool:
     """Return whether the engine or the user wrote it: that is not a sign of life of the agent."""
-    if isinstance(body, (Annotation, ReviewComment)):
+    if isinstance(body, (Annotation, ReviewComment, BranchPushed)):
         return True
     is_notice = isinstance(body, Notice)
     return is_notice and (body.skipped_s is not None or body.subject is Subject.STALLED)
@@ -97,12 +98,21 @@ def _apply(run: Run, body: Body, at: float) -> None:
             _plan(run, body, at)
         case InputRequest() | MessageChanged() | TurnInterrupt():
             interaction_fold.apply(run, body, at)
+        case Annotation() | ReviewComment() | BranchPushed():
+            _review(run, body, at)
+        case _:
+            _measure(run, body)
+
+
+def _review(run: Run, body: Annotation | ReviewComment | BranchPushed, at: float) -> None:
+    """Fold in what the user did about the run."""
+    match body:
         case Annotation():
             annotation.apply(run, body)
         case ReviewComment():
             comments.apply(run, body, at)
-        case _:
-            _measure(run, body)
+        case BranchPushed():
+            run.pushed = body
 
 
 def _begin_attempt(run: Run, attempt: int) -> None:
@@ -164,7 +174,7 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
         host = str(details.get("host") or LOCAL)
         before = run.workspace and (run.workspace.host, run.workspace.path)
         if before and (before != (host, folder) or details.get("is_new")):
-            run.applied, run.touched = None, ()
+            run.applied, run.pushed, run.touched = None, None, ()
             run.baseline, run.checkpoint = None, None
             run.uncheckpointed = run.store_lost = False
             run.changes = ChangeCount()

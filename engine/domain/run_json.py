@@ -77,6 +77,7 @@ def run_json(
         },
         "changes": None if run.has_unknown_changes else asdict(run.changes),
         "applied": {**asdict(run.applied), "at": iso(run.applied.at)} if run.applied else None,
+        "push": asdict(run.pushed) if run.pushed else None,
         "error": asdict(run.error) if run.error else None,
         "exit_code": run.exit_code,
         "result": result_of(run),

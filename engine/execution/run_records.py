@@ -18,6 +18,7 @@ from engine.domain.annotation import Annotation
 from engine.domain.events import Body, CheckpointTaken, Notice, Progressed, StatusChanged
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import AttemptRequest, Run, Status
+from engine.domain.push import BranchPushed
 from engine.domain.review_comment import ReviewComment
 from engine.store import codec, typed
 from engine.store.appending import AppendRequest, Committed
@@ -149,7 +150,7 @@ def _known(folder: Path) -> dict[str, Any]:
 
 def _matters(body: Body) -> bool:
     match body:
-        case StatusChanged() | Annotation() | ReviewComment():
+        case StatusChanged() | Annotation() | ReviewComment() | BranchPushed():
             return True
         case Progressed():
             return bool(body.details and "path" in body.details)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from engine.execution.bus import EventStream
     from engine.execution.executor import AttemptFile, AttemptRef
     from engine.execution.task_tree import TaskTree
-    from engine.ports.review import AnnotationsPort, CommentsPort
+    from engine.ports.review import AnnotationsPort, CommentsPort, PushesPort
     from engine.ports.services import (
         BatchesPort,
         DoctorPort,
@@ -299,6 +299,11 @@ class EnginePort(RunsPort, Protocol):
     @property
     def comments(self) -> CommentsPort:
         """Comments of the user on the changes of runs."""
+        ...
+
+    @property
+    def pushes(self) -> PushesPort:
+        """Pushes of runs' branches to a remote."""
         ...
 
     @property

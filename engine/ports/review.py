@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from engine.domain.model import Run
     from engine.domain.review_comment import ReviewComment
     from engine.runs.comments import LocatedComment
+    from engine.runs.pushes import PushRequest, PushResult
+    from engine.workspaces.git.pull_request import PullRequest
 
 
 class AnnotationsPort(Protocol):
@@ -59,4 +61,16 @@ class CommentsPort(Protocol):
 
     async def send(self, run: str, before: str = "", change: ModeChange = UNCHANGED) -> Run:
         """Send all open comments as one message, which `before` begins, and mark them as sent."""
+        ...
+
+
+class PushesPort(Protocol):
+    """Pushes of runs' branches; every method raises `UserError`."""
+
+    async def push(self, run: str, wanted: PushRequest = ...) -> PushResult:
+        """Commit a run's changes on its branch, as `apply --as commit` does, and push that."""
+        ...
+
+    async def draft(self, run: str) -> PullRequest:
+        """Return the title and the text of a pull request for a run: its title and last message."""
         ...

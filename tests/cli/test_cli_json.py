@@ -171,6 +171,7 @@ ON_A_RUN = [
     ["comments"],
     ["comments", "{}", "--remove", "1"],
     ["resume", "--detach", "--comments"],
+    ["push"],
     ["dismiss"],
     ["undismiss"],
     ["archive"],

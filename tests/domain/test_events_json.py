@@ -39,6 +39,7 @@ from engine.domain.interaction import (
     TurnInterrupt,
 )
 from engine.domain.model import ErrorInfo, PlanItem, Stage, Status
+from engine.domain.push import BranchPushed
 from engine.domain.review_comment import CommentPhase, ReviewComment
 
 CHANGE = FileChange("a.py", "added")
@@ -72,6 +73,10 @@ EXAMPLES: list[tuple[Body, str]] = [
         f"{COMMENT} checkpoint sent_at",
     ),
     (ReviewComment(1, CommentPhase.SENT), COMMENT),
+    (
+        BranchPushed("origin", "https://example.com/x", "b", "c"),
+        "remote address branch commit web_address pull_request",
+    ),
     (TurnInterrupt("i", InterruptPhase.REQUESTED), "interrupt phase message"),
     (Progressed(Stage.EXECUTING, "m", 30, {"thread_id": "t"}), "stage message percent details"),
     (Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=1.5), "stage message percent elapsed_s"),

@@ -23,6 +23,7 @@ ALLOWED = {
     "process": {
         "engine/system/short_command.py": "ends the program that it starts",
         "engine/workspaces/git/git.py": "ends the git that it started",
+        "engine/workspaces/git/pull_request.py": "ends the gh that it started",
         "tui/app.py": "stops the dashboard itself",
         "tui/cli/support/suspend.py": "stops the command itself",
     },

@@ -18,6 +18,7 @@ from fake_services import (
     FakeComments,
     FakeDisk,
     FakePatterns,
+    FakePushes,
     FakeTemplates,
     FakeWorkspaces,
 )
@@ -280,6 +281,10 @@ class FakeEngine:
     def live(self) -> FakeLive:
         """The live reports of all interactive runs at work."""
         return FakeLive()
+
+    @property
+    def pushes(self) -> FakePushes:
+        return FakePushes()
 
     @property
     def comments(self) -> FakeComments:

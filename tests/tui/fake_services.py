@@ -31,6 +31,7 @@ from engine.engine import (
     Checkpoint,
     Consent,
     LocatedComment,
+    PullRequest,
     Template,
     TreeEntry,
 )
@@ -112,6 +113,16 @@ class FakeComments:
         await self._engine.send(run, comments.message_text(found, before))
         self._engine.happen(run, *comments.mark_sent(found))
         return self._run(run)
+
+
+class FakePushes:
+    """Pushes of a fake engine's runs: there is no remote."""
+
+    async def push(self, run: str, wanted: object = None) -> NoReturn:
+        raise user_error("INPUT_INVALID")
+
+    async def draft(self, run: str) -> PullRequest:
+        return PullRequest("title", "")
 
 
 class FakeWorkspaces:

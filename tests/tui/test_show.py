@@ -35,6 +35,7 @@ from engine.domain.model import (
     Stage,
     Status,
 )
+from engine.domain.push import BranchPushed
 from engine.domain.review_comment import CommentPhase, ReviewComment
 from tui import formatting
 from tui.terminal import cells
@@ -175,6 +176,7 @@ BODIES: list[Body] = [
     ArtifactSaved(HOSTILE, 4),
     ReviewComment(1, CommentPhase.ADDED, HOSTILE, HOSTILE, "", 1, 2, quoted=HOSTILE),
     ReviewComment(1, CommentPhase.EDITED, HOSTILE),
+    BranchPushed(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
     Annotation((HOSTILE,), HOSTILE, True, False),
     ErrorRaised(ErrorInfo("RATE_LIMITED", HOSTILE, HOSTILE, "")),
     Raw({"type": HOSTILE}),

@@ -68,6 +68,7 @@ COMMANDS = {
     "comments": LazyCommand(
         "tui.cli.commands.comments:comments", "List, edit and remove comments on a run"
     ),
+    "push": LazyCommand("tui.cli.commands.push:push", "Push the branch of a run to a remote"),
     "templates": LazyCommand(
         "tui.cli.commands.templates:templates", "List, show, create and check templates"
     ),

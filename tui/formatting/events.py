@@ -36,6 +36,7 @@ from engine.domain.interaction import (
 )
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import ChangeCount
+from engine.domain.push import BranchPushed
 from engine.domain.record import record
 from engine.domain.review_comment import CommentPhase, ReviewComment
 from engine.domain.text import one_line, size
@@ -311,6 +312,12 @@ def _comment(body: ReviewComment) -> EventLine:
     return EventLine(sign("✎", "~"), "you", shown, tone, prose(body.text), prose=True)
 
 
+def _pushed(body: BranchPushed) -> EventLine:
+    text = f"pushed {body.branch} to {body.remote}, {body.commit[:10]}"
+    address = clean(body.pull_request or body.web_address, MAX_LINE)
+    return EventLine(sign("↑", "^"), "push", clean(text, MAX_LINE), "good", (address,))
+
+
 def _raw(body: Raw) -> EventLine:
     try:
         text = json.dumps(body.data, ensure_ascii=False, default=str)
@@ -337,5 +344,6 @@ _LINES: dict[type[Body], Callable[[Any], EventLine]] = {
     TurnInterrupt: _interrupt,
     Annotation: _annotation,
     ReviewComment: _comment,
+    BranchPushed: _pushed,
     Raw: _raw,
 }

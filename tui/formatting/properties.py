@@ -67,6 +67,7 @@ def facts(
         ("tokens", used if usage.input or usage.output else ""),
         ("changes", changed(run)),
         ("applied", applied(run)),
+        ("pushed", pushed(run)),
         ("overlaps", "\n".join(overlap(one) for one in overlaps)),
         ("exit code", "" if run.exit_code is None else str(run.exit_code)),
         ("learned from", spec.learn_from or ""),
@@ -113,6 +114,15 @@ def applied(run: Run) -> str:
     commit = f", {done.commit[:10]}" if done.commit else ""
     more = "" if run.is_applied else "; it has changed since"
     return f"{how} to {done.to}{commit}, {iso(done.at)}{more}"
+
+
+def pushed(run: Run) -> str:
+    """Return the remote that has the run's branch, and the pull request."""
+    done = run.pushed
+    if done is None:
+        return ""
+    where = f"{done.branch} to {done.remote}, {done.commit[:10]}"
+    return f"{where}\n{done.pull_request or done.web_address}"
 
 
 def overlap(one: Overlap) -> str:

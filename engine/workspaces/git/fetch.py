@@ -7,14 +7,19 @@ The result is then copied into the repository from there, as a local fetch witho
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import replace
 from pathlib import Path
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
+from engine.workspaces.git import remotes
 from engine.workspaces.git.git import Git
+from engine.workspaces.git.remotes import (
+    NETWORK_SETTINGS,
+    checked_address,
+    network_environment,
+    shown,
+)
 from engine.workspaces.git.repository import PULLS, Repository, private_git
 
 LIMIT_S = 120.0
@@ -25,21 +30,11 @@ _FLAGS = (
     *("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"),
     *("--no-auto-gc", "--no-prune"),
 )
-_SETTINGS = (
-    *("core.hooksPath=/dev/null", "core.alternateRefsCommand=true", "core.pager=cat"),
-    *("gc.auto=0", "maintenance.auto=false", "fetch.writeCommitGraph=false"),
-)
-_PROTOCOLS = ("https", "ssh", "file")
-_KEPT = re.compile(
-    r"(?i)(https|all|no)_proxy|SSH_AUTH_SOCK|SSL_CERT_(FILE|DIR)|GIT_SSL_CA(INFO|PATH)"
-    r"|GIT_SSH(_COMMAND|_VARIANT)?|XDG_RUNTIME_DIR|DBUS_SESSION_BUS_ADDRESS|GNUPGHOME"
-)
-_PASSWORD = re.compile(r"://[^/\s@]*@")
 
 
 async def pull_request(repository: Repository, remote: str | None, number: str, home: Path) -> str:
     """Fetch a pull request and return the ref that it is at; raises `UserError`."""
-    remote, url = await _remote(repository, remote)
+    remote, url = await remotes.remote(repository, remote, _failed)
     there = f"{PULLS}{remote}/{number}"
     await _fetch(repository, url, f"refs/pull/{number}/head", f"+{there}", home)
     return there
@@ -50,55 +45,61 @@ async def update(repository: Repository, name: str, home: Path) -> str:
 
     A branch of the user's own never moves: where it is only behind, its upstream is returned.
     """
-    remotes = await _remotes(repository)
+    known = await remotes.remotes(repository)
     branch = await _local_branch(repository, name)
     if branch:
         upstream = await _upstream(repository, branch)
-        there = upstream or f"refs/remotes/{_default(remotes)}/{branch[len('refs/heads/') :]}"
-        await _track(repository, there, remotes, home)
+        there = upstream or f"{_tracked(known)}/{branch.removeprefix('refs/heads/')}"
+        await _track(repository, there, known, home)
         is_behind = await repository.git.ask("merge-base", "--is-ancestor", branch, there)
         return there if is_behind.code == 0 else branch
     if name in ("HEAD", "@"):
         raise user_error("BASE_INVALID", "HEAD is detached: --fetch needs a branch or a tag.")
     if await _exists(repository, tag := f"refs/tags/{name.removeprefix('refs/tags/')}"):
-        _, url = await _remote(repository, None)
+        _, url = await remotes.remote(repository, None, _failed)
         await _fetch(repository, url, tag, tag, home)
         return tag
     short = name.removeprefix("refs/remotes/")
-    of = next((one for one in remotes if short.startswith(f"{one}/")), None)
-    there = f"refs/remotes/{short}" if of else f"refs/remotes/{_default(remotes)}/{short}"
-    await _track(repository, there, remotes, home)
+    of = next((one for one in known if short.startswith(f"{one}/")), None)
+    there = f"refs/remotes/{short}" if of else f"{_tracked(known)}/{short}"
+    await _track(repository, there, known, home)
     return there
 
 
-async def _track(repository: Repository, there: str, remotes: dict[str, str], home: Path) -> None:
+def _tracked(known: dict[str, str]) -> str:
+    return f"refs/remotes/{remotes.default_remote(known, _failed)}"
+
+
+async def _track(repository: Repository, there: str, known: dict[str, str], home: Path) -> None:
     """Fetch the branch that a remote-tracking ref stands for."""
     short = there.removeprefix("refs/remotes/")
-    of = next((one for one in remotes if short.startswith(f"{one}/")), None)
+    of = next((one for one in known if short.startswith(f"{one}/")), None)
     if of is None:
         raise _failed(f"{printable_name(there)} belongs to no remote with an address")
-    await _fetch(repository, remotes[of], f"refs/heads/{short[len(of) + 1 :]}", f"+{there}", home)
+    await _fetch(repository, known[of], f"refs/heads/{short[len(of) + 1 :]}", f"+{there}", home)
 
 
 async def _fetch(repository: Repository, url: str, ref: str, into: str, home: Path) -> None:
     """Fetch one ref of a remote `into` a ref of the repository."""
-    address = _address(repository, url)
+    address = checked_address(repository, url, _failed)
     with private_git(home, repository) as private:
         await _seed(repository, private)
-        git = replace(private, users_settings=True, settings=_SETTINGS, env=_environment())
+        git = replace(
+            private, users_settings=True, settings=NETWORK_SETTINGS, env=network_environment()
+        )
         try:
             words = (*_FLAGS, "--", address, f"+{ref}:{FETCHED}")
             answer = await git.ask("fetch", *words, limit_s=LIMIT_S)
         except UserError as error:
             raise _failed(error.message.rstrip(".")) from error
         if answer.code:
-            raise _failed(f"{printable_name(ref)} of {_shown(url)}: {_shown(answer.complaint)}")
+            raise _failed(f"{printable_name(ref)} of {shown(url)}: {shown(answer.complaint)}")
         local = replace(repository.git, env={"GIT_ALLOW_PROTOCOL": "file"})
         sign, there = ("+", into[1:]) if into.startswith("+") else ("", into)
         words = (*_FLAGS, "--", str(private.git_dir), f"{sign}{FETCHED}:{there}")
         answer = await local.ask("fetch", *words)
     if answer.code:
-        raise _failed(f"{printable_name(there)} was not updated: {_shown(answer.complaint)}")
+        raise _failed(f"{printable_name(there)} was not updated: {shown(answer.complaint)}")
 
 
 async def _seed(repository: Repository, private: Git) -> None:
@@ -111,55 +112,6 @@ async def _seed(repository: Repository, private: Git) -> None:
     shallow = repository.common_dir / "shallow"
     if shallow.is_file():
         (private.git_dir / "shallow").write_bytes(shallow.read_bytes())
-
-
-def _environment() -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if _KEPT.fullmatch(name)}
-    quiet = {"GIT_TERMINAL_PROMPT": "0", "SSH_ASKPASS_REQUIRE": "never"}
-    ssh = {} if kept.keys() & {"GIT_SSH", "GIT_SSH_COMMAND"} else {"GIT_SSH_COMMAND": _SSH}
-    return {**ssh, **kept, **quiet, "GIT_ALLOW_PROTOCOL": ":".join(_PROTOCOLS)}
-
-
-_SSH = "ssh -o BatchMode=yes"
-
-
-def _address(repository: Repository, url: str) -> str:
-    """Return the address to fetch from; raises `UserError` for one that names a program."""
-    scheme, has_scheme, _ = url.partition("://")
-    is_local = not has_scheme and ":" not in url.split("/", 1)[0]
-    if not url.isprintable() or url.startswith("-") or re.match(r"[\w+.-]+::", url):
-        raise _failed(f"{_shown(url)} is not an address of a repository")
-    if has_scheme and scheme.lower() not in _PROTOCOLS:
-        raise _failed(f"{_shown(url)} is not an address of https, ssh or file")
-    return str((repository.top or repository.common_dir) / url) if is_local else url
-
-
-async def _remotes(repository: Repository) -> dict[str, str]:
-    """Return the remotes by name, long names first: one may begin like another."""
-    ask = repository.git.ask("config", "-z", "--get-regexp", r"^remote\..*\.url$")
-    out = (await ask).out.decode("utf-8", "surrogateescape")
-    found: dict[str, str] = {}
-    for entry in out.split("\0"):
-        key, newline, url = entry.partition("\n")
-        if newline and url:
-            found.setdefault(key.removeprefix("remote.").removesuffix(".url"), url)
-    return dict(sorted(found.items(), key=lambda one: -len(one[0])))
-
-
-def _default(remotes: dict[str, str]) -> str:
-    if "origin" in remotes or not remotes:
-        return "origin"
-    if len(remotes) > 1:
-        raise _failed(f"name the remote: {', '.join(map(printable_name, sorted(remotes)))}")
-    return next(iter(remotes))
-
-
-async def _remote(repository: Repository, name: str | None) -> tuple[str, str]:
-    remotes = await _remotes(repository)
-    name = name or _default(remotes)
-    if name not in remotes:
-        raise _failed(f"there is no remote {printable_name(name)}")
-    return name, remotes[name]
 
 
 async def _local_branch(repository: Repository, name: str) -> str | None:
@@ -178,10 +130,6 @@ async def _upstream(repository: Repository, branch: str) -> str | None:
 
 async def _exists(repository: Repository, ref: str) -> bool:
     return (await repository.git.ask("show-ref", "--verify", "-q", ref)).code == 0
-
-
-def _shown(text: str) -> str:
-    return printable_name(_PASSWORD.sub("://", text))
 
 
 def _failed(what: str) -> UserError:

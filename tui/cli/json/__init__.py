@@ -32,6 +32,7 @@ from tui.cli.json.work import (
     CheckpointJson,
     DiffJson,
     EntryJson,
+    PushedJson,
     RestoredJson,
 )
 
@@ -65,6 +66,7 @@ __all__ = [
     "LocatedCommentJson",
     "OutputEvent",
     "PatternJson",
+    "PushedJson",
     "QueueJson",
     "ReceiverJson",
     "RestoredJson",
@@ -88,6 +90,7 @@ DOCUMENTS: dict[str, Any] = {
     "note": RunJson,
     "comment": CommentJson,
     "comments": list[LocatedCommentJson],
+    "push": PushedJson,
     "inbox": list[InputRequestJson],
     "approve": list[RunJson],
     "approve --always": RuleJson,

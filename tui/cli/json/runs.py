@@ -71,6 +71,17 @@ class TakenHomeJson(Shape):
     branch: str | None
 
 
+class PushJson(Shape):
+    """The run's branch on a remote, as it was pushed last."""
+
+    remote: str
+    address: Annotated[str, Meta(description="of the remote, without a password")]
+    branch: str
+    commit: str
+    web_address: Annotated[str, Meta(description="shows the branch, or opens a pull request")]
+    pull_request: Annotated[str, Meta(description="its address; empty: none was opened")]
+
+
 class LimitWindowJson(Shape):
     """One of the plan's rate-limit windows, as last reported to the run."""
 
@@ -254,6 +265,7 @@ class RunJson(Shape):
     tokens: TokensJson
     changes: Annotated[ChangeCountJson | None, Meta(description="null: unknown")]
     applied: Annotated[TakenHomeJson | None, Meta(description="where its changes were applied")]
+    push: Annotated[PushJson | None, Meta(description="where its branch was pushed")]
     error: ErrorInfoJson | None
     exit_code: Annotated[int | None, Meta(description="Codex's, where it ended")]
     result: Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from tui.cli.json.base import Count, Path, Shape, Time
+from tui.cli.json.runs import PushJson
 
 
 class EntryJson(Shape):
@@ -71,6 +72,13 @@ class AppliedJson(Shape):
     merged_into: Annotated[str | None, Meta(description="the branch that a merge went into")]
     signed: Annotated[bool | None, Meta(description="null if no commit was made")]
     hooks_run: Annotated[bool | None, Meta(description="null if no commit was made")]
+
+
+class PushedJson(PushJson):
+    """The result of a push; hooks never run."""
+
+    run: str
+    hooks_run: bool
 
 
 class CheckpointJson(Shape):
