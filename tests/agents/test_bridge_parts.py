@@ -183,6 +183,44 @@ def test_only_our_own_decisions_are_carried_out(
     assert conversation.server.sent[-1] == {"id": 0, "result": {"decision": "decline"}}
 
 
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        (protocol.PERMISSIONS, {"permissions": {"network": {"enabled": True}}}),
+        (protocol.ELICITATION, {"_meta": {"codex_approval_kind": "mcp_tool_call"}}),
+        ("item/tool/requestUserInput", {"questions": [{"id": "q", "question": "Which?"}]}),
+    ],
+)
+def test_stop_ends_the_turn_before_the_denial_is_read(
+    conversation: Conversation, method: str, params: Json
+) -> None:
+    conversation.request(0, method, **params)
+    conversation.session.do(json.loads(inbox.answer("0", Decision.STOP)))
+    interrupt, denial = conversation.server.sent[-2:]
+    assert (interrupt["method"], denial["id"]) == ("turn/interrupt", 0)
+
+
+def test_secret_values_wait_for_the_answer_that_names_them(conversation: Conversation) -> None:
+    question = {"id": "q", "question": "Token?", "isSecret": True}
+    conversation.request(0, "item/tool/requestUserInput", questions=[question])
+    before = len(conversation.server.sent)
+    for name, text in (("secrets:1", "other"), ("secrets:2", "hush")):
+        conversation.session.do({"id": name, "do": "secrets", "values": [[text]]})
+    conversation.session.do(json.loads(inbox.answer("0", Decision.ANSWER, [[]], "secrets:3")))
+    assert len(conversation.server.sent) == before
+    conversation.session.do(json.loads(inbox.answer("0", Decision.ANSWER, [[]], "secrets:2")))
+    assert conversation.server.sent[-1]["result"] == {"answers": {"q": {"answers": ["hush"]}}}
+    assert "hush" not in str(conversation.lines)
+
+
+def test_text_of_a_torn_record_is_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "inbox.jsonl"
+    reader = InboxReader(str(path))
+    path.write_bytes(b'\n{"id":"secrets:1","do":"secrets","values":[["hush\n')
+    assert reader.read() == ["not a record: 49 bytes"]
+    reader.close()
+
+
 def test_second_answer_is_refused(conversation: Conversation) -> None:
     conversation.request(0, COMMAND, command="x")
     conversation.session.do({"id": "a", "do": "answer", "request": 0, "decision": "deny"})

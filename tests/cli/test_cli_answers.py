@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
 from pseudo import Opener
 from typed import Starter, Swarm
@@ -212,5 +213,9 @@ def test_secret_typed_in_watch_is_not_shown(
 
 def holders(paths: Paths, text: str) -> list[str]:
     """Return the names of the files of the home that contain a text."""
-    files = (path for path in paths.home.rglob("*") if path.is_file())
-    return [path.name for path in files if text.encode() in path.read_bytes()]
+    found: list[str] = []
+    for path in paths.home.rglob("*"):
+        with suppress(FileNotFoundError):  # the background process may end in this moment
+            if path.is_file() and text.encode() in path.read_bytes():
+                found.append(path.name)
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -108,8 +109,12 @@ def to(
 
 def holders(folder: Path, text: str) -> list[str]:
     """Return the names of the files below a folder that contain a text."""
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return [path.name for path in files if text.encode() in path.read_bytes()]
+    found: list[str] = []
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):  # a file of a process at work
+            if path.is_file() and text.encode() in path.read_bytes():
+                found.append(path.name)
+    return found
 
 
 def outputs(server: LoopbackServer) -> str:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from engine.domain.answers import Values, checked_values
 from engine.domain.errors import UserError
 from engine.domain.input_fields import InputField
-from engine.domain.interaction import INPUT_KINDS, Decision, RequestPhase
+from engine.domain.interaction import INPUT_KINDS, Decision, InputRequest, RequestPhase
+from engine.domain.model import Run, Status
 from engine.domain.run_json import request_id
 from engine.domain.text import escaped
 from tui.cli.support.answer_values import typed_values
@@ -110,7 +111,7 @@ class AnswersInPlace:
         found = [
             (run, request)
             for run in self._follower.runs.values()
-            for request in run.unanswered
+            for request in _open(run)
             if request_id(run, request) not in self._done
         ]
         return min(found, key=lambda one: one[1].raised_at or 0.0, default=None)
@@ -155,7 +156,7 @@ class AnswersInPlace:
         name = request_id(*found)
         while True:
             moved, run = self._moved, self._follower.runs[found[0].id]
-            if name not in {request_id(run, request) for request in run.unanswered}:
+            if name not in {request_id(run, request) for request in _open(run)}:
                 return
             await moved.wait()
 
@@ -266,6 +267,11 @@ async def answering(answers: AnswersInPlace | None) -> AsyncGenerator[None]:
     finally:
         task.cancel()
         await task.wait()
+
+
+def _open(run: Run) -> tuple[InputRequest, ...]:
+    """Return the requests of a run that can be answered now: not those of one that is stopped."""
+    return run.unanswered if run.status is Status.RUNNING else ()
 
 
 def _drain(typed: Keys) -> None:
