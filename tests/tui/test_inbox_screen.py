@@ -18,6 +18,7 @@ from fake_engine import (
     shown,
     toasts,
 )
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -27,7 +28,7 @@ from engine.domain.interaction import Decision, RequestAnswer, RequestKind, Requ
 from engine.domain.model import Run, Status
 from tui.app import SwarmApp
 from tui.models.open_requests import OpenRequests
-from tui.screens.bulk_answer import BulkAnswerDialog
+from tui.screens.bulk_answer import AllRequests, BulkAnswerDialog
 from tui.screens.inbox import InboxScreen
 from tui.screens.runs import RunsScreen
 from tui.screens.write import WriteDialog
@@ -244,6 +245,47 @@ async def test_different_requests_are_answered_together_only_after_a_look() -> N
         assert decisions(engine) == {}
         await press(pilot, "y", "y")
         assert decisions(engine) == dict.fromkeys(engine.view.runs, Decision.APPROVE)
+
+
+async def test_a_key_typed_ahead_of_the_question_answers_nothing() -> None:
+    engine = many_kinds()
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await open_inbox(pilot)
+        await press(pilot, "A", "y")
+        dialog = app.screen
+        assert isinstance(dialog, BulkAnswerDialog)
+        dialog.query_one(AllRequests).is_painted = False
+        dialog.on_key(Key("y", "y"))
+        await settled(pilot)
+        assert app.screen is dialog
+        assert decisions(engine) == {}
+
+
+async def test_a_line_is_dim_until_the_agent_has_the_answer() -> None:
+    engine = FakeEngine()
+    for name in ("a", "b"):
+        start(engine, name)
+        ask(engine, name, request("make all"))
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await open_inbox(pilot)
+        view = inbox_of(app).listed
+
+        def is_dim() -> bool:
+            styles = [part.style for part in view.draw(0, 60) if "make" in part.text]
+            return [style.color for style in styles if style] == [view.paint.tone("faint").color]
+
+        assert not is_dim()
+        asked = engine.view.runs["a"].unanswered[0]
+        await engine.answer("a", RequestAnswer(1, "0", asked.digest, Decision.DENY))
+        await settled(pilot)
+        assert not is_dim()  # one of the two waits
+        await press(pilot, "y")
+        assert is_dim()
+        end(engine, "a", RequestPhase.APPLIED)
+        await settled(pilot)
+        assert "on its way" in plain(app)
 
 
 async def test_a_marked_request_that_changed_is_not_answered_by_the_question() -> None:
@@ -478,6 +520,22 @@ def test_groups_are_kept_current_from_changed_runs_alone(number: int) -> None:
     assert groups.update([name])
     assert not groups.update([name])
     assert [group.run_count for group in groups] == [2]
+    assert [ref.run for group in groups for ref in group.open] == sorted({*"abc"} - {name})
     again = OpenRequests(engine.view.runs)
     again.rebuild()
     assert [group.open for group in again] == [group.open for group in groups]
+
+
+def test_the_oldest_group_comes_first_in_whatever_order_runs_are_read() -> None:
+    engine = FakeEngine()
+    start(engine, "a")
+    start(engine, "b")
+    ask(engine, "a", request("make one"))
+    ask(engine, "b", request("make two"))
+    ask(engine, "b", request("make three", number="1"))
+    ask(engine, "a", request("make two", number="1"))
+    for order in (["a", "b"], ["b", "a"]):
+        groups = OpenRequests({name: engine.view.runs[name] for name in order})
+        groups.rebuild()
+        assert [group.request.text for group in groups] == ["make one", "make two", "make three"]
+        assert [ref.run for ref in groups[1].open] == ["b", "a"]

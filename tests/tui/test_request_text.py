@@ -7,9 +7,16 @@ import json
 import pytest
 from asking import request
 
-from engine.domain.interaction import InputRequest, ProposedChange, RequestKind
+from engine.domain.events import Body, Event, FileChange, Step
+from engine.domain.interaction import (
+    Decision,
+    InputRequest,
+    ProposedChange,
+    RequestKind,
+    RequestPhase,
+)
 from engine.domain.text import escaped
-from tui.formatting import symbols
+from tui.formatting import EventLine, event_line, symbols
 from tui.formatting.interaction import visible_line
 from tui.formatting.request_text import TextRow, essential_rows, exact_lines, laid_out, oddities
 from tui.terminal.cells import cells
@@ -102,3 +109,31 @@ def test_other_details_are_shown_as_they_are(details: str) -> None:
     shown = "".join(row.text for row in rows(asked, 200) if row.tone == "strong")
     assert details.strip("[]") in shown
     assert shown
+
+
+def line_of(body: Body) -> EventLine:
+    return event_line(Event("a", 1, 0.0, body))
+
+
+@pytest.mark.parametrize(
+    ("decision", "decided_by", "words"),
+    [
+        (Decision.APPROVE, "user", "approved by you"),
+        (Decision.DENY, "rule:r1", "denied by the rule r1"),
+        (Decision.DENY, "limit", "denied by the time limit: there was no answer"),
+        (Decision.STOP, "user", "denied, and the turn stopped by you"),
+    ],
+)
+def test_the_log_shows_an_answer_and_its_author(
+    decision: Decision, decided_by: str, words: str
+) -> None:
+    answered = InputRequest("0", RequestPhase.ANSWERED, decision=decision, decided_by=decided_by)
+    assert line_of(answered).text == words
+
+
+def test_the_log_shows_a_declined_step_as_declined() -> None:
+    step = Step("tool", "command", "declined", "npm ci", "/bin/bash -lc 'npm ci'")
+    assert (line_of(step).kind, line_of(step).text) == ("declined", "npm ci")
+    patch = Step("tool", "file_change", "declined", changes=(FileChange("a.txt", "modified"),))
+    assert line_of(patch).kind == "declined"
+    assert "a.txt" in line_of(patch).text

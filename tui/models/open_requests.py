@@ -20,6 +20,7 @@ class RequestRef:
     run: str
     attempt: int
     request: str
+    raised_at: float = 0.0
 
 
 @record
@@ -63,7 +64,7 @@ class RequestGroup:
 
 @dataclass(slots=True, eq=False)
 class _Group:
-    """A group that changes: its requests by phase, in the order they were raised."""
+    """A group that changes: its requests, and the phase of each."""
 
     key: str
     request: InputRequest
@@ -76,8 +77,9 @@ class _Group:
         """Return the group as it is now; the same object as long as nothing changes."""
         if self.shown is None:
             raised = RequestPhase.RAISED
-            is_open = tuple(ref for ref, phase in self.phases.items() if phase is raised)
-            answered = tuple(ref for ref, phase in self.phases.items() if phase is not raised)
+            refs = sorted(self.phases, key=lambda ref: (ref.raised_at, ref.run))
+            is_open = tuple(ref for ref in refs if self.phases[ref] is raised)
+            answered = tuple(ref for ref in refs if self.phases[ref] is not raised)
             end = None if self.phases else self.end
             self.shown = RequestGroup(self.key, self.request, self.since, is_open, answered, end)
         return self.shown
@@ -175,9 +177,14 @@ class OpenRequests:
         asks = run.input_requests if run and run.status in ACTIVE else ()
         for request in asks:
             assert run
-            ref = RequestRef(run_id, run.attempt, request.request)
+            at = request.raised_at or 0.0
+            ref = RequestRef(run_id, run.attempt, request.request, at)
             key = new[ref] = old.get(ref) or _key(ref, request)
-            known = self._groups.get(key) or self._add(key, request)
+            known = self._groups.get(key) or self._add(key, request, at)
+            if at < known.since:  # runs are read in any order at first
+                self._order.remove((known.since, key))
+                known.since, known.request = at, request
+                insort(self._order, (at, key))
             if known.phases.get(ref) != request.phase:
                 known.phases[ref] = request.phase
                 changed.add(key)
@@ -190,8 +197,7 @@ class OpenRequests:
             self._of_run.pop(run_id, None)
         return changed
 
-    def _add(self, key: str, request: InputRequest) -> _Group:
-        since = request.raised_at or 0.0
+    def _add(self, key: str, request: InputRequest, since: float) -> _Group:
         known = self._groups[key] = _Group(key, request, since)
         insort(self._order, (since, key))
         return known

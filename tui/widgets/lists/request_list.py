@@ -25,6 +25,7 @@ NOTHING = (
 )
 AGE, TIMES, KIND = 4, 5, 8
 RUN_MIN, RUN_MAX = 10, 32
+MAX_KNOWN = 1_000
 KINDS = {RequestKind.PERMISSIONS: "rights"}
 """Short words for kinds whose own word is too long for a column."""
 MARKS = [
@@ -54,6 +55,8 @@ class RequestList(LineView):
         self.painted_key: str | None = None
         """The key of the group under the cursor as it was painted last."""
         self._now = 0.0
+        self._second_looks: dict[str, bool] = {}
+        """Whether a group needs a second look, of those that were drawn."""
 
     @property
     def chosen(self) -> RequestGroup | None:
@@ -135,12 +138,19 @@ class RequestList(LineView):
             (fit(formatting.age(self._now - group.since), AGE, right=True), "dim"),
             (fit(times, TIMES, right=True), "warn"),
             (f" {fit(clean(kind, 20), KIND)} ", "dim"),
-            (f"{'!' if oddities(request) else ' '} ", "bad"),
+            (f"{'!' if self._is_odd(group) else ' '} ", "bad"),
         ]
         room = width - AGE - TIMES - KIND - 4
         run = max(RUN_MIN, min(RUN_MAX, room // 3))
         what = fit(subject(request), max(4, room - run - 2))
         return [*before, (what, "plain"), ("  ", "dim"), (crop(self._source(group), run), "dim")]
+
+    def _is_odd(self, group: RequestGroup) -> bool:
+        if group.key not in self._second_looks:
+            if len(self._second_looks) >= MAX_KNOWN:
+                self._second_looks.clear()
+            self._second_looks[group.key] = bool(oddities(group.request))
+        return self._second_looks[group.key]
 
     def _source(self, group: RequestGroup) -> str:
         """Return the run that asks, or the batch of all that ask."""

@@ -95,6 +95,8 @@ class RequestView(TextView):
         super().__init__(title="Request")
         self._group: RequestGroup | None = None
         self._around = CONTEXT
+        self._asked: tuple[object, int, Sequence[TextRow]] = (None, 0, ())
+        """The rows of what was laid out last, which may be long, with their request and width."""
         self._essential = 0
         self._painted_to = 0
         self.painted_group: RequestGroup | None = None
@@ -123,7 +125,10 @@ class RequestView(TextView):
         if self._group is None:
             return ()
         request = self._group.request
-        rows = list(laid_out([*_status_rows(self._group), *essential_rows(request)], width))
+        if self._asked[0] is not request or self._asked[1] != width:
+            asked = list(laid_out(list(essential_rows(request)), width))
+            self._asked = (request, width, asked)
+        rows = [*laid_out(_status_rows(self._group), width), *self._asked[2]]
         self._essential = len(rows)
         return [*rows, *laid_out(list(context_rows(request, self._around)), width)]
 
