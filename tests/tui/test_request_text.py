@@ -112,7 +112,7 @@ def test_other_details_are_shown_as_they_are(details: str) -> None:
 
 
 def line_of(body: Body) -> EventLine:
-    return event_line(Event("a", 1, 0.0, body))
+    return event_line(Event("a", 1, 0.0, 1, body))
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def line_of(body: Body) -> EventLine:
         (Decision.APPROVE, "user", "approved by you"),
         (Decision.DENY, "rule:r1", "denied by the rule r1"),
         (Decision.DENY, "limit", "denied by the time limit: there was no answer"),
-        (Decision.STOP, "user", "denied, and the turn stopped by you"),
+        (Decision.STOP, "user", "denied by you, and the turn stopped"),
     ],
 )
 def test_the_log_shows_an_answer_and_its_author(

@@ -16,7 +16,7 @@ _MODIFIERS = re.compile("[\U0001f3fb-\U0001f3ff]|(?<=[\u0300-\u036f]{2})[\u0300-
 _DECIDED = {
     Decision.APPROVE: "approved",
     Decision.DENY: "denied",
-    Decision.STOP: "denied, and the turn stopped",
+    Decision.STOP: "denied",
     Decision.ANSWER: "answered",
 }
 
@@ -49,16 +49,21 @@ def _escape(char: str) -> str:
 def decision_words(request: InputRequest) -> str:
     """Return the answer of an answered request, and its author."""
     decided = _DECIDED.get(request.decision or Decision.DENY, "answered")
-    author, _, rule = request.decided_by.partition(":")
-    match author:
+    more = ", and the turn stopped" if request.decision is Decision.STOP else ""
+    return f"{decided} by {_author(request.decided_by)}{more}"
+
+
+def _author(decided_by: str) -> str:
+    kind, _, rule = decided_by.partition(":")
+    match kind:
         case "user":
-            return f"{decided} by you"
+            return "you"
         case "rule":
-            return f"{decided} by the rule {clean(rule, 60)}"
+            return f"the rule {clean(rule, 60)}"
         case "limit":
-            return f"{decided} by the time limit: there was no answer"
+            return "the time limit: there was no answer"
         case _:
-            return f"{decided} by {clean(request.decided_by, 60)}"
+            return clean(decided_by, 60)
 
 
 def request_lines(request: InputRequest) -> Iterator[str]:
