@@ -10,7 +10,6 @@ from typing import Any, cast
 
 from rich.cells import cell_len
 
-from engine.domain.activity import clock
 from engine.domain.events import Event
 from engine.domain.interaction import InputRequest, ProposedChange, RequestKind
 from engine.domain.model import Run
@@ -60,7 +59,6 @@ class RequestContext:
 
     runs: tuple[Run, ...] = ()
     steps: tuple[Event, ...] = ()
-    now: float = 0.0
 
 
 def oddities(request: InputRequest) -> list[str]:
@@ -127,7 +125,7 @@ def context_rows(request: InputRequest, around: RequestContext) -> Iterator[Text
         count = len(around.runs)
         yield TextRow("")
         yield TextRow("Asked by" if count == 1 else f"Asked by {count} runs", "dim")
-        yield from (TextRow(_run_words(run, around.now), lead="  ") for run in around.runs)
+        yield from (TextRow(_run_words(run), lead="  ") for run in around.runs)
     if around.steps:
         yield TextRow("")
         where = f" in {title(around.runs[0])}" if len(around.runs) > 1 else ""
@@ -138,10 +136,9 @@ def context_rows(request: InputRequest, around: RequestContext) -> Iterator[Text
             yield TextRow(clean(text, 300), "faint" if line.tone == "dim" else "dim", "  ")
 
 
-def _run_words(run: Run, now: float) -> str:
+def _run_words(run: Run) -> str:
     batch = f" · batch {clean(run.spec.batch, 60)}" if run.spec.batch else ""
-    since = next((one.raised_at for one in run.input_requests if one.raised_at is not None), now)
-    return f"{title(run)} · {run.id}{batch} · {clean(run.spec.project, 60)} · {clock(now - since)}"
+    return f"{title(run)} · {run.id}{batch} · {clean(run.spec.project, 60)}"
 
 
 def _command_rows(command: str) -> Iterator[TextRow]:

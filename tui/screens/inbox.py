@@ -157,8 +157,7 @@ class InboxScreen(LiveScreen):
         refs = group.refs[:SHOWN_RUNS] if group else ()
         runs = (self.engine.view.runs.get(run_id) for run_id in dict.fromkeys(r.run for r in refs))
         steps = self._steps[1] if refs and self._steps and self._steps[0] == refs[0] else ()
-        now = self.clock()
-        return RequestContext(tuple(run for run in runs if run), tuple(steps), now)
+        return RequestContext(tuple(run for run in runs if run), tuple(steps))
 
     @work(group="steps", exclusive=True)
     async def _read_steps(self, ref: RequestRef) -> None:
