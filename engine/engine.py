@@ -12,10 +12,8 @@ from engine.config import workspace_roots
 from engine.config.config_file import ConfigWatch, LoadedConfig, load_usable
 from engine.config.paths import Paths
 from engine.config.settings import Config
-from engine.domain import rule_matching
-from engine.domain.approval_rules import ApprovalRule
 from engine.domain.changed_lines import ChangedLines
-from engine.domain.errors import UserError, user_error
+from engine.domain.errors import UserError, add_late, user_error
 from engine.domain.events import Event
 from engine.domain.fault import SETTINGS, Fault, fault_words
 from engine.domain.interaction import DeliveryTime, InputRequest, ModeChange, RequestAnswer
@@ -35,7 +33,6 @@ from engine.execution.supervisor_lock import SupervisorLock
 from engine.execution.task_tree import SupervisedTask, TaskTree
 from engine.lazy_services import MODULE_OF, LazyServices
 from engine.runs.finder import find_run, find_shortest_ends
-from engine.runs.requests import RunRequests
 from engine.store.history import EventHistory
 from engine.store.store import Store, open_store
 from engine.system.environment import distrust
@@ -52,6 +49,7 @@ if TYPE_CHECKING:
     from engine.disk.trash_entry import TrashEntry
     from engine.disk.unsaved import UnsavedWork
     from engine.doctor import CheckHealth, DiskSpace, Doctor, Finding
+    from engine.domain.approval_rules import ApprovalRule
     from engine.domain.consent import Consent
     from engine.domain.folder_size import FolderSize
     from engine.domain.messages import Subscription as Interest
@@ -149,6 +147,9 @@ OVERLAPS_S, OVERLAPS_AT_ONCE = 1.0, 30
 """Seconds between two searches for overlaps, and the runs that one looks at."""
 
 
+add_late(lambda: import_module("engine.agents.profiles"))
+
+
 def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the name stands for
     """Import what faces know from here when they ask for it."""
     if name not in MODULE_OF:
@@ -184,7 +185,6 @@ class Engine:
         self._services = LazyServices(
             paths, config, store, self._journal, self.check, lambda: self.faults, executors
         )
-        self._requests = RunRequests(self._services, store, self._journal)
         self.memory = self._services.memory
         self.search = self._services.search
         self._supervision: Supervision | None = None
@@ -374,18 +374,18 @@ class Engine:
 
     async def start(self, spec: RunSpec) -> Run:
         """Check everything that can be checked, then queue a run."""
-        return await self._requests.start(spec)
+        return await self._services.requests.start(spec)
 
     async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
         """Check a request for a run, and return it complete.
 
         With `ask_later`, missing trust in its repository is not an error.
         """
-        return await self._requests.check(spec, ask_later)
+        return await self._services.requests.check(spec, ask_later)
 
     async def answer(self, run: str, answered: RequestAnswer) -> Run:
         """Answer an open request of a run; raises `UserError` where it is not open any more."""
-        return await self._requests.answer(run, answered)
+        return await self._services.requests.answer(run, answered)
 
     async def answer_all(
         self, answers: Sequence[tuple[str, RequestAnswer]]
@@ -394,7 +394,7 @@ class Engine:
 
         Returns for each answer the run, or the error.
         """
-        return await self._requests.answer_all(answers)
+        return await self._services.requests.answer_all(answers)
 
     async def rules(self) -> list[ApprovalRule]:
         """Return the approval rules with their uses: the user's, and those of the settings."""
@@ -415,23 +415,25 @@ class Engine:
 
     def possible_rules(self, run: Run, request: InputRequest) -> list[ApprovalRule]:
         """Return the rules that could answer requests like this one, the narrowest first."""
+        from engine.domain import rule_matching
+
         return rule_matching.possible(run, request)
 
     async def send(self, run: str, text: str, delivery: DeliveryTime = DeliveryTime.NOW) -> Run:
         """Send a message to the agent of a run; one that has ended goes on with it."""
-        return await self._requests.send(run, text, delivery)
+        return await self._services.requests.send(run, text, delivery)
 
     async def interrupt(self, run: str, text: str = "") -> Run:
         """End the turn of a run's agent; with a text, it goes on with that at once."""
-        return await self._requests.interrupt(run, text)
+        return await self._services.requests.interrupt(run, text)
 
     async def cancel(self, run: str, *, kill: bool = False) -> Run:
         """Request the end of a run: SIGTERM, SIGKILL after the grace time; `kill`: at once."""
-        return await self._requests.cancel(run, kill=kill)
+        return await self._services.requests.cancel(run, kill=kill)
 
     async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
         """Cancel those of the runs that can be, in one step; return their new state."""
-        return await self._requests.cancel_all(runs, kill=kill)
+        return await self._services.requests.cancel_all(runs, kill=kill)
 
     async def retry(
         self,
@@ -445,11 +447,11 @@ class Engine:
 
         With a `prompt` of its own it starts a new thread; `fresh` starts over, in a new workspace.
         """
-        return await self._requests.retry(run, prompt=prompt, fresh=fresh, change=change)
+        return await self._services.requests.retry(run, prompt=prompt, fresh=fresh, change=change)
 
     async def resume(self, run: str, message: str, change: ModeChange = UNCHANGED) -> Run:
         """Continue a finished run's thread with a message."""
-        return await self._requests.resume(run, message, change)
+        return await self._services.requests.resume(run, message, change)
 
     async def set_slots(self, slots: int) -> None:
         """Allow `slots` runs at a time, from now on and for every process of this home."""
@@ -569,9 +571,9 @@ class Engine:
         guard = self.tasks.faults.guard
         with guard("search news"):
             self.search.notify()
-        with guard("notification news"):
-            self.notifications.notify(events)
         if self._supervision and (scheduler := self._supervision.scheduler):
+            with guard("notification news"):
+                self.notifications.notify(events)
             with guard("scheduler news"):
                 scheduler.notify(runs)
             with guard("rules news"):

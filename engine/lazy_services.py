@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from engine.notifications.service import Notifications
     from engine.patterns.service import Patterns
     from engine.runs.annotations import RunAnnotations
+    from engine.runs.requests import RunRequests
     from engine.runs.rules import ApprovalRules
     from engine.templates.service import Templates
     from engine.trust.service import Trust
@@ -130,6 +131,13 @@ class LazyServices:
         from engine.runs.rules import ApprovalRules
 
         return ApprovalRules(self._store, self.config)
+
+    @cached_property
+    def requests(self) -> RunRequests:
+        """The user's requests for runs."""
+        from engine.runs.requests import RunRequests
+
+        return RunRequests(self, self._store, self._journal)
 
     @cached_property
     def logins(self) -> LoginCheck:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from engine.domain.errors import UserError
@@ -14,7 +15,6 @@ from engine.domain.projection import View
 from engine.domain.queue import QueueRules, paused
 from engine.execution.fault_reporter import FaultReporter
 from engine.execution.journal import Journal
-from engine.execution.rule_applier import RuleApplier
 from engine.execution.shared_settings import SharedSettings
 from engine.execution.supervisor_lock import SupervisorLock
 from engine.execution.task_tree import FinalError, TaskTree
@@ -25,6 +25,7 @@ from engine.store.store import Store
 from engine.system.clock import Clock
 
 if TYPE_CHECKING:
+    from engine.execution.rule_applier import RuleApplier
     from engine.execution.scheduler import Scheduler
     from engine.execution.supervisor_context import SupervisorContext
 
@@ -47,7 +48,6 @@ class Supervision:
         published: Callable[[], None],
     ) -> None:
         self.scheduler: Scheduler | None = None
-        self.rules = RuleApplier(view, store, journal, parts.rules.of_files)
         self._parts = parts
         self._store = store
         self._view = view
@@ -60,6 +60,13 @@ class Supervision:
         self._reporter = FaultReporter(
             tasks.faults, shared, view, journal.append, self._pause, self._clock.now
         )
+
+    @cached_property
+    def rules(self) -> RuleApplier:
+        """The rules that answer requests; imported when it supervises."""
+        from engine.execution.rule_applier import RuleApplier
+
+        return RuleApplier(self._view, self._store, self._journal, self._parts.rules.of_files)
 
     def notify(self) -> None:
         """Take note that faults were recorded or cleared."""

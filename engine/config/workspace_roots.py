@@ -7,7 +7,6 @@ hold other files: there only what carries the id of a known run is ours.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -40,6 +39,8 @@ def known(home: Path) -> list[Path]:
 
 def add(home: Path, root: Path) -> None:
     """Note a root, on the disk before this returns. Blocking; raises OSError."""
+    import hashlib  # late: only a new root has its name made
+
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:24]
     path = home / NOTED / f"{digest}.json"
     if _read(path) == root:

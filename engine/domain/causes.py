@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.domain.errors import entry_of
+from engine.domain.late_pattern import LatePattern
 from engine.domain.model import ErrorInfo, Run, Status
 from engine.domain.text import one_line
 
@@ -16,12 +17,12 @@ _SAID = 80
 
 # What test runners write of a file whose tests failed: pytest, Jest and Vitest, Go.
 _TESTS = (
-    re.compile(r"^(?:FAILED|ERROR) +(?:\S*/)?([\w.-]+?)(?:\.\w+)?(?:::|\s|$)", re.M),
-    re.compile(r"^ *(?:FAIL|❯) +(?:\S*/)?([\w.-]+?)(?:\.\w+)?(?:\s|$)", re.M),
-    re.compile(r"^ *--- FAIL: (\w+)", re.M),
+    LatePattern(r"^(?:FAILED|ERROR) +(?:\S*/)?([\w.-]+?)(?:\.\w+)?(?:::|\s|$)", re.M),
+    LatePattern(r"^ *(?:FAIL|❯) +(?:\S*/)?([\w.-]+?)(?:\.\w+)?(?:\s|$)", re.M),
+    LatePattern(r"^ *--- FAIL: (\w+)", re.M),
 )
 
-_VARIABLE = re.compile(
+_VARIABLE = LatePattern(
     r"https?://\S+"
     r"|(?:[A-Za-z]:)?(?:[\w.~@+-]*[/\\])+(?=[\w.-])"  # the folders of a path; its name is enough
     r"|\b[0-9a-f]{8}-[0-9a-f-]{27}\b"
@@ -49,7 +50,7 @@ def _of_error(error: ErrorInfo) -> str:
         return words
     text = error.message[:_LOOKED_AT]
     for pattern in _TESTS:
-        if found := pattern.search(text):
+        if found := pattern.compiled.search(text):
             return f"tests failed in {one_line(found[1], _SAID)}"
     return f"{words}: {general(text)}"
 
@@ -57,7 +58,7 @@ def _of_error(error: ErrorInfo) -> str:
 def general(message: str) -> str:
     """Return the first line of a message without the parts that differ from run to run."""
     text = one_line(message)
-    return one_line(_VARIABLE.sub(_without, text), _SAID).rstrip(" .:,")
+    return one_line(_VARIABLE.compiled.sub(_without, text), _SAID).rstrip(" .:,")
 
 
 def _without(found: re.Match[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from engine.domain.model import ErrorInfo
 from engine.domain.reasons import Condition
@@ -439,9 +440,24 @@ UNKNOWN = CatalogueEntry("", "")
 """The entry of a code that only a newer version knows."""
 
 
+_late: list[Callable[[], object]] = []
+
+
+def add_late(load: Callable[[], object]) -> None:
+    """Call `load`, which adds entries, when a code is not known yet: few commands need them."""
+    _late.append(load)
+
+
 def entry_of(code: str) -> CatalogueEntry:
     """Return the entry of a code."""
+    _load_late(code)
     return CATALOGUE.get(code, UNKNOWN)
+
+
+def _load_late(code: str) -> None:
+    if code not in CATALOGUE:
+        for load in _late:
+            load()
 
 
 class UserError(Exception):
@@ -472,6 +488,7 @@ class UserError(Exception):
 
 def user_error(code: str, message: str = "", recovery: str = "") -> UserError:
     """Return the catalogue's error for `code`, with a more precise `message` or `recovery`."""
+    _load_late(code)
     entry = CATALOGUE[code]
     docs_url = f"{DOCS}#{code.lower()}"
     return UserError(message or entry.message, recovery or entry.recovery, code, docs_url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from engine.domain.late_pattern import LatePattern
 from engine.domain.model import ErrorInfo, Run
 from engine.domain.text import one_line, printable
 
@@ -13,11 +14,11 @@ MAX_LINE = 300
 
 # The line in which a test runner sums up: pytest, Jest and Vitest, cargo, unittest, Go.
 _SUMMARIES = (
-    re.compile(r"^[=\s]*(\d+ (?:failed|errors?)\b[^=\n]*?)(?: in [\d.:]+m?s?.*)?[=\s]*$", re.M),
-    re.compile(r"^\s*Tests:?\s+(\d+ failed.*)$", re.M),
-    re.compile(r"^test result: FAILED\. (.*?)(?:; finished in .*)?$", re.M),
-    re.compile(r"^FAILED \((.+)\)\s*$", re.M),
-    re.compile(r"^\s*--- (FAIL: \S+)", re.M),
+    LatePattern(r"^[=\s]*(\d+ (?:failed|errors?)\b[^=\n]*?)(?: in [\d.:]+m?s?.*)?[=\s]*$", re.M),
+    LatePattern(r"^\s*Tests:?\s+(\d+ failed.*)$", re.M),
+    LatePattern(r"^test result: FAILED\. (.*?)(?:; finished in .*)?$", re.M),
+    LatePattern(r"^FAILED \((.+)\)\s*$", re.M),
+    LatePattern(r"^\s*--- (FAIL: \S+)", re.M),
 )
 _CHECK = "VERIFY_FAILED"
 
@@ -44,7 +45,7 @@ def failure_text(error: ErrorInfo) -> str:
 def _check_summary(message: str) -> str:
     text = printable(message[-MAX_READ:])
     for pattern in _SUMMARIES:
-        if found := [*pattern.finditer(text)]:
+        if found := [*pattern.compiled.finditer(text)]:
             return one_line(found[-1][1], MAX_LINE).rstrip(" .=")
     lines = [line for line in text.splitlines() if line.strip()]
     command = one_line(message, MAX_LINE).rstrip(":")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from operator import attrgetter
 
 from engine.domain.interaction import (
@@ -17,7 +17,7 @@ from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_percent, bou
 from engine.domain.open_enum import OpenEnum
 from engine.domain.push import BranchPushed
 from engine.domain.reasons import Cause, Occupation, WaitingFor
-from engine.domain.record import record
+from engine.domain.record import mutable_record, record
 from engine.domain.review_comment import ReviewComment
 
 VERIFY_LIMIT_S = 900.0
@@ -324,7 +324,7 @@ class Applied:
     branch: str | None = None
 
 
-@dataclass(slots=True)
+@mutable_record
 class Run:
     """A run as its events describe it, times in seconds since 1970 (UTC).
 

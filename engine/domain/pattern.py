@@ -5,7 +5,6 @@ Extraction returns the same bounded, printable pattern for the same events, what
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -127,6 +126,8 @@ def id_of(goal: str, template: str | None = None) -> str:
     text = printable(goal[:MAX_PROMPT])
     text = _VARIABLE.compiled.sub(lambda found: f"<{found.lastgroup}>", text).casefold()
     words = " ".join(re.findall(r"<\w+>|\w+", text))
+    import hashlib  # late: a list of runs has no patterns
+
     return "p" + hashlib.sha256(f"{template or ''}\n{words}".encode()).hexdigest()[:9]
 
 

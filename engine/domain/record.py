@@ -42,6 +42,14 @@ def record(kind: type[T]) -> type[T]:
     return made
 
 
+@dataclass_transform(field_specifiers=(field,))
+def mutable_record(kind: type[T]) -> type[T]:
+    """Make a class of data as `record` does, whose values may change."""
+    made: Any = record(kind)
+    made.__hash__ = None
+    return made
+
+
 def _compiled_init(made: Any) -> Any:  # noqa: ANN401  whatever the fields are
     """Return the `__init__` that `dataclass` writes for the fields of a class."""
     kept = ("__doc__", "__module__", "__qualname__")

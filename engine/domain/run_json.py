@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -117,6 +116,8 @@ def comment_json(comment: ReviewComment) -> dict[str, Any]:
 
 def result_of(run: Run) -> Any:  # noqa: ANN401  any JSON value
     """Return the result of a run with an output schema; None while there is none."""
+    import json  # late: few runs have such a result
+
     try:
         return json.loads(run.result) if run.result else None
     except (ValueError, RecursionError):

@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from engine.domain.batch import Batch, PlannedRun
 from engine.domain.errors import UserError
 from engine.domain.events import Body, Event
 from engine.domain.model import AttemptRequest, Run, RunSpec
 from engine.domain.projection import View
-from engine.domain.rule_answers import RulesOf
 from engine.execution.faults import Faults
 from engine.execution.run_records import RunRecords
 from engine.store.appending import AppendRequest, Committed
 from engine.store.rebuilt import is_unreadable
 from engine.store.store import Keep, Store
 from engine.store.written import WriteSignal
+
+if TYPE_CHECKING:
+    from engine.domain.rule_answers import RulesOf
 
 POLL_S = 0.1
 SURELY_S = 5.0

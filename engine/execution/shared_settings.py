@@ -13,8 +13,7 @@ from engine.domain.fault import Fault
 from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
 from engine.domain.open_enum import unknown_allowed
-from engine.store.appending import WORKED_IN
-from engine.store.rules import CHANGED as RULES_CHANGED
+from engine.store.appending import RULES_CHANGED, WORKED_IN
 from engine.store.store import Store
 from engine.system.environment import distrust
 

@@ -7,12 +7,12 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from engine.domain.errors import UserError
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Run
+from engine.domain.record import record
 from engine.execution.supervisor_lock import SupervisorLock
 from engine.execution.supervisor_status import HolderState, LockHolder, read_holder
 
@@ -82,7 +82,7 @@ class SupervisionMonitor:
         self.problem = problem
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SupervisionState:
     """The state of the supervision of a home's runs."""
 

@@ -6,11 +6,11 @@ import fcntl
 import os
 import subprocess
 import time
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from engine.domain.errors import user_error
+from engine.domain.record import record
 from engine.system import programs
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -27,7 +27,7 @@ class HolderState(StrEnum):
     HUNG = "hung"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LockHolder:
     """The process that holds a home's supervisor lock, and how it does."""
 

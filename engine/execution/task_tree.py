@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from engine.domain.record import record
 from engine.domain.transient import transient
 from engine.execution import faults as reports
 from engine.execution.faults import Faults, kind_of
@@ -19,7 +19,7 @@ Work = Callable[[], Awaitable[object]]
 GiveUp = Callable[[BaseException], Awaitable[object]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Backoff:
     """Waiting times of a task after its faults, in seconds."""
 

@@ -31,6 +31,8 @@ from engine.store.rebuilt import is_unreadable, rebuilt
 
 WORKED_IN = "worked in "
 """Begins the names of settings that hold a folder, in JSON, that an agent can write to."""
+RULES_CHANGED = "approval rules"
+"""The setting that changes with each approval rule that is added or removed."""
 ROWS = 500  # a statement: larger ones gain nothing, SQLite allows 32,766 parameters
 
 _REPORTED = (StatusChanged, CheckpointTaken, ErrorRaised, Progressed, Notice)

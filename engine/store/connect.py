@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import shutil
 import sqlite3
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
@@ -20,6 +19,7 @@ from engine.store import identity, schema, typed
 from engine.store.migrations import MIGRATIONS
 from engine.store.presence import check_filled, check_present
 from engine.system.durable import sync_path
+from engine.system.files import free_bytes
 
 BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.02
@@ -174,7 +174,7 @@ def _full(name: Path | str) -> UserError:
 def _is_full(path: Path) -> bool:
     """Return whether the disk of `path` is full: SQLite reports only that writing failed."""
     try:
-        return shutil.disk_usage(path.parent).free < LEAST
+        return free_bytes(path.parent) < LEAST
     except OSError:
         return False
 

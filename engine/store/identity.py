@@ -6,8 +6,8 @@ of this one and answers for it.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -58,7 +58,7 @@ def _numbered(db: sqlite3.Connection, number: int) -> int:
             db.execute("BEGIN IMMEDIATE")
             try:
                 if not identity(db):  # another process may have been quicker
-                    number = number or secrets.randbelow(_LARGEST) + 1
+                    number = number or int.from_bytes(os.urandom(8)) % _LARGEST + 1
                     db.execute(f"PRAGMA application_id = {number}")
                 db.execute("COMMIT")
             except BaseException:

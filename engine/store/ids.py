@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from random import SystemRandom
+import os
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: nothing to confuse
 _EPOCH_S = 1_735_689_600  # 2025-01-01 UTC: eight characters of milliseconds last until 2059
-_choice = SystemRandom().choice
 _TIME_CHARS, _RANDOM_CHARS = 8, 2
 
 
@@ -20,7 +19,7 @@ def new_id(now: float, newest: str | None) -> str:
         ticks, digit = divmod(ticks, len(ALPHABET))
         chars.append(ALPHABET[digit])
     chars.reverse()
-    chars += (_choice(ALPHABET) for _ in range(_RANDOM_CHARS))
+    chars += (ALPHABET[byte % len(ALPHABET)] for byte in os.urandom(_RANDOM_CHARS))
     return "".join(chars)
 
 

@@ -18,11 +18,10 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from engine.domain.rule_answers import RuleAnswers, RulesOf
 from engine.store import newer
+from engine.store.appending import RULES_CHANGED
 from engine.store.ids import ALPHABET
 from engine.store.shrinking import WriteTransaction
 
-CHANGED = "approval rules"
-"""The setting that changes with each rule that is added or removed."""
 MOST = 1000
 ID_CHARACTERS = 6
 
@@ -127,7 +126,7 @@ def _new_id(db: sqlite3.Connection) -> str:
 def _note_change(db: sqlite3.Connection) -> None:
     """Announce to other processes that the rules have changed."""
     mark = "".join(_choice(ALPHABET) for _ in range(10))
-    db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (CHANGED, mark))
+    db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (RULES_CHANGED, mark))
 
 
 def _delete(db: sqlite3.Connection, ids: Sequence[str]) -> None:

@@ -12,18 +12,18 @@ import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.domain.batch import Batch, PlannedRun
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, StatusChanged
+from engine.domain.lifecycle import FINISHED
 from engine.domain.messages import Message, Subscription
 from engine.domain.model import AttemptRequest, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
-from engine.domain.rule_answers import RulesOf
-from engine.store import batches, codec, identity, patterns, rules, search, shrinking
+from engine.store import batches, codec, identity, patterns, search, shrinking
 from engine.store.appending import Appender, AppendRequest, Committed, insert_run, note_folder
 from engine.store.connect import SYNCED, UNSYNCED, DatabaseConnection, connect, translated
 from engine.store.deliveries import Deliveries
@@ -33,6 +33,10 @@ from engine.store.presence import DatabaseLocation
 from engine.store.probe import DatabaseProbe
 from engine.store.reading import StoreReader
 from engine.system.reserve import OpeningReserve, Reserve
+
+if TYPE_CHECKING:
+    from engine.domain.rule_answers import RulesOf
+    from engine.store.rules import StoredRules
 
 USED = "disk_used"
 """The setting that holds what the home took when it was measured last, in bytes."""
@@ -55,12 +59,18 @@ class Store(StoreReader):
         super().__init__(reader)
         self.outbox = outbox
         self.deliveries = Deliveries(self._read, self._write)
-        self.rules = rules.StoredRules(self._read, self._write, lambda: self._clock())
         self._writer = writer
         self._appender = Appender()
         self._clock = time.time
         self.reserve: Reserve | None = None
         self.probe: DatabaseProbe | None = None
+
+    @cached_property
+    def rules(self) -> StoredRules:
+        """The approval rules; imported at first use, for a list of runs needs none."""
+        from engine.store.rules import StoredRules
+
+        return StoredRules(self._read, self._write, lambda: self._clock())
 
     async def create(
         self, spec: RunSpec, first: Sequence[Body], keep: Keep | None = None
@@ -159,6 +169,8 @@ class Store(StoreReader):
         """
 
         def add(db: sqlite3.Connection) -> Committed:
+            from engine.store import rules
+
             answers = rules.answers(db, others, self._clock())
             done = self._append(db, [AppendRequest(run, decide=answers.decide) for run in runs])
             rules.note_uses(db, answers.used)
@@ -168,7 +180,10 @@ class Store(StoreReader):
 
     def _append(self, db: sqlite3.Connection, entries: Sequence[AppendRequest]) -> Committed:
         done = self._appender.append(db, entries, self._clock())
-        rules.end_with(db, done.runs.values())
+        if any(run.status in FINISHED for run in done.runs.values()):
+            from engine.store import rules
+
+            rules.end_with(db, done.runs.values())
         if done.events and self.outbox.is_used:
             self.outbox.write_events(db, done.events, done.runs)
         return done

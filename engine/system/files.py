@@ -32,6 +32,12 @@ def read_named(path: os.PathLike[str] | str, limit_bytes: int) -> bytes:
         return file.read(limit_bytes)
 
 
+def free_bytes(folder: os.PathLike[str]) -> int:
+    """Return the free space on the disk of a folder. Raises OSError."""
+    found = os.statvfs(folder)  # not `shutil`, which brings three compressors
+    return found.f_bavail * found.f_frsize
+
+
 def real_path(path: os.PathLike[str] | str) -> Path:
     """Return a path with its links resolved; where they go in a circle, as far as that is possible.
 

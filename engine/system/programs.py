@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import shutil
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Generator, Mapping, Sequence
@@ -30,6 +29,8 @@ def find(name: str, base: Mapping[str, str] | None = None) -> str | None:
     relative path would lead, nor in a folder that an agent can write. An absolute path is taken as
     it is.
     """
+    import shutil  # late: it brings three compressors
+
     if os.sep in name:
         return shutil.which(name) if Path(name).is_absolute() else None
     return find_in(trusted_path(base), name)
@@ -37,6 +38,8 @@ def find(name: str, base: Mapping[str, str] | None = None) -> str | None:
 
 def find_in(path: str, name: str) -> str | None:
     """Return the absolute path of a program in the folders of a trusted path; None if missing."""
+    import shutil
+
     first = shutil.which(name, path=path)
     if first is None or not is_distrusted(first):
         return first

@@ -6,9 +6,10 @@ With it ends, cancels and clean-ups can still be recorded, and a command can ope
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
+
+from engine.system.files import free_bytes
 
 NAME = "reserve"
 SIZE_BYTES = 8 * 1024**2
@@ -60,7 +61,7 @@ class Reserve:
 
     def _free_bytes(self) -> int:
         try:
-            return shutil.disk_usage(self._path.parent).free
+            return free_bytes(self._path.parent)
         except OSError:
             return 0
 
@@ -79,7 +80,7 @@ class OpeningReserve:
     def release_if_needed(self) -> None:
         """Release its space where there is too little to open the database."""
         with suppress(OSError):
-            free = shutil.disk_usage(self._path.parent).free
+            free = free_bytes(self._path.parent)
             if free < OPENING_BYTES and not self._index.exists():
                 self._path.unlink()
 
@@ -88,7 +89,7 @@ class OpeningReserve:
         with suppress(OSError):
             if self._path.exists() or not self._path.parent.exists():
                 return
-            size = min(OPENING_BYTES, shutil.disk_usage(self._path.parent).free)
+            size = min(OPENING_BYTES, free_bytes(self._path.parent))
             if size >= FULL_BYTES:
                 _make(self._path, size)
 
@@ -113,7 +114,7 @@ def _make(path: Path, size: int) -> bool:
 def is_full(folder: Path) -> bool:
     """Return whether the disk of a folder in a home is full, or only our reserve is left."""
     try:
-        free = shutil.disk_usage(folder).free
+        free = free_bytes(folder)
     except OSError:
         return False
     if free < FULL_BYTES:

@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
+import engine.agents.profiles  # noqa: F401  it adds the errors of agents to the catalogue
 from engine.domain.errors import CATALOGUE, CatalogueEntry, entry_of, os_failure, user_error
 
 PROMISED = """

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterator
 
 from engine.domain.interaction import Decision, InputRequest, RequestKind
+from engine.domain.late_pattern import LatePattern
 from engine.domain.text import escaped
 from tui.formatting.input_fields import field_lines
 from tui.formatting.symbols import sign, unicode_ok
 from tui.terminal.cells import clean
 
-_MODIFIERS = re.compile("[\U0001f3fb-\U0001f3ff]|(?<=[\u0300-\u036f]{2})[\u0300-\u036f]")
+_MODIFIERS = LatePattern("[\U0001f3fb-\U0001f3ff]|(?<=[\u0300-\u036f]{2})[\u0300-\u036f]")
 """Characters that change the one before them, and would not be seen on their own."""
 _DECIDED = {
     Decision.APPROVE: "approved",
@@ -39,7 +40,7 @@ def visible_line(line: str) -> str:
         char if char.isascii() or (has_all and char.isprintable()) else _escape(char)
         for char in text
     )
-    return _MODIFIERS.sub(lambda found: _escape(found[0]), text)
+    return _MODIFIERS.compiled.sub(lambda found: _escape(found[0]), text)
 
 
 def _escape(char: str) -> str:

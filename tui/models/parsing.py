@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from engine.domain.run_option import MAX_RETRIES
 from engine.domain.text import printable_name
 
 MAX_TOKENS = 10**12
@@ -70,6 +69,8 @@ def past_moment(text: str, now: float) -> float:
 
 def retries(text: str) -> int:
     """Read how often to try again; raises ValueError."""
+    from engine.domain.run_option import MAX_RETRIES  # most commands have no options of runs
+
     if not re.fullmatch(r"\d{1,3}", text.strip(), re.ASCII) or int(text) > MAX_RETRIES:
         raise ValueError(f"a number from 0 to {MAX_RETRIES} is needed")
     return int(text)

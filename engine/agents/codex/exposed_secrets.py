@@ -6,7 +6,6 @@ Codex also takes secrets by the name of a variable; those names are found here.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import cast
@@ -60,6 +59,8 @@ def read_lines(lines: Iterable[str]) -> dict[str, object]:
 
 
 def _read_line(line: str) -> tuple[str, object]:
+    import tomllib  # late: few settings have such lines
+
     key, _, value = line.partition("=")
     try:
         return key.strip(), tomllib.loads(f"value = {value}")["value"]

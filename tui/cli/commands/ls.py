@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,6 +12,7 @@ import click
 from engine.domain.activity import elapsed_s
 from engine.domain.fault import faults_words
 from engine.domain.model import Run, Status
+from engine.domain.record import record
 from tui.cli.support import output
 from tui.cli.support.argument_completion import filter_terms
 from tui.cli.support.listing import listed_json, show_unsupervised, supervision_of
@@ -50,7 +50,7 @@ _SORTS: dict[str, tuple[Callable[[Run], Any], bool]] = {
 """Orders by name: the key of a run, and whether the largest comes first."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunSelection:
     """The runs to list, their order, and how many of them at most.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 import time
@@ -117,6 +116,8 @@ class ChoiceParam(click.Choice[str]):
 
     def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:
         """Name the nearest word, then all of them."""
+        import difflib
+
         near = difflib.get_close_matches(str(value), self.choices, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         return f"{value!r} is not one of {', '.join(self.choices)}.{hint}"

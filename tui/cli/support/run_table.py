@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from engine.domain.activity import clock, ordinal
 from engine.domain.causes import UNSUCCESSFUL, cause
 from engine.domain.model import Run, Status
+from engine.domain.record import record
 from engine.domain.text import one_line
 from tui import formatting
 from tui.cli.support import output, waiting
@@ -32,7 +33,7 @@ GAP = 2
 Piece = tuple[str, str | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TableContext:
     """The time and the state of the queue that a table shows, and the ends of ids that suffice."""
 

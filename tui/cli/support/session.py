@@ -85,7 +85,8 @@ async def open_engine(
         ) as engine:
             with _handed_over(engine) if supervise else nullcontext():
                 yield engine
-        if engine.notifications.has_written and not supervise:
+        has_receivers = settings.config.webhooks or settings.config.notify.apprise
+        if has_receivers and engine.notifications.has_written and not supervise:
             go_on(places)  # a supervisor has to deliver it
     finally:
         if supervise:

@@ -12,7 +12,6 @@ from engine.domain.hosts import place_text
 from engine.domain.model import Run, Status, WorkspaceKind
 from tui import formatting
 from tui.cli.support import output
-from tui.cli.support.changed_tree import TreeLeaf, tree
 
 if TYPE_CHECKING:
     from engine.engine import Changes
@@ -51,6 +50,8 @@ def details(run: Run, changes: Changes | None = None) -> list[str]:
 
 
 def _files(changes: Changes | None) -> list[str]:
+    from tui.cli.support.changed_tree import TreeLeaf, tree
+
     if changes is None:
         return []
     minus = formatting.sign("−", "-")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from engine.domain.activity import activity, paused_words
@@ -12,6 +11,7 @@ from engine.domain.lifecycle import ACTIVE, LIVE
 from engine.domain.model import Pause, Run, Status
 from engine.domain.projection import View
 from engine.domain.queue import pause_of, paused, unfinished
+from engine.domain.record import record
 from engine.domain.run_json import pause_json, run_json
 from tui.cli.support import output
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QueueWait:
     """Reasons why a queued run waits: its place, from 1, other runs, a pause of the queue."""
 
