@@ -504,7 +504,7 @@ class Engine:
         """Comments of the user on the changes of runs."""
         from engine.runs.comments import RunComments
 
-        return RunComments(self.find, self._journal, self._requests, self.workspaces)
+        return RunComments(self.find, self._journal, self._services.requests, self.workspaces)
 
     @property
     def pushes(self) -> RunPushes:
