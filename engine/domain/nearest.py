@@ -12,13 +12,8 @@ AKIN, ALMOST = 0.4, 0.8
 
 
 def hint(name: str, known: Iterable[str], cutoff: float = AKIN) -> str:
-    """Return `` Did you mean `x`?`` with the known name that is nearest, or nothing.
-
-    A name with the same letters is nearest: letters that are swapped are the usual mistake.
-    """
+    """Return `` Did you mean `x`?`` with the known name that is nearest, or nothing."""
     import difflib  # only the wrong pay for it
 
-    name, names = name[:LONGEST], list(known)
-    swapped = [one for one in names if sorted(one) == sorted(name)]
-    near = swapped or difflib.get_close_matches(name, names, n=1, cutoff=cutoff)
+    near = difflib.get_close_matches(name[:LONGEST], list(known), n=1, cutoff=cutoff)
     return f" Did you mean `{printable_name(near[0])}`?" if near else ""

@@ -29,14 +29,14 @@ async def _no_message(run: Run, limit_bytes: int) -> bytes:
 class Changed:
     """One run; `root` is its workspace."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, interactive: bool = False) -> None:
         self.root = folder / "workspace"
         self.root.mkdir(parents=True)
         self._paths = Paths(folder / "home", folder / "config.yaml")
         self._paths.prepare()
         self._stores = LocalWorkspaces(self._paths)
         self.engine = FakeEngine()
-        self.engine.add(RUN, "Greet them all")
+        self.engine.add(RUN, "Greet them all", interactive=interactive)
         self.engine.pass_through(RUN, S.PREPARING)
         details = {"path": str(self.root), "kind": "empty"}
         self.engine.happen(RUN, Progressed(Stage.WORKSPACE_CLONED, "ready", 20.0, details))

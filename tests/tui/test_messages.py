@@ -246,10 +246,12 @@ async def test_interrupt_of_several_turns_asks_first() -> None:
 
 async def test_letters_that_are_commands_elsewhere_are_typed() -> None:
     engine = working()
+    text = "".join(map(chr, range(0x21, 0x7F)))
     async with dashboard(engine) as (app, pilot):
-        await typed(pilot, "m", *"qxXdHn1?!", "enter")
-        assert sent(engine) == [("qxXdHn1?!", DeliveryTime.NOW)]
+        await typed(pilot, "m", *text, "enter")
+        assert sent(engine) == [(text, DeliveryTime.NOW)]
         assert [one for one, _ in engine.asked] == ["send"]
+        assert engine.slots == 4
         assert bar_of(app).area.has_focus
 
 

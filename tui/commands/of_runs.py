@@ -198,6 +198,9 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
             "Choose the checkpoint to compare",
             18,
         ),
+        Command(
+            "changes.turn", "U", "turn", "changes.turn", "Show the patches of the present turn"
+        ),
         Command("changes.whole", "f", "whole file", "changes.whole", "Show the whole file", 20),
         Command(
             "changes.pane", "tab", "pane", "changes.next_pane", "Switch between files and diff", 22

@@ -45,6 +45,7 @@ SYNONYMS: dict[str, str] = {
     "tree.changed": "modified edited",
     "changes.apply": "merge commit patch pull accept take",
     "changes.since": "compare checkpoint diff base",
+    "changes.turn": "live diff patch now unmeasured",
     "changes.beside": "split compare diff columns",
     "changes.whole": "full open view",
     "code.refresh": "reload update",

@@ -21,6 +21,7 @@ from tui.models.code.document import read_diff, side_by_side, unified
 from tui.screens.allowed import allows
 from tui.screens.code import CodeScreen
 from tui.screens.live import CodeRequested
+from tui.screens.turn_view import TurnBanner, TurnView
 from tui.terminal.cells import clean
 from tui.widgets.code.diff_panes import DiffPanes
 from tui.widgets.files.changed_files import NOTHING, ChangedFiles, in_words
@@ -54,6 +55,7 @@ class ChangesScreen(CodeScreen):
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._since = 0
+        self.turn = TurnView(self)
         self._comparison: Comparison | None = None
         self._begins_at_end = False
         """Whether the next file that is chosen was come to from behind."""
@@ -61,6 +63,7 @@ class ChangesScreen(CodeScreen):
     def compose(self) -> ComposeResult:
         """Compose the screen."""
         yield TopBar()
+        yield TurnBanner()
         yield DiffPanes()
         yield KeyBar()
 
@@ -84,6 +87,8 @@ class ChangesScreen(CodeScreen):
         self.files.show(())
         self.code.clear()
         self.panes.go("diff" if path else "files")
+        self.turn.forget()
+        self.turn.follow(self.run)
         self._compare(path)
 
     def action_refresh(self) -> None:
@@ -116,11 +121,8 @@ class ChangesScreen(CodeScreen):
         self.files.show(files, path)
         self.files.set_title(self._totals())
         self.refresh_bindings()
-        if self.files.file:
-            self._show_diff(self.files.file)
-        else:
-            self.code.clear()
-            self.code.set_title("")
+        if not self.turn.is_shown:
+            self.show_measured()
 
     def _totals(self) -> str:
         parts = [f"since checkpoint {self._since}"] if self._since else []
@@ -146,6 +148,8 @@ class ChangesScreen(CodeScreen):
     def take(self, batch: EventBatch) -> None:
         """Show a note where the workspace changed since it was read; nothing moves by itself."""
         super().take(batch)
+        if self.run_id in batch.runs:
+            self.turn.follow(self.run)
         if any(event.run == self.run_id and self._is_news(event) for event in batch.events):
             self._tell_newer(is_newer=True)
 
@@ -173,7 +177,16 @@ class ChangesScreen(CodeScreen):
         self._show_diff(event.file, at_end=self._begins_at_end)
         self._begins_at_end = False
 
+    def show_measured(self) -> None:
+        """Show the measured changes of the chosen file."""
+        if self.files.file:
+            self._show_diff(self.files.file)
+        else:
+            self.code.clear()
+            self.code.set_title("")
+
     def _show_diff(self, file: FileDelta, *, at_end: bool = False) -> None:
+        self.turn.is_shown = False
         comparison = self._comparison
         if comparison:
             work = self._diff(comparison, file, at_end=at_end)
@@ -223,6 +236,14 @@ class ChangesScreen(CodeScreen):
         """Go to the file before."""
         self.files.step(-1)
 
+    def action_turn(self) -> None:
+        """Show the patches of the present turn, or the measured changes again."""
+        self.turn.toggle()
+
+    def why_not(self, command_id: str) -> UserError | None:
+        """Return why there are no patches of a turn."""
+        return self.turn.why_not() if command_id == "changes.turn" else None
+
     def action_beside(self) -> None:
         """Show old and new beside each other, or below."""
         layout = unified if self.code.arrangement is side_by_side else side_by_side
@@ -256,6 +277,8 @@ class ChangesScreen(CodeScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what needs a file where there is none, and what needs a home."""
         del parameters
+        if action == "turn":
+            return True if self.turn.is_there else None
         if action == "apply":
             run = self.engine.view.runs.get(self.run_id)
             return True if run and allows(run, "apply_run") else None

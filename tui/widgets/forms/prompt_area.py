@@ -11,6 +11,7 @@ from textual.widgets import TextArea
 from engine.domain.text import printable
 from tui.widgets.base.key_order import carry_out
 from tui.widgets.forms.file_autocomplete import FileAutocomplete, matching
+from tui.widgets.forms.text_input import LETTERS
 
 _MENTION = re.compile(r"(?:^|(?<=[\s(]))@([^\s@]*)$")
 Files = Callable[[], Awaitable[Sequence[str]]]
@@ -51,6 +52,10 @@ class PromptArea(TextArea):
         self.cursor_blink = False
         self._files, self._mentions = files, mentions
         self._dismissed = False
+
+    def check_consume_key(self, key: str, character: str | None = None) -> bool:
+        """Keep every letter in the text, also one that is a command elsewhere, such as `-`."""
+        return super().check_consume_key(key, character or LETTERS.get(key))
 
     async def _on_paste(self, event: events.Paste) -> None:
         # Terminals paste the end of a line as a carriage return.

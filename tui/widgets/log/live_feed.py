@@ -33,6 +33,11 @@ class LiveFeed:
         self._live: LiveReportsPort | None = None
         self._is_reading = False
 
+    @property
+    def is_open(self) -> bool:
+        """Return whether there is something to read."""
+        return self._live is not None
+
     def follow(self, run: Run | None, goal: object = None) -> None:
         """Read the reports of a run as it is now, for a goal; None: of none.
 
