@@ -210,9 +210,9 @@ async def test_hostile_text_goes_through_as_data(paths: Paths, text: str) -> Non
         await settled(engine)
         run = engine.view.runs[run.id]
         events = await engine.events(run.id)
-    assert (
-        replace(run.spec, preparation=shown.preparation) == shown
-    )  # the limits of copies are added
+    # The limits of copies are added, and when an interactive agent asks.
+    added = {"preparation": shown.preparation, "approvals": shown.approvals}
+    assert replace(run.spec, **added) == shown
     assert run.status in (Status.SUCCEEDED, Status.FAILED)
     assert Path(run.workspace.path).is_relative_to(paths.home / "workspaces")
     for body in of_type(events, "step"):
