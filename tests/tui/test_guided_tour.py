@@ -5,6 +5,7 @@ from __future__ import annotations
 from fake_engine import WIDE, FakeEngine, app_on, four_runs, shown
 
 from engine.domain.events import StatusChanged
+from engine.domain.interaction import InputRequest, RequestKind, RequestPhase
 from engine.domain.model import Status
 from tui.cli.support.demo_scenes import CRASHING
 from tui.cli.support.guided_tour import GuidedTour
@@ -48,3 +49,19 @@ async def test_only_a_retry_of_the_user_counts() -> None:
         engine.happen("b", StatusChanged(Status.QUEUED))
         tour.refresh()
         assert "cancels it" in tour.hint
+
+
+async def test_hint_of_the_inbox_comes_while_an_agent_asks() -> None:
+    engine = FakeEngine()
+    engine.add("a", "A task")
+    engine.pass_through("a", Status.PREPARING, Status.RUNNING)
+    app = app_on(engine)
+    async with app.run_test(size=WIDE):
+        tour = GuidedTour(app)
+        tour._done |= {"move.down", "run.open"}
+        tour.refresh()
+        assert "agent asks" not in tour.hint
+        raised = InputRequest("0", RequestPhase.RAISED, RequestKind.COMMAND, text="npm ci")
+        engine.happen("a", raised)
+        tour.refresh()
+        assert "7 shows the command that an agent asks for" in tour.hint

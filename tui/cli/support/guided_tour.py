@@ -50,6 +50,12 @@ class GuidedTour:
             ),
             TourStep("{key} reads the log of the run", "run.open", self._is_in_log),
             TourStep(
+                "{key} shows the command that an agent asks for; y approves it",
+                "screen.inbox",
+                lambda: self._app.current_mode == "inbox",
+                lambda: any(run.unanswered for run in self._runs()),
+            ),
+            TourStep(
                 "{key} shows the changes of a run that has succeeded",
                 "view.changes",
                 lambda: self._app.current_mode == "changes",
