@@ -41,10 +41,11 @@ def check_answer(request: InputRequest, answered: RequestAnswer) -> None:
 
 
 def split_secrets(request: InputRequest, answers: Values) -> tuple[Values, Values]:
-    """Return the values that may be recorded, and the secret ones."""
+    """Return the values that may be recorded, and the secret ones; not those left out."""
     hidden = {field.name for field in request.fields if field.is_secret}
-    public = {name: values for name, values in answers.items() if name not in hidden}
-    return public, {name: values for name, values in answers.items() if name in hidden}
+    given = {name: values for name, values in answers.items() if any(values)}
+    public = {name: values for name, values in given.items() if name not in hidden}
+    return public, {name: values for name, values in given.items() if name in hidden}
 
 
 def checked_values(

@@ -96,6 +96,23 @@ def test_request_that_was_answered_elsewhere_is_no_longer_asked_for(
     assert 'answered: {"q1": {"answers": ["Blue"]}}' in said(swarm, run)
 
 
+def test_no_output_is_lost_while_a_request_is_asked_for(
+    terminal: Opener, detached: Detached, swarm: Swarm
+) -> None:
+    asking = detached(ASK, "--interactive")
+    talking = detached("sim: until message\nsim: say one\nsim: say two", "--interactive")
+    shown = terminal("watch", asking, talking)
+    shown.until("y approve")
+    shown.type(b"m")
+    shown.until("message (enter sends")
+    shown.type(b"hal")
+    assert swarm("send", talking, "go on").code == 0
+    shown.until("▪ says     one", "▪ says     two", "back): hal_")
+    shown.type(b"t\r")
+    assert shown.end() == 0
+    assert "halt" in said(swarm, asking)
+
+
 def test_request_that_is_left_open_can_be_answered_elsewhere(
     terminal: Opener, detached: Detached, swarm: Swarm
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -139,4 +140,9 @@ def test_event_of_an_answer_has_no_secret_value() -> None:
     (done,) = answer(run, given, secrets="secrets:1")
     assert isinstance(done, InputRequest)
     assert (done.answers, done.secrets) == ({"f": ("blue",)}, "secrets:1")
+    free = replace(request, fields=(replace(request.fields[0], is_required=False),))
+    open_run = replace(run, input_requests=(free,))
+    (empty,) = answer(open_run, replace(given, answers={"f": ("",)}))
+    assert isinstance(empty, InputRequest)
+    assert (empty.answers, empty.secrets) == (None, "")
     assert "hush" not in repr(done)
