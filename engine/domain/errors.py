@@ -136,6 +136,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "Commit or move away what the named files hold, or take the changes as a patch or "
         "a commit on the run's branch.",
     ),
+    "UNDO_REFUSED": CatalogueEntry(
+        "The source has changed since the changes were applied: nothing was undone.",
+        "Undo it with git, for example with `git restore` or `git revert`.",
+    ),
     "PATCH_TOO_LARGE": CatalogueEntry(
         "The patch is too large.",
         "Apply the changes as edits, a commit or a merge instead, copy large files with "

@@ -185,6 +185,15 @@ class ErrorRaised:
 
 
 @record
+class ApplyUndone:
+    """The last apply of the run's changes was undone: the folder, and the number of files."""
+
+    type: ClassVar[str] = "apply_undone"
+    to: str
+    files: int
+
+
+@record
 class Raw:
     """A line of the agent that this version does not know, kept whole."""
 
@@ -211,6 +220,7 @@ Body = (
     | Annotation
     | ReviewComment
     | BranchPushed
+    | ApplyUndone
     | Raw
 )
 
@@ -235,6 +245,7 @@ BODIES: dict[str, type[Body]] = {
         Annotation,
         ReviewComment,
         BranchPushed,
+        ApplyUndone,
         Raw,
     )
 }

@@ -12,6 +12,7 @@ from engine.domain.activity import THINKING
 from engine.domain.annotation import Annotation
 from engine.domain.changed_lines import ChangedLines
 from engine.domain.events import (
+    ApplyUndone,
     Body,
     ChangesMeasured,
     CheckpointTaken,
@@ -46,6 +47,7 @@ from engine.domain.skipped_time import shift_times
 from engine.domain.text import one_line
 
 NETWORK_WAIT = "waiting for network"
+_BY_USER = (Annotation, ReviewComment, BranchPushed, ApplyUndone)
 
 _STAGES = {Stage.VERIFYING: Occupation.COMMAND}
 _OCCUPATIONS = {"command": Occupation.COMMAND, "sleep": Occupation.WAIT}
@@ -80,7 +82,7 @@ def fold(run: Run, events: Iterable[Event]) -> Run:
 
 def _is_ours(body: Body) -> bool:
     """Return whether the engine or the user wrote it: that is not a sign of life of the agent."""
-    if isinstance(body, (Annotation, ReviewComment, BranchPushed)):
+    if isinstance(body, _BY_USER):
         return True
     is_notice = isinstance(body, Notice)
     return is_notice and (body.skipped_s is not None or body.subject is Subject.STALLED)
@@ -98,13 +100,15 @@ def _apply(run: Run, body: Body, at: float) -> None:
             _plan(run, body, at)
         case InputRequest() | MessageChanged() | TurnInterrupt():
             interaction_fold.apply(run, body, at)
-        case Annotation() | ReviewComment() | BranchPushed():
+        case Annotation() | ReviewComment() | BranchPushed() | ApplyUndone():
             _review(run, body, at)
         case _:
             _measure(run, body)
 
 
-def _review(run: Run, body: Annotation | ReviewComment | BranchPushed, at: float) -> None:
+def _review(
+    run: Run, body: Annotation | ReviewComment | BranchPushed | ApplyUndone, at: float
+) -> None:
     """Fold in what the user did about the run."""
     match body:
         case Annotation():
@@ -113,6 +117,8 @@ def _review(run: Run, body: Annotation | ReviewComment | BranchPushed, at: float
             comments.apply(run, body, at)
         case BranchPushed():
             run.pushed = body
+        case ApplyUndone():
+            run.applied = None
 
 
 def _begin_attempt(run: Run, attempt: int) -> None:

@@ -15,7 +15,14 @@ from typing import Any, cast
 
 from engine.config.paths import Paths, private_folder
 from engine.domain.annotation import Annotation
-from engine.domain.events import Body, CheckpointTaken, Notice, Progressed, StatusChanged
+from engine.domain.events import (
+    ApplyUndone,
+    Body,
+    CheckpointTaken,
+    Notice,
+    Progressed,
+    StatusChanged,
+)
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import AttemptRequest, Run, Status
 from engine.domain.push import BranchPushed
@@ -150,7 +157,7 @@ def _known(folder: Path) -> dict[str, Any]:
 
 def _matters(body: Body) -> bool:
     match body:
-        case StatusChanged() | Annotation() | ReviewComment() | BranchPushed():
+        case StatusChanged() | Annotation() | ReviewComment() | BranchPushed() | ApplyUndone():
             return True
         case Progressed():
             return bool(body.details and "path" in body.details)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from engine.domain.model import Run, WorkspaceSpec
     from engine.workspaces.apply.apply import ApplyMode, ApplyResult
     from engine.workspaces.apply.restore import RestoreResult
+    from engine.workspaces.apply.undo import UndoneApply
     from engine.workspaces.checkpoints.changes import Changes
     from engine.workspaces.checkpoints.checkpoints import Checkpoint
     from engine.workspaces.checkpoints.comparison import Comparison
@@ -105,6 +106,10 @@ class WorkspacesPort(Protocol):
         patch: BinaryIO | None = None,
     ) -> ApplyResult:
         """Apply a run's changes to its source, or to `to`; with `check`, only return the result."""
+        ...
+
+    async def undo_apply(self, run: str) -> UndoneApply:
+        """Undo the last apply of a run's changes as edits, unless the source has changed since."""
         ...
 
     async def save_patch(self, run: str) -> Path:

@@ -16,15 +16,16 @@ from engine.config import run_environment
 from engine.config.paths import Paths, private_folder
 from engine.domain.changed_lines import ChangedLines
 from engine.domain.errors import UserError, os_failure, user_error
-from engine.domain.events import ArtifactSaved, Body, CheckpointTaken, Notice
+from engine.domain.events import ApplyUndone, ArtifactSaved, Body, CheckpointTaken, Notice
 from engine.domain.hosts import local_path
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Applied, Run, Workspace, WorkspaceKind
 from engine.domain.requests import check_not_deleted, without_workspace
 from engine.domain.text import one_line, printable, printable_name
-from engine.workspaces.apply import apply
+from engine.workspaces.apply import apply, undo
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, ApplyResult
 from engine.workspaces.apply.restore import RestoreResult, restore
+from engine.workspaces.apply.undo import UndoneApply
 from engine.workspaces.checkpoints import line_changes
 from engine.workspaces.checkpoints.changes import Changes
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
@@ -258,6 +259,30 @@ class Workspaces:
             done = await apply.apply(store, wish, self._paths.home)
         await self._record_applied(known, wish, done, taken)
         return replace(done, left_out=taken.left_out)
+
+    async def undo_apply(self, run: str) -> UndoneApply:
+        """Undo the last apply of a run's changes as edits, unless the source has changed since.
+
+        Raises UNDO_REFUSED, and changes nothing, where it has.
+        """
+        known = await self._find(run)
+        if known.applied is None:
+            message = f"The changes of the run {known.id} are not applied."
+            raise user_error("UNDO_REFUSED", message, "Apply them with `swarm-tui apply`.")
+        if known.applied.how != ApplyMode.EDITS:
+            how, commit = known.applied.how, (known.applied.commit or "")[:12]
+            message = f"The run {known.id} was applied as a {how}: only edits can be undone."
+            hint = "git branch -D" if how == ApplyMode.COMMIT else f"git revert {commit}"
+            raise user_error("UNDO_REFUSED", message, f"Undo it with git, such as `{hint}`.")
+        async with self._noted(known.id):
+            store = await self._open(known.id)
+            done = await undo.undo(store, Path(known.applied.to), self._paths.home)
+        event = ApplyUndone(done.to, len(done.files))
+        try:
+            await self._append(known.id, lambda _: [event])
+        except UserError as error:  # it is done, whether or not it can be written down
+            _log.warning("run %s: undone, but not noted: %s", known.id, error.message)
+        return done
 
     async def home_of(self, run: Run) -> str | None:
         """Return the folder that a run's changes belong in: its source, or that of the run before.

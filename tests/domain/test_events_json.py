@@ -9,6 +9,7 @@ import pytest
 from engine.domain.annotation import Annotation
 from engine.domain.events import (
     BODIES,
+    ApplyUndone,
     ArtifactSaved,
     Body,
     ChangesMeasured,
@@ -77,6 +78,7 @@ EXAMPLES: list[tuple[Body, str]] = [
         BranchPushed("origin", "https://example.com/x", "b", "c"),
         "remote address branch commit web_address pull_request",
     ),
+    (ApplyUndone("/s", 2), "to files"),
     (TurnInterrupt("i", InterruptPhase.REQUESTED), "interrupt phase message"),
     (Progressed(Stage.EXECUTING, "m", 30, {"thread_id": "t"}), "stage message percent details"),
     (Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=1.5), "stage message percent elapsed_s"),

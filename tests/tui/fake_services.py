@@ -162,6 +162,9 @@ class FakeWorkspaces:
     async def changes(self, run: str, since: int = 0, until: int | None = None) -> Changes:
         return self._engine.measured or _missing()
 
+    async def undo_apply(self, run: str) -> NoReturn:
+        raise user_error("UNDO_REFUSED")
+
     async def content(self, run: str, path: str, at: int) -> bytes | None:
         return _missing()
 

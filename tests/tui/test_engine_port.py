@@ -349,6 +349,7 @@ async def test_runs_are_annotated_alike(port: EnginePort) -> None:
     assert tagged.tags == ("b", "a")
     assert (await port.annotations.tag([first], removed=["a"]))[0].tags == ("b",)
     assert (await port.annotations.note(first, "text")).note == "text"
+    assert await code_of(lambda: port.workspaces.undo_apply(first)) == "UNDO_REFUSED"
     assert await port.comments.list(first) == []
     assert await code_of(lambda: port.comments.edit(first, 1, "x")) == "COMMENT_NOT_FOUND"
     assert await code_of(lambda: port.comments.remove(first, [1])) == "COMMENT_NOT_FOUND"

@@ -7,6 +7,7 @@ from rich.cells import cell_len
 
 from engine.domain.annotation import Annotation
 from engine.domain.events import (
+    ApplyUndone,
     ArtifactSaved,
     Body,
     ChangesMeasured,
@@ -177,6 +178,7 @@ BODIES: list[Body] = [
     ReviewComment(1, CommentPhase.ADDED, HOSTILE, HOSTILE, "", 1, 2, quoted=HOSTILE),
     ReviewComment(1, CommentPhase.EDITED, HOSTILE),
     BranchPushed(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
+    ApplyUndone(HOSTILE, 1),
     Annotation((HOSTILE,), HOSTILE, True, False),
     ErrorRaised(ErrorInfo("RATE_LIMITED", HOSTILE, HOSTILE, "")),
     Raw({"type": HOSTILE}),

@@ -9,6 +9,7 @@ from typing import Any
 from engine.domain.activity import clock, request_words
 from engine.domain.annotation import Annotation
 from engine.domain.events import (
+    ApplyUndone,
     ArtifactSaved,
     Body,
     ChangesMeasured,
@@ -312,6 +313,12 @@ def _comment(body: ReviewComment) -> EventLine:
     return EventLine(sign("✎", "~"), "you", shown, tone, prose(body.text), prose=True)
 
 
+def _undone(body: ApplyUndone) -> EventLine:
+    files = f"{body.files} file{'' if body.files == 1 else 's'}"
+    text = f"apply undone: {files} in {clean(body.to, 300)}"
+    return EventLine(sign("↶", "<"), "you", text, "dim")
+
+
 def _pushed(body: BranchPushed) -> EventLine:
     text = f"pushed {body.branch} to {body.remote}, {body.commit[:10]}"
     address = clean(body.pull_request or body.web_address, MAX_LINE)
@@ -345,5 +352,6 @@ _LINES: dict[type[Body], Callable[[Any], EventLine]] = {
     Annotation: _annotation,
     ReviewComment: _comment,
     BranchPushed: _pushed,
+    ApplyUndone: _undone,
     Raw: _raw,
 }

@@ -18,6 +18,25 @@ from engine.workspaces.git import objects
 from engine.workspaces.git.objects import Entry
 
 REFS = "refs/swarm/home"
+EDITS = "refs/swarm/edits"
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedEdits:
+    """The files that an apply of edits changed, before and after it (None: not there).
+
+    `head` is the commit that was checked out. `history` is the tree of what was applied before.
+    """
+
+    before: Mapping[bytes, Entry | None]
+    after: Mapping[bytes, Entry | None]
+    head: str = ""
+    history: str = ""
+
+    @property
+    def paths(self) -> set[bytes]:
+        """The paths of all these files."""
+        return {*self.before, *self.after}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +75,58 @@ class AppliedHistory:
         await git.run("update-ref", self._ref, tree)
         await asyncio.to_thread(sync_tree, git.git_dir, started)
 
+    async def note_edits(self, edits: AppliedEdits) -> None:
+        """Remember the files that an apply is about to change, to undo it."""
+        git, started = self.run.git, time.time()
+        empty = (await git.run("mktree")).decode("ascii").strip()
+        before = await objects.changed_tree(git, empty, _there(edits.before))
+        after = await objects.changed_tree(git, empty, _there(edits.after))
+        head = await objects.store(git, edits.head.encode())
+        lines = f"040000 tree {after}\tafter\n040000 tree {before}\tbefore\n"
+        lines += f"100644 blob {head}\thead\n"
+        if history := await self._tree(""):
+            lines += f"040000 tree {history}\thistory\n"
+        tree = (await git.run("mktree", stdin=lines.encode())).decode("ascii").strip()
+        await git.run("update-ref", self._edits, tree)
+        await asyncio.to_thread(sync_tree, git.git_dir, started)
+
+    async def last_edits(self) -> AppliedEdits | None:
+        """Return what the last apply of edits changed here; None: nothing can be undone."""
+        git = self.run.git
+        names = await git.ask("ls-tree", self._edits)
+        if names.code:
+            return None
+        found = {
+            line.partition(b"\t")[2]: line.split()[2].decode() for line in names.out.splitlines()
+        }
+        before, after = [await objects.tree(git, found[name]) for name in (b"before", b"after")]
+        head = (await objects.blobs(git, [found[b"head"]]))[found[b"head"]].decode()
+        return AppliedEdits(before, after, head, found.get(b"history", ""))
+
+    async def forget_edits(self, edits: AppliedEdits) -> None:
+        """Return to the history before an apply that was undone."""
+        git = self.run.git
+        words = (edits.history,) if edits.history else ()
+        await git.run("update-ref", *(() if words else ("-d",)), self._ref, *words)
+        await git.run("update-ref", "-d", self._edits)
+
     @property
     def _ref(self) -> str:
+        return f"{REFS}/{self._name}"
+
+    @property
+    def _edits(self) -> str:
+        return f"{EDITS}/{self._name}"
+
+    @property
+    def _name(self) -> str:
         where = os.fsencode(self.place) + b"\0" + os.fsencode(self.branch or "")
-        return f"{REFS}/{hashlib.sha256(where).hexdigest()[:24]}"
+        return hashlib.sha256(where).hexdigest()[:24]
 
     async def _tree(self, name: str) -> str | None:
         answer = await self.run.git.ask("rev-parse", "-q", "--verify", f"{self._ref}:{name}")
         return None if answer.code else answer.out.decode("ascii").strip()
+
+
+def _there(files: Mapping[bytes, Entry | None]) -> dict[bytes, Entry | None]:
+    return {path: entry for path, entry in files.items() if entry}

@@ -157,14 +157,14 @@ async def _apply_as(
         name = printable_name(str(wish.to))
         raise user_error("SOURCE_NOT_FOUND", f"The folder {name} does not exist.")
     await asyncio.to_thread(check_apart, wish.to, home, may_contain=True)
-    repository = await _find(wish)
-    root = await _root(run, wish, repository)
+    repository = await find_target(wish)
+    root = await root_of_target(run, wish, repository)
     async with locked(lock_for(home, root)):
         await finish_earlier(repository, root, home, really=really)
         old, new, left_out = await run.trees(wish.since, wish.until)
         here = AppliedHistory(run, root, repository.branch if repository else None)
         if wish.how is ApplyMode.EDITS:
-            edits = WorkingFileEdits(run, repository, root, home)
+            edits = WorkingFileEdits(run, repository, root, home, here)
             outcome, files = await _edited(edits, here, old, new, really=really)
             brought = [(here, files)]
         elif repository is None or repository.head is None:
@@ -202,7 +202,7 @@ async def _edited(
     return outcome, joined.files
 
 
-async def _find(wish: ApplyRequest) -> Repository | None:
+async def find_target(wish: ApplyRequest) -> Repository | None:
     """Find the repository; for plain edits one is not needed that git may not run in."""
     try:
         return await find(wish.to)
@@ -216,7 +216,9 @@ def _names(paths: Iterable[bytes]) -> tuple[str, ...]:
     return tuple(os.fsdecode(path) for path in sorted(paths))
 
 
-async def _root(run: Checkpoints, wish: ApplyRequest, repository: Repository | None) -> Path:
+async def root_of_target(
+    run: Checkpoints, wish: ApplyRequest, repository: Repository | None
+) -> Path:
     """Return the folder that the workspace's root stands for."""
     real = real_path(wish.to)
     if run.is_worktree and repository:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine.config.locks import to_the_end
 from engine.workspaces.apply import file_transaction, three_way
+from engine.workspaces.apply.applied_history import AppliedEdits, AppliedHistory
 from engine.workspaces.apply.line_endings import CHANGED, line_ends
 from engine.workspaces.apply.staging import journal_for
 from engine.workspaces.apply.three_way import CONTROLLED, BroughtChanges, Conflict, JoinResult
@@ -36,6 +37,7 @@ class WorkingFileEdits:
     repository: Repository | None
     root: Path
     home: Path
+    history: AppliedHistory
 
     async def apply(
         self, bringing: BroughtChanges, placed: Mapping[bytes, Entry], *, really: bool
@@ -46,7 +48,7 @@ class WorkingFileEdits:
         work.
         """
         pairs = bringing.all()
-        found = await asyncio.to_thread(_found, self.root, pairs, self.run.object_format)
+        found = await asyncio.to_thread(found_files, self.root, pairs, self.run.object_format)
         user = await user_git_config(self.repository, self.home)
         outside = await self._outside(bringing, user)
         ours = {**outside, **{path: entry for path, (_, entry) in found.items() if entry}}
@@ -63,6 +65,9 @@ class WorkingFileEdits:
         await asyncio.to_thread(self._check_obstacles, joined)
         if really and joined.files and not joined.clashes:
             infos = {path: info for path, (info, _) in found.items()}
+            before = {path: found[path][1] for path in joined.files}
+            head = (self.repository and self.repository.head) or ""
+            await self.history.note_edits(AppliedEdits(before, joined.files, head))
             joined.clashes += await self._place(joined, infos)
         return joined
 
@@ -133,7 +138,7 @@ class WorkingFileEdits:
                 async for group, folder in groups:
                     wanted = (entry[1] for entry in group.values() if entry)
                     data = await contents(self.run.git, wanted, folder)
-                    await to_the_end(asyncio.to_thread(_stage, moving, group, found, data))
+                    await to_the_end(asyncio.to_thread(stage_files, moving, group, found, data))
             await to_the_end(asyncio.to_thread(moving.place))
         except file_transaction.ConcurrentChange as error:
             return [Conflict(os.fsdecode(error.path), "changed just now")]
@@ -142,18 +147,19 @@ class WorkingFileEdits:
         return []
 
 
-def _stage(
+def stage_files(
     moving: file_transaction.FileTransaction,
     files: dict[bytes, Entry | None],
     found: dict[bytes, os.stat_result | None],
     data: Mapping[str, Content],
 ) -> None:
+    """Add files to a transaction; `found` is what was there, `data` has their contents by id."""
     for path, entry in files.items():
         mode, oid = entry or (None, "")
         moving.add(path, found[path], mode, data.get(oid, b""))
 
 
-def _found(
+def found_files(
     root: Path, pairs: Iterable[FileSides], algorithm: str
 ) -> dict[bytes, tuple[os.stat_result | None, Entry | None]]:
     """Look at the files these changes concern; a folder or device counts as no file."""

@@ -123,7 +123,9 @@ def _commits(file: FileDelta) -> str:
 
 
 @click.command(
-    epilog=examples("apply @last --check", "apply @last", "apply @last --as merge", "apply 1q 2r")
+    epilog=examples(
+        "apply @last --check", "apply @last", "apply @last --as merge", "apply @last --undo"
+    )
 )
 @click.argument("runs", cls=RunArgument, metavar="RUN...", type=RunParam(), nargs=-1, required=True)
 @click.option(
@@ -141,16 +143,24 @@ def _commits(file: FileDelta) -> str:
 @click.option(
     "--check", is_flag=True, help="Only check whether the changes apply; exit code 1 if not."
 )
+@click.option(
+    "--undo", is_flag=True, help="Undo the last apply as edits, if the source has not changed."
+)
 @json_option("Print one object for each run.")
 @everywhere()
 def apply(runs: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
     """Apply the changes of runs to their source; a conflict changes nothing and names the files.
 
     Several runs are applied in order, up to the first conflict. Your own uncommitted
-    work is never overwritten.
+    work is never overwritten. --undo puts back all files that the last apply of a run changed.
     """
     from tui.cli.support import session
 
+    undo = asked.pop("undo")
+    if undo:
+        if asked["check"] or asked["to"] or asked["message"] or asked["how"] != HOW[0]:
+            raise click.UsageError("--undo takes no other option.")
+        return session.start(_undo(runs, as_json=as_json))
     return session.start(_apply(runs, asked, as_json=as_json))
 
 
@@ -161,6 +171,24 @@ async def _apply(names: tuple[str, ...], asked: dict[str, Any], *, as_json: bool
         found = await session.find_all(engine, names)
         fits = await apply_all(engine, found, asked, as_json=as_json)
     return 0 if fits else 1
+
+
+async def _undo(names: tuple[str, ...], *, as_json: bool) -> int:
+    from tui.cli.support import session
+
+    async with session.open_engine() as engine:
+        # What was applied last is undone first.
+        found = await session.find_all(engine, names)
+        found.sort(key=lambda run: run.applied.at if run.applied else 0.0, reverse=True)
+        for run in found:
+            done = await engine.workspaces.undo_apply(run.id)
+            files = [printable_name(path) for path in done.files]
+            if as_json:
+                output.say_json({"run": run.id, "undone": True, "to": done.to, "files": files})
+            else:
+                count, where = output.counted(len(files)), printable_name(done.to)
+                output.say(f"{run.id} undone: {count} in {where}")
+    return 0
 
 
 async def apply_all(

@@ -34,6 +34,7 @@ from tui.cli.json.work import (
     EntryJson,
     PushedJson,
     RestoredJson,
+    UndoneJson,
 )
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "RunJson",
     "TemplateJson",
     "TestedJson",
+    "UndoneJson",
 ]
 
 # What each command prints: one document of this shape, or one a line.
@@ -145,4 +147,5 @@ LINES: dict[str, Any] = {
     "resume": Event,
     "resume --detach": RunJson,
     "apply": AppliedJson,
+    "apply --undo": UndoneJson,
 }

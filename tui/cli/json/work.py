@@ -74,6 +74,15 @@ class AppliedJson(Shape):
     hooks_run: Annotated[bool | None, Meta(description="null if no commit was made")]
 
 
+class UndoneJson(Shape):
+    """The result of undoing the last apply of a run; files are as they were before."""
+
+    run: str
+    undone: bool
+    to: str
+    files: list[Path]
+
+
 class PushedJson(PushJson):
     """The result of a push; hooks never run."""
 
