@@ -49,7 +49,8 @@ async def open_inbox(pilot: Pilot[None]) -> None:
 
 async def settled(pilot: Pilot[None]) -> None:
     """Wait until workers have ended, and all is painted."""
-    await pilot.app.workers.wait_for_complete()
+    while any(not worker.is_finished for worker in pilot.app.workers):
+        await pilot.pause()
     await painted(pilot)
 
 

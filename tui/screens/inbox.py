@@ -134,7 +134,7 @@ class InboxScreen(LiveScreen):
         """Advance the ages."""
         super().tick()
         if self.shows_rules:
-            self.run_worker(self._rules.read(), group="rules", exclusive=True)
+            self.run_worker(self._rules.read(), group="rules")
         else:
             self.listed.tick(self.clock())
 

@@ -21,6 +21,7 @@ class InboxRules:
 
     def __init__(self, screen: InboxScreen) -> None:
         self._screen = screen
+        self._is_reading = self._is_asked = False
 
     def offer(self) -> None:
         """Offer the rules that could answer requests like the one that is shown."""
@@ -57,7 +58,19 @@ class InboxRules:
             await self.read()
 
     async def read(self) -> None:
-        """Show the rules as they are now."""
+        """Show the rules as they are now; one read at a time, and one more for all meanwhile."""
+        self._is_asked = True
+        if self._is_reading:
+            return
+        self._is_reading = True
+        try:
+            while self._is_asked:
+                self._is_asked = False
+                await self._read()
+        finally:
+            self._is_reading = False
+
+    async def _read(self) -> None:
         screen = self._screen
         rules = await attempt(app_of(screen), screen.engine.rules())
         if rules is not None and screen.is_mounted:
