@@ -423,6 +423,10 @@ class Engine:
         """Send a message to the agent of a run; one that has ended goes on with it."""
         return await self._services.requests.send(run, text, delivery)
 
+    async def withdraw(self, run: str, message: str) -> Run:
+        """Withdraw a message to the agent by its id; raises `UserError` where it was read."""
+        return await self._requests.withdraw(run, message)
+
     async def interrupt(self, run: str, text: str = "") -> Run:
         """End the turn of a run's agent; with a text, it goes on with that at once."""
         return await self._services.requests.interrupt(run, text)

@@ -304,8 +304,9 @@ class AgentPort(Protocol):
         earlier: Iterable[bytes],
         *,
         interactive: bool = False,
+        message: str = "",
     ) -> bytes:
-        """Return the state with which an attempt begins.
+        """Return the state with which an attempt begins; `message` is the id of its prompt.
 
         `earlier` are the states of the attempts before it, latest first; `used` is what the run
         has used by now.

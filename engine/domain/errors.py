@@ -268,6 +268,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "The request is not open any more.",
         "List the open requests with `swarm-tui inbox`.",
     ),
+    "MESSAGE_NOT_PENDING": CatalogueEntry(
+        "The agent has read the message, or there is none with this id.",
+        "List the messages that it has not read with `swarm-tui send RUN --list`.",
+    ),
     "RULE_NOT_FOUND": CatalogueEntry(
         "There is no such rule.", "List the rules with `swarm-tui rules`."
     ),

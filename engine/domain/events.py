@@ -28,7 +28,8 @@ class StatusChanged:
 
     A queued run does not start before `not_before` (seconds since 1970). `cause` is the reason
     for programs, `reason` for people. `mode` and `approvals` are those from this attempt on,
-    where they change.
+    where they change. `prompt` is the prompt of the attempt, where the user wrote one, its
+    beginning if it is long.
     """
 
     type: ClassVar[str] = "status"
@@ -40,6 +41,7 @@ class StatusChanged:
     cause: Cause | None = None
     mode: RunMode | None = None
     approvals: ApprovalPolicy | None = None
+    prompt: str | None = None
 
 
 @record

@@ -65,11 +65,15 @@ class DeliveryTime(OpenEnum):
 
 
 class MessagePhase(OpenEnum):
-    """The phases of a message; delivered: the agent has read it."""
+    """The phases of a message; delivered: the agent has read it.
+
+    Withdrawing: the agent's program has the message, and was asked to drop it.
+    """
 
     QUEUED = "queued"
     SENT = "sent"
     DELIVERED = "delivered"
+    WITHDRAWING = "withdrawing"
     WITHDRAWN = "withdrawn"
 
 

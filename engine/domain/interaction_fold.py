@@ -22,8 +22,9 @@ def begin_attempt(run: Run) -> None:
     """Forget what was asked in the attempt before; what the agent has not read is sent again."""
     run.input_requests, run.interrupts = (), ()
     run.asked_since, run.waited_s = None, 0.0
-    queued = MessagePhase.QUEUED
-    run.messages = tuple(replace(one, phase=queued) for one in run.messages)
+    queued, withdrawing = MessagePhase.QUEUED, MessagePhase.WITHDRAWING
+    kept = (one for one in run.messages if one.phase is not withdrawing)
+    run.messages = tuple(replace(one, phase=queued) for one in kept)
 
 
 def apply(run: Run, body: InputRequest | MessageChanged | TurnInterrupt, at: float) -> None:
@@ -36,6 +37,8 @@ def apply(run: Run, body: InputRequest | MessageChanged | TurnInterrupt, at: flo
         case TurnInterrupt():
             others = tuple(one for one in run.interrupts if one.interrupt != body.interrupt)
             is_open = body.phase is InterruptPhase.REQUESTED
+            if is_open:
+                run.messages = _first(run.messages, body.message)
             run.interrupts = (*others, body) if is_open else others
 
 
@@ -65,6 +68,11 @@ def _answered(known: InputRequest, answer: InputRequest) -> InputRequest:
         answers=answer.answers,
         secrets=answer.secrets,
     )
+
+
+def _first(known: tuple[MessageChanged, ...], name: str) -> tuple[MessageChanged, ...]:
+    """Return the messages with one of them first: the agent goes on with it."""
+    return tuple(sorted(known, key=lambda one: one.message != name))
 
 
 def _message(known: tuple[MessageChanged, ...], body: MessageChanged) -> tuple[MessageChanged, ...]:

@@ -420,6 +420,8 @@ class Run:
     """The mode of its attempts since it was changed; None: as it was requested."""
     approvals: ApprovalPolicy | None = None
     """When its agent asks, since that was changed."""
+    attempt_prompt: str = ""
+    """The prompt of this attempt where the user wrote one; its beginning, if it is long."""
 
     @property
     def is_interactive(self) -> bool:

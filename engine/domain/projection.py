@@ -128,7 +128,7 @@ def _begin_attempt(run: Run, attempt: int) -> None:
     run.stage, run.percent = None, 0
     run.plan, run.plan_pace = (), None
     run.error = run.exit_code = None
-    run.notice = run.reason = run.stalled = run.message = ""
+    run.notice = run.reason = run.stalled = run.message = run.attempt_prompt = ""
     interaction_fold.begin_attempt(run)
     annotation.begin_attempt(run)
     run.cause = None
@@ -144,6 +144,7 @@ def _status(run: Run, body: StatusChanged, at: float) -> None:
     run.status, run.reason, run.cause = body.status, body.reason, body.cause
     if body.exit_code is not None:
         run.exit_code = body.exit_code
+    run.attempt_prompt = body.prompt or run.attempt_prompt
     run.mode, run.approvals = body.mode or run.mode, body.approvals or run.approvals
     if body.status is Status.QUEUED:
         _queue(run, body, at)

@@ -9,7 +9,7 @@ from textwrap import indent
 from engine.domain import run_mode
 from engine.domain.answers import check_answer, split_secrets
 from engine.domain.errors import UserError, user_error
-from engine.domain.events import Body, Notice, StatusChanged, status_change
+from engine.domain.events import Body, status_change
 from engine.domain.interaction import (
     DeliveryTime,
     InputRequest,
@@ -26,6 +26,9 @@ from engine.domain.model import AttemptRequest, ErrorInfo, Run, RunSpec, Status
 from engine.domain.reasons import Cause
 from engine.domain.run_mode import UNCHANGED
 from engine.domain.text import printable, printable_name
+
+PROMPT_CHARACTERS = 4000
+"""The length to which the prompt of an attempt is kept with its run."""
 
 GO_ON = (
     "Your work on this task was interrupted. Look at the state of the workspace, "
@@ -66,30 +69,59 @@ def cancel(run: Run, *, kill: bool) -> Sequence[Body]:
     return [status_change(Status.CANCELLING, cause)] if is_harder else []
 
 
-def retry(run: Run, *, fresh: bool = False, change: ModeChange = UNCHANGED) -> Sequence[Body]:
-    """Begin the next attempt of a run that has ended; one in the trash can only begin afresh."""
+def retry(
+    run: Run,
+    *,
+    fresh: bool = False,
+    change: ModeChange = UNCHANGED,
+    prompt: str = "",
+    message: str = "",
+    replaced: str = "",
+) -> Sequence[Body]:
+    """Begin the next attempt of a run that has ended; one in the trash can only begin afresh.
+
+    A `prompt` of its own is a message to the agent; `message` is its id. `replaced` is the id of
+    the message that the last attempt began with: it is withdrawn where the agent has not read it.
+    """
     if run.status not in FINISHED:
         raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
     if not fresh:
         check_not_deleted(run)
-    return [_queued_again(run, Cause.RETRY, change)]
+    again = _queued_again(run, Cause.RETRY, change, prompt, message)
+    return [*again, *_withdrawn(run, replaced)]
 
 
-def _queued_again(run: Run, cause: Cause, change: ModeChange) -> StatusChanged:
-    """Return the begin of another attempt, with its mode where that changes."""
+def _withdrawn(run: Run, message: str) -> Sequence[Body]:
+    is_unread = any(one.message == message for one in run.messages)
+    return [MessageChanged(message, MessagePhase.WITHDRAWN)] if is_unread else []
+
+
+def _queued_again(
+    run: Run, cause: Cause, change: ModeChange, prompt: str, message: str
+) -> Sequence[Body]:
+    """Return the begin of another attempt, with its mode where that changes, and its prompt."""
     queued, spec = status_change(Status.QUEUED, cause), run_mode.changed(run, change)
     if bool(spec.interactive) != run.is_interactive:
         queued = replace(queued, mode=run_mode.mode_of(spec))
     if spec.interactive and spec.approvals is not run.approval_policy:
         queued = replace(queued, approvals=spec.approvals)
-    return queued
+    if not prompt:
+        return [queued]
+    queued = replace(queued, prompt=printable(prompt, PROMPT_CHARACTERS))
+    return [queued, _queued(message, prompt, DeliveryTime.NOW)]
 
 
-def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> AttemptRequest:
+def retry_ask(
+    run: Run, *, prompt: str | None, fresh: bool, before: AttemptRequest | None = None
+) -> AttemptRequest:
     """Return the request of a retry: resume the thread, or start over where needed or requested.
 
-    A `prompt` of its own starts a new thread in the workspace as it stands.
+    A `prompt` of its own starts a new thread in the workspace as it stands. A message of the user
+    that the last attempt, by `before`, began with and did not read begins this one.
     """
+    is_unread = before and any(one.message == before.message for one in run.messages)
+    if before and is_unread and prompt is None and not fresh:
+        return replace(before, fresh=False)
     if fresh or prompt is not None or run.thread_id is None:
         return AttemptRequest(prompt or run.spec.prompt, fresh=fresh)
     failed = run.error and run.error.code == "VERIFY_FAILED"
@@ -98,14 +130,24 @@ def retry_ask(run: Run, *, prompt: str | None, fresh: bool) -> AttemptRequest:
     )
 
 
-def resume(run: Run, message: str, change: ModeChange = UNCHANGED) -> Sequence[Body]:
-    """Continue the thread of a run that has ended, with a message."""
+def resume(
+    run: Run,
+    text: str,
+    change: ModeChange = UNCHANGED,
+    message: str = "",
+    replaced: str = "",
+) -> Sequence[Body]:
+    """Continue the thread of a run that has ended with a text; `message` is its id.
+
+    `replaced`: see `retry`.
+    """
     if run.status not in FINISHED:
         raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
     if run.thread_id is None:
         raise user_error("THREAD_NOT_FOUND", f"The run {run.id} never got a thread.")
     check_not_deleted(run)
-    return [_queued_again(run, Cause.RESUME, change), Notice("info", f"you: {message}")]
+    again = _queued_again(run, Cause.RESUME, change, text, message)
+    return [*again, *_withdrawn(run, replaced)]
 
 
 def answer(
@@ -159,6 +201,28 @@ def send(run: Run, message: str, text: str, delivery: DeliveryTime) -> Sequence[
     if run.status not in LIVE or run.status is Status.CANCELLING:
         raise _not_at_work(run)
     return [_queued(message, text, delivery)]
+
+
+def withdraw(run: Run, message: str, ask: AttemptRequest | None = None) -> Sequence[Body]:
+    """Withdraw a message that the agent has not read; `ask` is the request of the attempt.
+
+    Where an agent is at work, its program may have the message by now: it decides. Raises
+    `UserError` MESSAGE_NOT_PENDING.
+    """
+    known = next((one for one in run.messages if one.message == message), None)
+    if known is None:
+        raise user_error("MESSAGE_NOT_PENDING")
+    if ask and ask.message == message and run.status in LIVE:
+        raise user_error(
+            "MESSAGE_NOT_PENDING",
+            "The attempt begins with this message.",
+            f"End it with `swarm-tui cancel {run.id}`.",
+        )
+    if known.phase is MessagePhase.WITHDRAWING:
+        return []
+    is_at_work = run.is_interactive and run.status is Status.RUNNING
+    phase = MessagePhase.WITHDRAWING if is_at_work else MessagePhase.WITHDRAWN
+    return [MessageChanged(message, phase)]
 
 
 def interrupt(run: Run, name: str, message: str = "", text: str = "") -> Sequence[Body]:

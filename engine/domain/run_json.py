@@ -42,6 +42,7 @@ def run_json(
         "activity": activity(run, now, position, after=after, pause=pause),
         "agent": spec.agent.value,
         "prompt": spec.prompt,
+        "attempt_prompt": run.attempt_prompt or None,
         "tags": list(run.tags),
         "note": run.note,
         "is_dismissed": run.is_dismissed,

@@ -20,10 +20,10 @@ from engine.domain.events import (
     StatusChanged,
     status_change,
 )
-from engine.domain.interaction import MessageChanged
+from engine.domain.interaction import DeliveryTime, MessageChanged, MessagePhase
 from engine.domain.model import AttemptRequest, Pause, Run, Stage, Status
 from engine.domain.reasons import Cause, WaitingFor
-from engine.domain.requests import GO_ON, check_failed
+from engine.domain.requests import GO_ON, PROMPT_CHARACTERS, check_failed
 from engine.domain.text import printable
 from engine.execution.executor import FileSize, ProcessEnd
 
@@ -97,9 +97,11 @@ def decide(
     this attempt began with: it begins no other.
     """
     error = outcome.error
-    unread = [one for one in run.messages if one.message != sent]
+    withdrawing = MessagePhase.WITHDRAWING
+    unread = [one for one in run.messages if one.message != sent and one.phase is not withdrawing]
     if unread and outcome.kind in (OutcomeKind.SUCCESS, OutcomeKind.INTERRUPTED):
-        return _go_on_with(unread[0], exit_code)
+        # What was to be read at once comes before what was to wait for the end of the turn.
+        return _go_on_with(min(unread, key=_reading_order), exit_code)
     if outcome.kind is OutcomeKind.INTERRUPTED:
         return NextStep([status_change(Status.INTERRUPTED, Cause.INTERRUPT, exit_code=exit_code)])
     if error is None and run.spec.verify:
@@ -119,10 +121,30 @@ def decide(
     return NextStep([ErrorRaised(error.info), ended])
 
 
+def message_events(run: Run, outcome: AttemptOutcome, sent: str) -> list[Body]:
+    """Return what became of messages by the end of the attempt, where no event has reported it.
+
+    A prompt was read where the attempt succeeded: not every agent reports that.
+    """
+    bodies: list[Body] = []
+    for one in run.messages:
+        if one.message == sent and outcome.kind is OutcomeKind.SUCCESS:
+            bodies.append(MessageChanged(sent, MessagePhase.DELIVERED))
+        elif one.phase is MessagePhase.WITHDRAWING:
+            bodies.append(MessageChanged(one.message, MessagePhase.WITHDRAWN))
+    return bodies
+
+
+def _reading_order(message: MessageChanged) -> bool:
+    return message.delivery is DeliveryTime.AFTER_TURN
+
+
 def _go_on_with(message: MessageChanged, exit_code: int | None) -> NextStep:
     """Return another attempt that begins with a message which the agent has not read."""
     ask = AttemptRequest(message.text, resume=True, message=message.message)
-    return NextStep([status_change(Status.QUEUED, Cause.MESSAGE, exit_code=exit_code)], ask)
+    queued = status_change(Status.QUEUED, Cause.MESSAGE, exit_code=exit_code)
+    prompt = printable(message.text, PROMPT_CHARACTERS)
+    return NextStep([replace(queued, prompt=prompt)], ask)
 
 
 def after_check(run: Run, error: UserError | None, output: str, now: float) -> NextStep:

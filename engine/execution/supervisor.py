@@ -25,6 +25,7 @@ from engine.domain.events import (
     status_change,
 )
 from engine.domain.fault import error_line
+from engine.domain.interaction import MessageChanged
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import AttemptRequest, Run, Stage, Status
 from engine.domain.reasons import Cause, Subject
@@ -258,6 +259,7 @@ class RunSupervisor:
         )
         await self._remember()
         ask = await self._ask()
+        sent = ask.message if ask else ""
         again = endings.next_request(ask, can_continue=following.reader.can_continue)
         following_up = endings.decide(
             self._run,
@@ -266,13 +268,16 @@ class RunSupervisor:
             self._limits,
             self._tools.clock.now(),
             again,
-            sent=ask.message if ask else "",
+            sent=sent,
         )
+        bodies += endings.message_events(self._run, outcome, sent)
         if pause := following_up.pause:
             await self._stored(lambda: self._tools.pause(pause))
         if following_up.is_success:
             await self._learning.learn(self._run)
-        await self._append([*bodies, *following_up.bodies], ask=following_up.ask)
+        # A message that was sent or withdrawn in this moment is decided about, too.
+        messages = self._run.messages
+        await self._append([*bodies, *following_up.bodies], ask=following_up.ask, messages=messages)
 
     async def _remove_inbox(self) -> None:
         """Delete the attempt's inbox, before its end is recorded: answers in it may be secret."""
@@ -400,8 +405,17 @@ class RunSupervisor:
         *,
         cursor: str | None = None,
         ask: AttemptRequest | None = None,
+        messages: tuple[MessageChanged, ...] | None = None,
     ) -> None:
-        entry = AppendRequest(self._run.id, bodies, cursor=cursor, ask=ask)
+        """Append to the run; with `messages`, only as long as these are the unread ones."""
+
+        def decide(run: Run) -> Sequence[Body]:
+            if run.messages != messages:
+                raise TransitionError("other messages")
+            return bodies
+
+        decision = None if messages is None else decide
+        entry = AppendRequest(self._run.id, bodies, decision, cursor=cursor, ask=ask)
         try:
             done = await self._stored(lambda: self._tools.commit([entry]))
         except TransitionError:

@@ -202,6 +202,10 @@ class RunsPort(Protocol):
         """Send a message to the agent of a run; one that has ended goes on with it."""
         ...
 
+    async def withdraw(self, run: str, message: str) -> Run:
+        """Withdraw a message to the agent by its id; raises MESSAGE_NOT_PENDING."""
+        ...
+
     async def interrupt(self, run: str, text: str = "") -> Run:
         """End the turn of a run's agent; with a text, it goes on with that at once."""
         ...

@@ -133,26 +133,43 @@ class RunRequests:
         """
         found = await find_run(self._store, run)
         spec = await self._check_again(found, fresh=fresh, change=change)
-        ask = requests.retry_ask(found, prompt=prompt, fresh=fresh)
+        before = await self._store.ask(found.id, found.attempt)
+        ask = requests.retry_ask(found, prompt=prompt, fresh=fresh, before=before)
+        message = new_message() if prompt is not None else ask.message
+        ask = replace(ask, mode=mode_of(spec), message=message)
+        is_replaced = before is not None and before.message != message
+        replaced = before.message if before and is_replaced else ""
         await hold_bases(self._journal, [found] if fresh or not found.workspace else [])
         return await self._journal.change(
             found.id,
-            lambda current: requests.retry(current, fresh=fresh, change=change),
-            replace(ask, mode=mode_of(spec)),
+            lambda current: requests.retry(
+                current,
+                fresh=fresh,
+                change=change,
+                prompt=prompt or "",
+                message=message,
+                replaced=replaced,
+            ),
+            ask,
         )
 
     async def resume(
-        self, run: str, message: str, change: ModeChange = UNCHANGED, *, also: Also = _nothing
+        self, run: str, text: str, change: ModeChange = UNCHANGED, *, also: Also = _nothing
     ) -> Run:
         """Continue a finished run's thread with a message; `also` decides on further events."""
-        found = await find_run(self._store, run)
-        if not message.strip():
+        found, message = await find_run(self._store, run), new_message()
+        if not text.strip():
             raise user_error("INPUT_INVALID", "The message is empty.", "Describe the task.")
         spec = await self._check_again(found, change=change)
-        ask = AttemptRequest(message, resume=True, mode=mode_of(spec))
+        ask = AttemptRequest(text, resume=True, message=message, mode=mode_of(spec))
+        before = await self._store.ask(found.id, found.attempt)
+        replaced = before.message if before else ""
         return await self._journal.change(
             found.id,
-            lambda current: [*requests.resume(current, message, change), *also(current)],
+            lambda current: [
+                *requests.resume(current, text, change, message, replaced),
+                *also(current),
+            ],
             ask,
         )
 
@@ -241,6 +258,14 @@ class RunRequests:
             return [*requests.send(current, message, text, delivery), *also(current)]
 
         return await self._journal.change(found.id, decide)
+
+    async def withdraw(self, run: str, message: str) -> Run:
+        """Withdraw a message that the agent has not read; raises `UserError` if it has."""
+        found = await find_run(self._store, run)
+        ask = await self._store.ask(found.id, found.attempt)
+        return await self._journal.change(
+            found.id, lambda current: requests.withdraw(current, message, ask)
+        )
 
     async def interrupt(self, run: str, text: str = "") -> Run:
         """End the turn of a run's agent; with a text, it goes on with that at once."""

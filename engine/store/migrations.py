@@ -177,4 +177,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             data TEXT NOT NULL
         ) WITHOUT ROWID""",
     ),
+    # The index of the text of all runs has the user's messages, too.
+    (
+        "DROP VIEW said_whole",
+        """CREATE VIEW said_whole AS SELECT id, CASE type
+            WHEN 'step' THEN coalesce(json_extract(data, '$.command'), '') || char(10)
+                || coalesce(json_extract(data, '$.text'), '') || char(10)
+                || coalesce(json_extract(data, '$.output'), '')
+                || coalesce(char(10) || json_extract(data, '$.changes[0].path'), '')
+                || coalesce(char(10) || json_extract(data, '$.changes[1].path'), '')
+                || coalesce(char(10) || json_extract(data, '$.changes[2].path'), '')
+                || coalesce(char(10) || json_extract(data, '$.changes[3].path'), '')
+            WHEN 'notice' THEN json_extract(data, '$.text')
+            WHEN 'message' THEN coalesce(json_extract(data, '$.text'), '')
+            ELSE json_extract(data, '$.error.message') END AS whole
+            FROM events WHERE type IN ('step', 'notice', 'error', 'message')""",
+    ),
 )

@@ -174,6 +174,7 @@ class ScriptAgent:
         earlier: Iterable[bytes],
         *,
         interactive: bool = False,
+        message: str = "",
     ) -> bytes:
         return EMPTY_STATE
 

@@ -329,6 +329,107 @@ def test_interrupted_turn_does_not_begin_again(conversation: Conversation) -> No
     assert conversation.session.undelivered == ["prompt:1"]
 
 
+def _starts(conversation: Conversation) -> list[tuple[str, str]]:
+    """Return what was sent to the agent: how, and the id of the message."""
+    found = (one for one in conversation.server.sent if one.get("method") in STARTS)
+    return [(one["method"], one["params"]["clientUserMessageId"]) for one in found]
+
+
+STARTS = ("turn/start", "turn/steer")
+
+
+def _do(conversation: Conversation, *records: bytes) -> None:
+    for record in records:
+        conversation.session.do(json.loads(record))
+
+
+def _end_turn(conversation: Conversation, status: str, turn: str = "t1") -> None:
+    conversation.notify("turn/completed", turn={"id": turn, "status": status})
+    conversation.session.advance()
+
+
+def _begin_turn(conversation: Conversation, turn: str) -> None:
+    conversation.respond("turn/start", turn={"id": turn})
+
+
+def test_prompt_that_an_interrupt_overtook_is_read_with_its_message(
+    conversation: Conversation,
+) -> None:
+    _do(conversation, inbox.queue("later", "x"), inbox.queue("m1", "x", is_first=True))
+    _end_turn(conversation, "interrupted")
+    _begin_turn(conversation, "t2")
+    sent = [("turn/start", "prompt:1"), ("turn/start", "prompt:1"), ("turn/steer", "m1")]
+    assert _starts(conversation) == sent
+    for name in ("prompt:1", "m1"):
+        item = {"type": "userMessage", "clientId": name}
+        conversation.notify("item/started", item=item)
+    _end_turn(conversation, "completed", "t2")
+    assert _starts(conversation)[3:] == [("turn/start", "later")]
+
+
+def test_overtaken_messages_are_read_in_their_order_before_all_others(
+    conversation: Conversation,
+) -> None:
+    conversation.notify("item/started", item={"type": "userMessage", "clientId": "prompt:1"})
+    _do(conversation, inbox.queue("later", "x"), inbox.steer("m1", "x"), inbox.steer("m2", "x"))
+    _do(conversation, inbox.queue("m3", "x", is_first=True))
+    _end_turn(conversation, "interrupted")
+    _begin_turn(conversation, "t2")
+    assert [name for _, name in _starts(conversation)[3:]] == ["m1", "m2", "m3"]
+
+
+def test_refused_messages_keep_their_order(conversation: Conversation) -> None:
+    _do(conversation, inbox.steer("m1", "x"), inbox.steer("m2", "x"))
+    for number in [sent["id"] for sent in conversation.server.sent[-2:]]:
+        conversation.receive(id=number, error={"message": "no active turn to steer"})
+    conversation.notify("item/started", item={"type": "userMessage", "clientId": "prompt:1"})
+    _end_turn(conversation, "completed")
+    _begin_turn(conversation, "t2")
+    assert [name for _, name in _starts(conversation)[-2:]] == ["m1", "m2"]
+
+
+def test_late_refusal_does_not_send_a_message_twice(conversation: Conversation) -> None:
+    conversation.notify("item/started", item={"type": "userMessage", "clientId": "prompt:1"})
+    _do(conversation, inbox.steer("m1", "x"))
+    number = conversation.server.sent[-1]["id"]
+    _end_turn(conversation, "completed")
+    conversation.receive(id=number, error={"message": "no active turn to steer"})
+    _begin_turn(conversation, "t2")
+    conversation.notify("item/started", item={"type": "userMessage", "clientId": "m1"})
+    conversation.notify("turn/completed", turn={"id": "t2", "status": "completed"})
+    with pytest.raises(AttemptEnded):
+        conversation.session.advance()
+    assert [name for _, name in _starts(conversation)].count("m1") == 2  # the refused one, and this
+
+
+def test_message_for_now_comes_before_those_for_later_where_no_turn_is(
+    conversation: Conversation,
+) -> None:
+    conversation.notify("item/started", item={"type": "userMessage", "clientId": "prompt:1"})
+    _do(conversation, inbox.queue("later", "x"))
+    conversation.notify("turn/completed", turn={"id": "t1", "status": "interrupted"})
+    _do(conversation, inbox.steer("now", "x"))
+    conversation.session.advance()
+    assert _starts(conversation)[-1] == ("turn/start", "now")
+
+
+def test_withdrawn_message_is_dropped_also_before_it_comes(conversation: Conversation) -> None:
+    _do(conversation, inbox.queue("m1", "x"), inbox.unqueue("m1"))
+    _do(conversation, inbox.unqueue("m2"), inbox.steer("m2", "x"), inbox.queue("m2", "x"))
+    assert [line["message"] for line in conversation.notes("applied")] == ["m1", "m2"]
+    assert [name for _, name in _starts(conversation)] == ["prompt:1"]
+    assert conversation.session.undelivered == ["prompt:1"]
+
+
+def test_message_that_was_sent_or_read_is_not_withdrawn(conversation: Conversation) -> None:
+    _do(conversation, inbox.steer("m1", "x"), inbox.unqueue("m1"))
+    conversation.notify("item/started", item={"type": "userMessage", "clientId": "m1"})
+    _do(conversation, inbox.queue("other", "x"), inbox.unqueue("prompt:1"))
+    conversation.session.do({"id": "again", "do": "unqueue", "message": "m1"})
+    refused = [(line["message"], line["read"]) for line in conversation.notes("refused")]
+    assert refused == [("m1", False), ("prompt:1", False), ("m1", True)]
+
+
 def test_other_threads_do_not_move_the_turn(conversation: Conversation) -> None:
     of_agent = {"threadId": "another", "turn": {"id": "t9", "status": "completed"}}
     conversation.receive(method="turn/completed", params=of_agent)

@@ -54,6 +54,23 @@ def test_retry_with_a_prompt_of_its_own(simulated: Swarm, swarm: Swarm, words: l
     done = swarm("retry", "@last", *words, "--json", stdin=b"sim: say new words")
     assert done.code == 0
     assert _texts(done.events) == ["new words"]
+    assert done.events[1]["text"] == "sim: say new words"
+    shown = swarm("show", "@last").out
+    assert "attempt prompt  sim: say new words" in shown
+    assert swarm("show", "@last", "--json").json["attempt_prompt"] == "sim: say new words"
+
+
+def test_message_to_a_run_that_has_ended_says_what_happens(simulated: Swarm, swarm: Swarm) -> None:
+    simulated("sim: say first")
+    run = swarm("show", "@last", "--json").json["id"]
+    sent = swarm("send", run, "sim: say second")
+    assert (sent.code, sent.out) == (0, f"{run} had ended: attempt 2 begins with the message\n")
+    assert swarm("wait", run).code == 0
+    assert swarm("send", run, "--list").out == "no message waits\n"
+    refused = swarm("send", run, "--withdraw", "message:1")
+    assert (refused.code, "has read the message" in refused.err) == (3, True)
+    assert swarm("send", run).code == 2
+    assert swarm("send", run, "x", "--list").code == 2
 
 
 def test_mode_changes_with_another_attempt(simulated: Swarm, swarm: Swarm) -> None:
@@ -77,7 +94,9 @@ def test_resume_continues_the_thread(simulated: Swarm, swarm: Swarm) -> None:
     done = swarm("resume", "@last", "sim: say second", "--json")
     assert (done.code, done.err) == (0, "")
     assert _texts(done.events) == ["second"]
-    assert any(event.get("text") == "you: sim: say second" for event in done.events)
+    messages = [event for event in done.events if event["type"] == "message"]
+    assert [event["phase"] for event in messages] == ["queued", "delivered"]
+    assert messages[0]["text"] == "sim: say second"
     piped = swarm("resume", "@last", "-", stdin=b"sim: say third")
     assert "third" in piped.out
     run = swarm("show", "@last", "--json").json

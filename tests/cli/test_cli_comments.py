@@ -52,11 +52,9 @@ def test_comments_are_sent_as_one_message(swarm: Swarm, run_id: str) -> None:
     assert "comments    2 to send" in swarm("show", run_id).out
     sent = swarm("resume", run_id, "Please:", "--comments", "--json")
     assert sent.code == 0
-    (said,) = [
-        one["text"] for one in sent.events if one["type"] == "notice" and "you:" in one["text"]
-    ]
+    (said,) = [one["text"] for one in sent.events if one["type"] == "message" and one["text"]]
     assert said == (
-        "you: Please:\n\n1. a.py, line 1:\n\n> one\n\nRename this."
+        "Please:\n\n1. a.py, line 1:\n\n> one\n\nRename this."
         "\n\n2. a.py, lines 2–3:\n\n> two\n> three\n\nWhy both?"
     )
     told = swarm("comments", run_id, "--json").json

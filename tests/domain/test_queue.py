@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 
 from engine.domain import requests, run_mode
 from engine.domain.errors import UserError
-from engine.domain.events import Notice, StatusChanged
-from engine.domain.interaction import ApprovalPolicy, DeliveryTime, ModeChange, RunMode
+from engine.domain.events import StatusChanged
+from engine.domain.interaction import (
+    ApprovalPolicy,
+    DeliveryTime,
+    MessageChanged,
+    MessagePhase,
+    ModeChange,
+    RunMode,
+)
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, RunSpec, Status
 from engine.domain.projection import View
@@ -247,9 +254,10 @@ def test_retry_and_resume_are_for_what_has_ended(status: Status) -> None:
     assert requests.retry(asked) == [
         StatusChanged(Status.QUEUED, reason="retry", cause=Cause.RETRY)
     ]
-    queued, told = requests.resume(asked, "go west")
-    assert queued == StatusChanged(Status.QUEUED, reason="resume", cause=Cause.RESUME)
-    assert told == Notice("info", "you: go west")
+    queued, told = requests.resume(asked, "go west", message="message:1")
+    resumed = StatusChanged(Status.QUEUED, reason="resume", cause=Cause.RESUME, prompt="go west")
+    assert queued == resumed
+    assert told == MessageChanged("message:1", MessagePhase.QUEUED, DeliveryTime.NOW, "go west")
 
 
 def test_resume_needs_a_thread() -> None:

@@ -20,7 +20,7 @@ PROMISED = """
 # A simulated run is labelled so wherever it is shown; the rest is for those who wait.
 KEYS = {*PROMISED.split(), "agent", "queue", "checkpoint", "limits", "applied"}
 KEYS |= {"push", "comments", "tags", "note", "is_dismissed", "is_archived"}
-KEYS |= {"interactive", "approvals", "input_requests", "messages", "waited_s"}
+KEYS |= {"interactive", "approvals", "attempt_prompt", "input_requests", "messages", "waited_s"}
 KEYS |= {"learn_from", "lesson", "result", "cause", "waiting_for"}
 
 

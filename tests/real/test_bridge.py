@@ -300,6 +300,25 @@ def test_steer_that_an_interrupt_swallowed_comes_first_in_the_next_turn(
     assert any("not lost" in text for text in _outputs(server))
 
 
+@pytest.mark.parametrize("round_number", range(3))
+def test_interrupt_at_once_loses_neither_the_prompt_nor_its_message(
+    house: BridgeHouse, server: LoopbackServer, round_number: int
+) -> None:
+    del round_number  # the moment at which the interrupt meets the turn varies
+    prompt = server.script("a", [message("never")], [message("done")], [message("later")])
+    with house.start(f"{prompt} task-words") as run:
+        run.write(
+            {"id": "m1", "do": "queue", "text": "other-way", "first": True},
+            {"id": "s1", "do": "steer", "text": "steer-words"},
+            {"id": "i", "do": "interrupt"},
+        )
+        assert run.end() == 0
+    said = str(server.requests[-1].body["input"])
+    places = [said.index(words) for words in ("task-words", "steer-words", "other-way")]
+    assert places == sorted(places)
+    assert [said.count(words) for words in ("task-words", "steer-words", "other-way")] == [1, 1, 1]
+
+
 def test_request_is_withdrawn_by_an_interrupt(house: BridgeHouse, server: LoopbackServer) -> None:
     prompt = server.script("a", [escalated("true"), message("never")])
     with house.start(prompt) as run:

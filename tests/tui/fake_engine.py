@@ -502,6 +502,11 @@ class FakeEngine:
         self.happen(run, *requests.send(self.view.runs[run], message, text, delivery))
         return self.view.runs[run]
 
+    async def withdraw(self, run: str, message: str) -> Run:
+        self.asked.append(("withdraw", run))
+        self.happen(run, *requests.withdraw(self.view.runs[run], message))
+        return self.view.runs[run]
+
     async def interrupt(self, run: str, text: str = "") -> Run:
         self.asked.append(("interrupt", run))
         message = f"message:{len(self.asked)}"

@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from engine.domain.interaction import Decision, InputRequest, RequestKind
+from engine.domain.interaction import (
+    Decision,
+    DeliveryTime,
+    InputRequest,
+    MessageChanged,
+    RequestKind,
+)
 from engine.domain.late_pattern import LatePattern
-from engine.domain.text import escaped
+from engine.domain.text import escaped, one_line
 from tui.formatting.input_fields import field_lines
 from tui.formatting.symbols import sign, unicode_ok
 from tui.terminal.cells import clean
 
+LINE_CHARACTERS = 200
 _MODIFIERS = LatePattern("[\U0001f3fb-\U0001f3ff]|(?<=[\u0300-\u036f]{2})[\u0300-\u036f]")
 """Characters that change the one before them, and would not be seen on their own."""
 _DECIDED = {
@@ -65,6 +72,12 @@ def _author(decided_by: str) -> str:
             return "the time limit: there was no answer"
         case _:
             return clean(decided_by, 60)
+
+
+def message_line(message: MessageChanged) -> str:
+    """Return a message that the agent has not read on one line, with its id."""
+    when = " after the turn" if message.delivery is DeliveryTime.AFTER_TURN else ""
+    return f"{message.message} · {message.phase}{when} · {one_line(message.text, LINE_CHARACTERS)}"
 
 
 def request_lines(request: InputRequest) -> Iterator[str]:

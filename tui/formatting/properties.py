@@ -9,6 +9,7 @@ from engine.domain.events import ErrorRaised, Event, StatusChanged, iso
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status, WorkspaceSpec
 from engine.domain.radar import Overlap
+from tui.formatting.interaction import message_line
 from tui.formatting.numbers import changed, lasted
 from tui.formatting.runs import title, word
 from tui.terminal.cells import clean
@@ -74,6 +75,8 @@ def facts(
         ("hints", spec.lesson),
         ("plan", "\n".join(f"[{'x' if one.completed else ' '}] {one.text}" for one in run.plan)),
         ("prompt", spec.prompt.strip()),
+        ("attempt prompt", run.attempt_prompt.strip()),
+        ("messages", "\n".join(map(message_line, run.messages))),
         ("result", run.result or ""),
     ]
     return [(name, text) for name, text in found if text]

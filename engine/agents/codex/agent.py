@@ -153,18 +153,23 @@ class CodexAgent:
         earlier: Iterable[bytes],
         *,
         interactive: bool = False,
+        message: str = "",
     ) -> bytes:
         """Return the state with which an attempt begins.
 
         Codex counts tokens over the whole thread: a resumed one goes on from where it stood.
         """
-        begun = self._begun(thread, used, earlier)
+        # The app-server reports by itself which messages were read.
+        begun = self._begun(thread, used, earlier, "" if interactive else message)
         return translation.state_json(translation.state_from(begun)) if interactive else begun
 
-    def _begun(self, thread: str | None, used: Usage, earlier: Iterable[bytes]) -> bytes:
+    def _begun(
+        self, thread: str | None, used: Usage, earlier: Iterable[bytes], message: str
+    ) -> bytes:
         for before in map(state_from, earlier):
             if thread and thread == before.thread_id:
                 resumed = CodexState(
+                    message=message,
                     thread_id=thread,
                     usage_before=before.usage_before,
                     thread_usage=before.thread_usage,
@@ -172,7 +177,7 @@ class CodexAgent:
                     agents=before.agents,
                 )
                 return state_json(resumed)
-        return state_json(CodexState(usage_before=used))
+        return state_json(CodexState(message=message, usage_before=used))
 
     def reader(self, state: bytes, root: str, home: Path | None) -> OutputReader:
         """Return a reader of stdout, and of the thread's rollout in `home`."""

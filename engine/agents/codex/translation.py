@@ -37,6 +37,7 @@ from engine.domain.events import (
     Step,
     UsageCounted,
 )
+from engine.domain.interaction import MessageChanged, MessagePhase
 from engine.domain.model import LimitWindow, PlanItem, Stage, Usage
 from engine.domain.projection import NETWORK_WAIT
 from engine.domain.reasons import Subject
@@ -65,6 +66,8 @@ class AgentCursor(msgspec.Struct, omit_defaults=True):
 class CodexState(msgspec.Struct, omit_defaults=True):
     """All that must be known of an attempt to go on reading its output."""
 
+    message: str = ""
+    """The id of the user's message that the prompt is, until the agent has read it."""
     thread_id: str | None = None
     turn: str = ""
     failure: str = ""
@@ -146,10 +149,15 @@ class Translator:
         self.state.turn = line.type.removeprefix("turn.")
         if line.error:
             self.state.failure = hide(printable(line.error.message, TEXT_LIMIT))
-        bodies: list[Body] = [] if line.type == "turn.started" else self.close_steps()
+        bodies = self._delivered() if line.type == "turn.started" else self.close_steps()
         if line.usage:
             bodies += self._usage(line.usage, self.state.context_window)
         return bodies
+
+    def _delivered(self) -> list[Body]:
+        """Return the event of the message that the turn begins with, if it does with one."""
+        name, self.state.message = self.state.message, ""
+        return [MessageChanged(name, MessagePhase.DELIVERED)] if name else []
 
     def close_steps(self, *, is_told: bool = True) -> list[Body]:
         """Return the events that close all open steps, with a notice of each if `is_told`."""

@@ -105,6 +105,10 @@ def first_cursor(run: Run, ask: AttemptRequest | None, earlier: Iterable[str]) -
     thread = thread_to_resume(run, ask)
     states = (bytes(cursor_from(text).agent) for text in earlier)
     state = agent_of(run.spec.agent).first_state(
-        thread, run.usage, states, interactive=run.is_interactive
+        thread,
+        run.usage,
+        states,
+        interactive=run.is_interactive,
+        message=ask.message if ask else "",
     )
     return AttemptCursor(msgspec.Raw(state))

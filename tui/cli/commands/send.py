@@ -24,22 +24,46 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog=examples(
-        "send @last 'Use the new API'", "send 0f3 --after-turn 'Then update the docs'", "send 0f3 -"
+        "send @last 'Use the new API'",
+        "send 0f3 --after-turn 'Then update the docs'",
+        "send 0f3 -",
+        "send 0f3 --list",
+        "send 0f3 --withdraw message:5d2c",
     )
 )
 @click.argument("run", metavar="RUN", type=RunParam())
-@click.argument("message", metavar="MESSAGE", type=TextParam())
+@click.argument("message", metavar="[MESSAGE]", required=False, type=TextParam())
 @click.option("--after-turn", is_flag=True, help="Send it when the agent's turn has ended.")
-@json_option("Print the run object.")
+@click.option("--list", "lists", is_flag=True, help="List the messages that it has not read.")
+@click.option(
+    "--withdraw",
+    type=TextParam(),
+    metavar="ID",
+    help="Withdraw a message that it has not read; a unique beginning of the id is enough.",
+)
+@json_option("Print the run object, or with --list the messages.")
 @everywhere()
-def send(run: str, message: str, after_turn: bool, as_json: bool) -> int:
+def send(
+    run: str,
+    message: str | None,
+    after_turn: bool,
+    lists: bool,
+    withdraw: str | None,
+    as_json: bool,
+) -> int:
     """Send MESSAGE to the agent of an interactive run; it reads it in its present turn.
 
-    A run that has ended goes on with it. `-` reads the message from stdin.
+    A run that has ended starts another attempt with it. `-` reads the message from stdin.
     """
     from tui.cli.support import session
 
-    text = read_stdin() if message == "-" else message
+    if [message is not None, lists, withdraw is not None].count(True) != 1:
+        raise click.UsageError("Add a MESSAGE, or - to read it from stdin; --list or --withdraw.")
+    if lists:
+        return session.start(_list(run, as_json=as_json))
+    if withdraw is not None:
+        return session.start(_withdraw(run, withdraw, as_json=as_json))
+    text = read_stdin() if message == "-" else message or ""
     return session.start(_send(run, text, after_turn=after_turn, as_json=as_json))
 
 
@@ -66,9 +90,51 @@ async def _send(name: str, text: str, *, after_turn: bool, as_json: bool) -> int
 
     delivery = DeliveryTime.AFTER_TURN if after_turn else DeliveryTime.NOW
     async with session.open_engine() as engine:
-        run = await engine.send(name, text, delivery)
+        before = await engine.find(name)
+        run = await engine.send(before.id, text, delivery)
         session.go_on(engine.paths)  # a supervisor has to hand it on
-    return _print(run, "message queued", as_json=as_json)
+    if run.attempt > before.attempt:
+        return _print(run, f"had ended: attempt {run.attempt} begins with the message", as_json)
+    return _print(run, "message queued", as_json)
+
+
+async def _list(name: str, *, as_json: bool) -> int:
+    from engine.domain.run_json import message_json
+    from tui.cli.support import session
+    from tui.formatting.interaction import message_line
+
+    async with session.open_engine() as engine:
+        run = await engine.find(name)
+    if as_json:
+        output.say_json([message_json(one) for one in run.messages])
+    else:
+        output.say("\n".join(map(message_line, run.messages)) or "no message waits")
+    return 0
+
+
+async def _withdraw(name: str, message: str, *, as_json: bool) -> int:
+    from tui.cli.support import session
+
+    async with session.open_engine() as engine:
+        before = await engine.find(name)
+        full = _message_id(before, message)
+        run = await engine.withdraw(before.id, full)
+        session.go_on(engine.paths)
+    is_gone = all(one.message != full for one in run.messages)
+    words = "message withdrawn" if is_gone else "withdrawal requested: `send --list` shows the rest"
+    return _print(run, words, as_json)
+
+
+def _message_id(run: Run, name: str) -> str:
+    """Return the id that a unique beginning means, with or without `message:`."""
+    known = [one.message for one in run.messages]
+    found = [one for one in known if name in (one, one.partition(":")[2])]
+    found = found or [one for one in known if _begins(one, name)]
+    return found[0] if len(found) == 1 else name
+
+
+def _begins(message: str, name: str) -> bool:
+    return bool(name) and (message.startswith(name) or message.partition(":")[2].startswith(name))
 
 
 async def _interrupt(name: str, text: str, *, as_json: bool) -> int:
@@ -77,10 +143,10 @@ async def _interrupt(name: str, text: str, *, as_json: bool) -> int:
     async with session.open_engine() as engine:
         run = await engine.interrupt(name, text)
         session.go_on(engine.paths)
-    return _print(run, "interrupt requested", as_json=as_json)
+    return _print(run, "interrupt requested", as_json)
 
 
-def _print(run: Run, words: str, *, as_json: bool) -> int:
+def _print(run: Run, words: str, as_json: bool) -> int:
     from engine.domain.run_json import run_json
 
     if as_json:

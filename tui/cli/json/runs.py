@@ -235,6 +235,10 @@ class RunJson(Shape):
     activity: Annotated[str, Meta(description="current activity as text")]
     agent: Agent
     prompt: str
+    attempt_prompt: Annotated[
+        str | None,
+        Meta(description="beginning of this attempt's prompt; null: not a prompt of the user's"),
+    ]
     tags: Annotated[list[str], Meta(description="labels that the user set")]
     note: Annotated[str, Meta(description="the user's own text about it")]
     is_dismissed: Annotated[bool, Meta(description="put aside: it needs no attention")]

@@ -16,6 +16,7 @@ from engine.domain.interaction import (
     DeliveryTime,
     InputRequest,
     MessageChanged,
+    MessagePhase,
     RequestPhase,
 )
 from engine.domain.model import Run
@@ -30,9 +31,16 @@ def pending(run: Run) -> list[tuple[str, bytes]]:
     A message comes before the denial that it goes with, so that the agent reads both at once.
     """
     first = {one.message for one in run.interrupts}
-    found = [(one.message, _message(one, first)) for one in run.messages]
+    found = [_of_message(one, first) for one in run.messages]
     found += [(f"answer:{one.request}", _answer(one)) for one in run.input_requests if _is_due(one)]
     return found + [(one.interrupt, interrupt(one.interrupt)) for one in run.interrupts]
+
+
+def _of_message(message: MessageChanged, first: Collection[str]) -> tuple[str, bytes]:
+    name = message.message
+    if message.phase is MessagePhase.WITHDRAWING:
+        return f"unqueue:{name}", unqueue(name)
+    return name, _message(message, first)
 
 
 def _is_due(request: InputRequest) -> bool:

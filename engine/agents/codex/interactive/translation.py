@@ -174,6 +174,8 @@ class InteractiveTranslator:
         reason = one_line(line.reason)
         if line.do == "interrupt":
             return [TurnInterrupt(line.id or "", InterruptPhase.REFUSED)]
+        if line.do == "unqueue":  # it is on its way to the agent, or was read
+            return [] if line.read else _message(line.message or "", MessagePhase.SENT)
         return [Notice("warning", f"an inbox record was refused: {reason}")]
 
     # Lines of the server

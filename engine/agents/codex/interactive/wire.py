@@ -140,6 +140,7 @@ class BridgeLine(Struct, gc=False, rename="camel"):
     request: int | str | None = None
     message: str | None = None
     method: str = ""
+    read: bool = False
     reason: str = ""
     earlier: bool = False
     item: str = ""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from . import protocol
 from .app_server import AppServer
 from .json_values import Json, as_dict, decode
-from .messages import Messages
+from .messages import READ, Messages
 from .options import BridgeOptions
 from .spool import Spool
 
@@ -52,7 +52,7 @@ class Session:
 
     def open(self, prompt: str) -> None:
         """Begin the attempt with its prompt."""
-        self._messages.add(self._options.prompt_id, prompt)
+        self._messages.begin(self._options.prompt_id, prompt)
         self._call("initialize", protocol.handshake(), self._initialized)
 
     def advance(self) -> None:
@@ -174,16 +174,17 @@ class Session:
             if one[1].get("threadId") != self._thread
         ]
         self._requests = dict(of_others)
-        self._messages.end_turn()
+        self._messages.end_turn(is_interrupted=self._outcome == "interrupted")
         for name in self._interrupts:
             self._spool.note("refused", do="interrupt", id=name, reason="the turn has ended")
         self._interrupts.clear()
 
-    def _steered(self, received: Json, name: str) -> None:
+    def _steered(self, turn: str, received: Json, name: str) -> None:
         if "error" not in received:
             self._spool.note("applied", do="steer", id=name)
-        elif self._messages.return_unread(name):
-            # The turn ended in this moment, or is of a kind that takes no messages.
+        elif turn == self._turn and self._messages.return_unread(name):
+            # The turn is about to end, or of a kind that takes no messages. Once it has ended, the
+            # message is kept already, and may be on its way again.
             self._spool.note("queued", id=name, reason=_reason(received))
 
     def _interrupted(self, received: Json, name: str) -> None:
@@ -249,30 +250,42 @@ class Session:
         text = record.get("text")
         if not isinstance(text, str):
             self._spool.note("refused", do=record["do"], id=name, reason="no text")
-        elif record["do"] == "queue":
-            self._wait(name, text, is_first=record.get("first") is True)
-        elif self._turn:
+        elif self._messages.is_withdrawn(name):
+            return
+        elif record["do"] == "steer" and self._turn:
             self._steer(name, text)
-        elif self._is_opening or self._is_starting:
+        elif record["do"] == "steer" and (self._is_opening or self._is_starting):
             self._messages.hold(name, text)
         else:
-            self._wait(name, text)
+            self._wait(name, text, record)
 
-    def _wait(self, name: str, text: str, *, is_first: bool = False) -> None:
-        # The prompt is the first of all messages.
-        self._messages.add(name, text, int(self._is_opening) if is_first else None)
+    def _wait(self, name: str, text: str, record: Json) -> None:
+        if record["do"] == "steer":
+            self._messages.add_next(name, text)
+        elif record.get("first") is True:
+            self._messages.add_of_interrupt(name, text)
+        else:
+            self._messages.add(name, text)
         self._spool.note("queued", id=name)
 
     def _steer(self, name: str, text: str) -> None:
         self._messages.send(name, text)
         turn: Json = {"threadId": self._thread, "expectedTurnId": self._turn}
-        self._call("turn/steer", {**turn, **protocol.message(name, text)}, self._steered, name)
+        into = self._turn
+
+        def answered(received: Json, name: str) -> None:
+            self._steered(into, received, name)
+
+        self._call("turn/steer", {**turn, **protocol.message(name, text)}, answered, name)
 
     def _unqueue(self, name: str, record: Json) -> None:
         message = str(record.get("message"))
-        is_there = self._messages.remove([message])
-        result = "applied" if is_there else "refused"
-        self._spool.note(result, do="unqueue", id=name, message=message)
+        if reason := self._messages.withdraw(message):
+            is_read = reason == READ
+            fields = {"message": message, "reason": reason, "read": is_read}
+            self._spool.note("refused", do="unqueue", id=name, **fields)
+        else:
+            self._spool.note("applied", do="unqueue", id=name, message=message)
 
     def _interrupt(self, name: str) -> None:
         if self._turn:
