@@ -425,7 +425,7 @@ class Engine:
 
     async def withdraw(self, run: str, message: str) -> Run:
         """Withdraw a message to the agent by its id; raises `UserError` where it was read."""
-        return await self._requests.withdraw(run, message)
+        return await self._services.requests.withdraw(run, message)
 
     async def interrupt(self, run: str, text: str = "") -> Run:
         """End the turn of a run's agent; with a text, it goes on with that at once."""
