@@ -38,7 +38,7 @@ async def test_output_is_shown_and_the_agent_is_steered_while_its_command_runs(
         async with app.run_test(size=(120, 40)) as pilot:
             await reached(pilot, lambda: "│ tick" in shown(app))
             await pilot.press("m", *"use-tabs", "enter")
-            await reached(pilot, lambda: "is read when the command has ended" in shown(app))
+            await reached(pilot, lambda: "read when the command has ended" in shown(app))
             open_gate(run)
             run = await ended(engine, run)
             await reached(pilot, lambda: "delivered: use-tabs" in shown(app))

@@ -111,7 +111,7 @@ async def test_queue_shows_what_became_of_a_message() -> None:
         (message,) = engine.view.runs["a1"].messages
         engine.happen("a1", Step("tool", "command", "started", "make", "make"))
         engine.happen("a1", MessageChanged(message.message, MessagePhase.SENT))
-        await until(pilot, lambda: "sent: is read when the command has ended" in shown(app))
+        await until(pilot, lambda: "sent: read when the command has ended" in shown(app))
         engine.happen("a1", MessageChanged(message.message, MessagePhase.DELIVERED))
         await until(pilot, lambda: "delivered" in shown(app))
         assert engine.view.runs["a1"].messages == ()

@@ -23,17 +23,17 @@ def message_state(run: Run, message: MessageChanged) -> tuple[str, str]:
         case MessagePhase.SENT:
             return f"sent: {_read_when(run)}", "live"
         case _ if message.delivery is DeliveryTime.AFTER_TURN:
-            return "queued: is read after this turn", "plain"
+            return "queued: read after this turn", "plain"
         case _:
             return "queued", "plain"
 
 
 def _read_when(run: Run) -> str:
     if run.unanswered:
-        return "is read when the request is answered"
+        return "read when the request is answered"
     if run.occupation is Occupation.COMMAND:
-        return "is read when the command has ended"
-    return "is read before the agent's next step"
+        return "read when the command has ended"
+    return "read before the agent's next step"
 
 
 def long_command_s(run: Run, now: float) -> float:
