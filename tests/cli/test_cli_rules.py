@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
+from pseudo import Opener
 from typed import Result, Swarm
 
 from engine.config.paths import Paths
@@ -77,6 +78,17 @@ def test_bulk_answer_is_of_equal_requests_and_says_no_in_a_pipe(swarm: Swarm, st
     assert all(decisions(swarm, run) == [("approve", "user")] for run in runs)
     nothing = swarm("approve", "--all", "--matching", "npm", "--yes", "--json")
     assert (nothing.code, nothing.json) == (0, [])
+
+
+def test_terminal_asks_before_it_answers_all(swarm: Swarm, start: Start, terminal: Opener) -> None:
+    run = start("ask 'npm ci; npm test'")
+    for key, code in ((b"n\r", 130), (b"y\r", 0)):
+        shown = terminal("approve", "--all")
+        shown.until("/bin/bash -lc 'npm ci; npm test'", "Approve this request? [y/N]")
+        shown.type(key)
+        assert shown.end() == code
+    assert swarm("wait", run).code == 0
+    assert decisions(swarm, run) == [("approve", "user")]
 
 
 def test_odd_request_is_not_approved_unseen(swarm: Swarm, start: Start) -> None:
