@@ -40,6 +40,18 @@ class RuleAnswers:
             bodies += self._answered(run, request, rule) if rule else ()
         return bodies
 
+    def decide_or_leave(self, run: Run) -> Sequence[Body]:
+        """Return the same; after a fault, nothing: the request stays open for `RuleApplier`.
+
+        That reports the fault. Here it would keep the output of the run from being stored.
+        """
+        before = dict(self.used)
+        try:
+            return self.decide(run)
+        except Exception:
+            self.used = before
+            return ()
+
     def rule_for(self, run: Run, request: InputRequest) -> ApprovalRule | None:
         """Return the rule that answers a request."""
         return rule_matching.decide(run, request, [*self._rules, *self._others(run)])

@@ -60,8 +60,10 @@ def matches(rule: ApprovalRule, request: InputRequest) -> bool:
 
 def problem(rule: ApprovalRule) -> str:
     """Return why a rule cannot be, as a sentence; empty for a valid one."""
-    if rule.kind not in KINDS or not (rule.scope.is_known and rule.decision.is_known):
+    if rule.kind not in KINDS or not rule.scope.is_known:
         return "Rules answer requests for commands, patches and tools."
+    if rule.decision not in (Decision.APPROVE, Decision.DENY):
+        return "A rule approves or denies."
     text = "".join(rule.match)
     if not text.strip() or len(text) > MATCH_CHARACTERS:
         return "A rule needs a text of up to 4000 characters."
@@ -81,8 +83,6 @@ def check(rule: ApprovalRule) -> None:
 
 
 def _approval_problem(rule: ApprovalRule) -> str:
-    if rule.decision is not Decision.APPROVE:
-        return "A rule approves or denies."
     if rule.kind is RequestKind.COMMAND and rule.is_prefix:
         words = simple_command.parse(" ".join(rule.match))
         if words != rule.match:

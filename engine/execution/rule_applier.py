@@ -29,11 +29,18 @@ class RuleApplier:
             self._due.set()
 
     async def run(self) -> None:
-        """Apply rules until cancelled; first to what was raised while no engine supervised."""
-        while True:
-            self._due.clear()
-            await self._apply()
-            await self._due.wait()
+        """Apply rules until cancelled; first to what was raised while no engine supervised.
+
+        Meanwhile the store answers in the transaction that raises a request, where it can.
+        """
+        self._store.rules_of = self._others
+        try:
+            while True:
+                self._due.clear()
+                await self._apply()
+                await self._due.wait()
+        finally:
+            self._store.rules_of = None
 
     async def _apply(self) -> None:
         asking = [run for run in self._view.active() if run.unanswered]

@@ -78,6 +78,12 @@ class Committed:
     first_id: int = 0
     last_id: int = 0
 
+    def add(self, later: Committed) -> None:
+        """Take in what the same transaction added after this."""
+        self.events += later.events
+        self.runs |= later.runs
+        self.last_id = later.last_id or self.last_id
+
 
 class _Known(NamedTuple):
     """A run with its key, and its stored state where that holds what is unknown here."""

@@ -14,11 +14,12 @@ import msgspec
 from engine.domain import approval_rules
 from engine.domain.approval_rules import ApprovalRule, RuleScope, RuleUses
 from engine.domain.errors import UserError, user_error
+from engine.domain.interaction import InputRequest, RequestPhase
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from engine.domain.rule_answers import RuleAnswers, RulesOf
 from engine.store import newer
-from engine.store.appending import RULES_CHANGED
+from engine.store.appending import RULES_CHANGED, Committed
 from engine.store.ids import ALPHABET
 from engine.store.shrinking import WriteTransaction
 
@@ -140,6 +141,14 @@ def _delete(db: sqlite3.Connection, ids: Sequence[str]) -> None:
 def answers(db: sqlite3.Connection, others: RulesOf, at: float) -> RuleAnswers:
     """Return what answers by the rules as they are now."""
     return RuleAnswers(_rules(db.execute(_RULES)), others, _uses(db.execute(_USES)), at)
+
+
+def raised_in(done: Committed) -> list[str]:
+    """Return the runs whose agents asked for something."""
+    raised = RequestPhase.RAISED
+    bodies = ((event.run, event.body) for event in done.events)
+    asked = (run for run, it in bodies if isinstance(it, InputRequest) and it.phase is raised)
+    return list(dict.fromkeys(asked))
 
 
 def note_uses(db: sqlite3.Connection, used: dict[str, RuleUses]) -> None:

@@ -63,6 +63,8 @@ class Store(StoreReader):
         self._appender = Appender()
         self._clock = time.time
         self.reserve: Reserve | None = None
+        self.rules_of: RulesOf | None = None
+        """The rules of files, where this process supervises: then rules answer what is raised."""
         self.probe: DatabaseProbe | None = None
 
     @cached_property
@@ -180,6 +182,8 @@ class Store(StoreReader):
 
     def _append(self, db: sqlite3.Connection, entries: Sequence[AppendRequest]) -> Committed:
         done = self._appender.append(db, entries, self._clock())
+        if self.rules_of:
+            self._answer_raised(db, done)
         if any(run.status in FINISHED for run in done.runs.values()):
             from engine.store import rules
 
@@ -187,6 +191,17 @@ class Store(StoreReader):
         if done.events and self.outbox.is_used:
             self.outbox.write_events(db, done.events, done.runs)
         return done
+
+    def _answer_raised(self, db: sqlite3.Connection, done: Committed) -> None:
+        """Answer by rule what this transaction raises: the user is never asked for it."""
+        from engine.store import rules
+
+        raised = rules.raised_in(done)
+        if self.rules_of and raised:
+            answers = rules.answers(db, self.rules_of, self._clock())
+            entries = [AppendRequest(run, decide=answers.decide_or_leave) for run in raised]
+            done.add(self._appender.append(db, entries, self._clock()))
+            rules.note_uses(db, answers.used)
 
     async def change_setting(
         self,

@@ -148,3 +148,23 @@ async def test_database_of_an_earlier_version_gets_its_tables(
         assert len(await store.runs()) == 1
     with closing(sqlite3.connect(database)) as db:
         assert db.execute("SELECT count(*) FROM approval_rules").fetchone() == (1,)
+
+
+async def test_supervising_process_answers_in_the_transaction_that_raises(store: Store) -> None:
+    added = await store.rules.add(rule())
+    store.rules_of = lambda _: []
+    run = await asking(store, count=2)
+    assert run.unanswered == ()
+    assert {one.decided_by for one in run.input_requests} == {f"rule:{added.id}"}
+    events, last_id = await store.events_between(0, 100)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert last_id == len(events)
+    assert (await store.rules.uses())[added.id].uses == 2
+
+
+async def test_fault_of_a_rule_leaves_the_request_open(store: Store) -> None:
+    def broken(_: Run) -> list[ApprovalRule]:
+        raise RuntimeError("odd")
+
+    store.rules_of = broken
+    assert len((await asking(store)).unanswered) == 1
