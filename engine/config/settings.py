@@ -22,7 +22,10 @@ from engine.config.values import (
     Size,
     WebhookName,
 )
+from engine.domain import rule_matching
+from engine.domain.approval_rules import ApprovalRule, RuleOrigin, RuleScope
 from engine.domain.errors import UserError, user_error
+from engine.domain.interaction import Decision, RequestKind
 from engine.domain.text import printable_name
 from engine.system import environment
 
@@ -122,10 +125,76 @@ def _check_env(env: dict[str, str]) -> None:
         raise ValueError(f"{problem}.")
 
 
+RuleKind = Literal["command", "patch", "tool"]
+
+
+class RuleSettings(_Section, frozen=True):
+    """A rule that answers requests of interactive agents."""
+
+    allow: str | None = None
+    deny: str | None = None
+    prefix: bool = False
+    kind: RuleKind = "command"
+    projects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse rules that cannot be."""
+        if (self.allow is None) == (self.deny is None):
+            raise ValueError("a rule has `allow` or `deny`")
+        for rule in self.rules():
+            if problem := rule_matching.problem(rule):
+                raise ValueError(problem)
+
+    def rules(self) -> list[ApprovalRule]:
+        """Return the rule of each of its projects; without any, the one for all projects."""
+        decision = Decision.DENY if self.allow is None else Decision.APPROVE
+        text, kind = self.deny or self.allow or "", RequestKind(self.kind)
+        words = text.split(".", 1) if kind is RequestKind.TOOL else [text]
+        match = rule_matching.match_of(kind, words, decision, is_prefix=self.prefix)
+        scopes = [(RuleScope.PROJECT, name) for name in self.projects] or [(RuleScope.HOME, "")]
+        return [
+            ApprovalRule(kind, match, *scope, decision, self.prefix, RuleOrigin.SETTINGS)
+            for scope in scopes
+        ]
+
+
+class ApprovalSettings(_Section, frozen=True):
+    """Settings of the requests of interactive agents."""
+
+    rules: Annotated[
+        tuple[RuleSettings, ...],
+        _says(
+            "rules that answer requests, each `{allow: npm ci, projects: [shop]}` or "
+            "`{deny: git push}`, with `prefix` and `kind`: [interactive.md](interactive.md#rules)"
+        ),
+    ] = ()
+
+
+class DenialSettings(_Section, frozen=True):
+    """A rule of a repository, which denies requests of its runs."""
+
+    deny: str | None = None
+    allow: str | None = None
+    kind: RuleKind = "command"
+
+    def __post_init__(self) -> None:
+        """Refuse to allow anything."""
+        if self.allow is not None or self.deny is None:
+            raise ValueError("a repository may only `deny`: `allow` belongs in your own settings")
+        RuleSettings(deny=self.deny, kind=self.kind)
+
+
+class RepositoryApprovals(_Section, frozen=True):
+    """The rules of a repository's own file."""
+
+    rules: tuple[DenialSettings, ...] = ()
+
+
 class RepositorySettings(_Section, frozen=True):
     """Settings that a repository's own file may hold."""
 
     workspace: ProjectSettings = ProjectSettings()
+    approvals: RepositoryApprovals = RepositoryApprovals()
 
 
 class WebhookSettings(_Section, frozen=True):
@@ -279,6 +348,7 @@ class Config(AgentSections, _Section, frozen=True):
         ),
     ] = ()
     notify: NotificationSettings = NotificationSettings()
+    approvals: ApprovalSettings = ApprovalSettings()
     cleanup: CleanupSettings = CleanupSettings()
     ui: UiSettings = UiSettings()
 

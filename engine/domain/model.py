@@ -117,6 +117,8 @@ class WorkspaceSetup:
     """Files of the repository that its commands can run, with the SHA-256 the user has trusted."""
     guarded: tuple[str, ...] = ()
     """Commands of the repository's: they run only with these files, or where they name none."""
+    denied: tuple[tuple[str, str], ...] = ()
+    """Requests that the repository's settings deny: the kind and the text of each rule."""
 
 
 @record

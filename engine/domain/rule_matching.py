@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from posixpath import commonpath
 
 from engine.domain import simple_command
-from engine.domain.approval_rules import ApprovalRule, RuleScope
+from engine.domain.approval_rules import ApprovalRule, RuleOrigin, RuleScope
 from engine.domain.errors import user_error
 from engine.domain.interaction import Decision, InputRequest, RequestKind
 from engine.domain.model import Run
@@ -36,7 +36,11 @@ def covers(rule: ApprovalRule, run: Run) -> bool:
         RuleScope.BATCH: run.spec.batch,
         RuleScope.PROJECT: run.spec.project,
     }
-    return rule.scope is RuleScope.HOME or names.get(rule.scope) == rule.scope_id
+    name = names.get(rule.scope)
+    if rule.origin is RuleOrigin.SETTINGS and rule.scope is RuleScope.PROJECT:
+        # As in `projects` of the settings: the label, or the name of the folder.
+        return rule.scope_id in (name, run.spec.project.rpartition("/")[2])
+    return rule.scope is RuleScope.HOME or name == rule.scope_id
 
 
 def matches(rule: ApprovalRule, request: InputRequest) -> bool:

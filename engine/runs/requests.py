@@ -84,6 +84,8 @@ class RunRequests:
         if spec.workspace.kind is not WorkspaceKind.IN_PLACE:
             root = self._services.config.workspace.root
             named = replace(named, root=str(root) if root else None)
+        if spec.workspace.kind is not WorkspaceKind.FROM_RUN:
+            named = replace(named, denied=await self._denied(spec))
         spec = replace(spec, preparation=named)
         self._check_host(spec)
         spec = agent_of(spec.agent).complete(spec, self._services.config)
@@ -93,6 +95,15 @@ class RunRequests:
         spec = replace(spec, project=await self._project(spec))
         await self._check_root(spec)
         return spec
+
+    async def _denied(self, spec: RunSpec) -> tuple[tuple[str, str], ...]:
+        """Return the requests that the run's repository denies."""
+        try:
+            return await self._services.trust.denied(spec)
+        except UserError:
+            if spec.interactive:
+                raise
+            return ()  # nothing asks, and the file may not count for this run
 
     async def _project(self, spec: RunSpec) -> str:
         """Return the project of a run: two repositories with one folder name are two projects."""

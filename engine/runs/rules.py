@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from engine.config.settings import Config
 from engine.domain import approval_rules, rule_matching
 from engine.domain.approval_rules import ApprovalRule, RuleOrigin, RuleScope, RuleUses
 from engine.domain.errors import UserError, user_error
+from engine.domain.interaction import Decision, RequestKind
 from engine.domain.model import Run
 from engine.store.rules import with_uses
 from engine.store.store import Store
@@ -16,7 +19,11 @@ class ApprovalRules:
 
     def __init__(self, store: Store, config: Config) -> None:
         self._store = store
-        self._of_settings: list[ApprovalRule] = []
+        self._of_settings = [
+            approval_rules.with_derived_id(rule)
+            for one in config.approvals.rules
+            for rule in one.rules()
+        ]
 
     async def all(self) -> list[ApprovalRule]:
         """Return all rules with their uses."""
@@ -25,8 +32,8 @@ class ApprovalRules:
         return [with_uses(rule, uses.get(rule.id, RuleUses())) for rule in rules]
 
     def of_files(self, run: Run) -> list[ApprovalRule]:
-        """Return the rules that settings files have for a run."""
-        return self._of_settings
+        """Return the rules that settings files have for a run; its repository's only deny."""
+        return [*self._of_settings, *map(partial(_of_repository, run), run.spec.preparation.denied)]
 
     async def add(self, rule: ApprovalRule) -> ApprovalRule:
         """Add a rule of the user; raises `UserError` for one that cannot be."""
@@ -45,3 +52,12 @@ class ApprovalRules:
             where = "Remove it from `approvals.rules` there."
             raise user_error("INPUT_INVALID", "The rule is in a settings file.", where)
         return await self._store.rules.remove(id)
+
+
+def _of_repository(run: Run, denied: tuple[str, str]) -> ApprovalRule:
+    kind, text = denied
+    match = tuple(text.split(".", 1)) if kind == RequestKind.TOOL else (text,)
+    scope = (RuleScope.PROJECT, run.spec.project)
+    kind_of_rule = RequestKind.read(kind)
+    rule = ApprovalRule(kind_of_rule, match, *scope, Decision.DENY, origin=RuleOrigin.REPOSITORY)
+    return approval_rules.with_derived_id(rule)

@@ -16,7 +16,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from engine.config.settings import Config, ProjectSettings, WorkspaceSettings, parse_repository
+from engine.config.settings import (
+    Config,
+    ProjectSettings,
+    RepositorySettings,
+    WorkspaceSettings,
+    parse_repository,
+)
 from engine.domain.activity import clock
 from engine.domain.consent import Consent, TrustConcern, TrustItem, TrustRequest
 from engine.domain.errors import UserError, user_error
@@ -100,6 +106,13 @@ class Trust:
             preparation=with_guard(made, spec.preparation, files),
             env=self._env(spec, theirs.env or {}),
         )
+
+    async def denied(self, spec: RunSpec) -> tuple[tuple[str, str], ...]:
+        """Return the requests that a run's repository denies, whether it is trusted or not.
+
+        Raises `UserError` for a mistake in its settings.
+        """
+        return await asyncio.to_thread(_denied, spec)
 
     def _env(self, spec: RunSpec, theirs: Mapping[str, str]) -> dict[str, str]:
         """Return the variables of a run: the settings' where it names no other value."""
@@ -235,12 +248,27 @@ def _content(below: RootedDir, name: str) -> bytes | None:
     return content
 
 
-def _left_open(content: bytes, name: str, own: ProjectSettings) -> ProjectSettings:
-    """Return the settings of a repository's file that the user leaves open."""
+def _parsed(content: bytes, name: str) -> RepositorySettings:
     try:
-        theirs = parse_repository(content.decode(), name).workspace
+        return parse_repository(content.decode(), name)
     except UnicodeDecodeError as error:
         raise user_error("CONFIG_INVALID", f"{name} is not UTF-8.") from error
+
+
+def _denied(spec: RunSpec) -> tuple[tuple[str, str], ...]:
+    root = root_of(spec.workspace)
+    if root is None:
+        return ()
+    name = printable_name(str(root / os.fsdecode(FILE)))
+    with RootedDir(root) as below:
+        content = _content(below, name)
+    rules = _parsed(content, name).approvals.rules if content else ()
+    return tuple((str(rule.kind), rule.deny or "") for rule in rules)
+
+
+def _left_open(content: bytes, name: str, own: ProjectSettings) -> ProjectSettings:
+    """Return the settings of a repository's file that the user leaves open."""
+    theirs = _parsed(content, name).workspace
     return ProjectSettings(
         setup=theirs.setup if own.setup is None else None,
         setup_limit=theirs.setup_limit if own.setup_limit is None else None,
@@ -274,7 +302,7 @@ def _as_before(spec: RunSpec) -> RunSpec:
     """Leave the set-up of the run that another starts from, only where it is asked for again."""
     earlier = spec.preparation
     again = earlier if spec.with_setup else WorkspaceSetup()
-    held = replace(again, trusted=earlier.trusted, guarded=earlier.guarded)
+    held = replace(again, trusted=earlier.trusted, guarded=earlier.guarded, denied=earlier.denied)
     return replace(spec, preparation=replace(held, copy_files=(), ignore=()))
 
 
