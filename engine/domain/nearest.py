@@ -12,8 +12,13 @@ AKIN, ALMOST = 0.4, 0.8
 
 
 def hint(name: str, known: Iterable[str], cutoff: float = AKIN) -> str:
-    """Return `` Did you mean `x`?`` with the known name that is nearest, or nothing."""
+    """Return `` Did you mean `x`?`` with the known name that is nearest, or nothing.
+
+    A name with the same letters is nearest: letters that are swapped are the usual mistake.
+    """
     import difflib  # only the wrong pay for it
 
-    near = difflib.get_close_matches(name[:LONGEST], list(known), n=1, cutoff=cutoff)
+    name, names = name[:LONGEST], list(known)
+    swapped = [one for one in names if sorted(one) == sorted(name)]
+    near = swapped or difflib.get_close_matches(name, names, n=1, cutoff=cutoff)
     return f" Did you mean `{printable_name(near[0])}`?" if near else ""
