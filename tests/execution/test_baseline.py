@@ -371,6 +371,8 @@ async def test_run_of_an_older_version_without_a_baseline(paths: Paths, source: 
             (last + 1, late.id),
         )
         db.execute(f"DELETE FROM events WHERE {of} AND type = 'checkpoint'", (bare.id,))
+        for later in ("approval_rules", "approval_rule_uses"):
+            db.execute(f"DROP TABLE {later}")
         version = db.execute("PRAGMA user_version").fetchone()[0]
         db.execute(f"PRAGMA user_version = {BEFORE_BASELINES}")
         assert version > BEFORE_BASELINES
