@@ -63,7 +63,7 @@ def test_there_are_at_least_two_slots() -> None:
     ("text", "said"),
     [
         ("slots: 4\nslotz: 5\n", "config.yaml:2: unknown key `slotz`. Did you mean `slots`?"),
-        ("codex:\n  modl: x\n", "config.yaml:2: unknown key `codex.modl`. Did you mean `model`?"),
+        ("codex:\n  modle: x\n", "config.yaml:2: unknown key `codex.modle`. Did you mean `model`?"),
         ("queue: {}\n\nui:\n  theem: a\n",
          "config.yaml:4: unknown key `ui.theem`. Did you mean `theme`?"),
         ("webhooks:\n- {name: a, url: https://b}\n- name: c\n  urll: d\n",

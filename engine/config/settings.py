@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -22,12 +22,12 @@ from engine.config.values import (
     Size,
     WebhookName,
 )
-from engine.domain import rule_matching
-from engine.domain.approval_rules import ApprovalRule, RuleOrigin, RuleScope
 from engine.domain.errors import UserError, user_error
-from engine.domain.interaction import Decision, RequestKind
 from engine.domain.text import printable_name
 from engine.system import environment
+
+if TYPE_CHECKING:
+    from engine.domain.approval_rules import ApprovalRule
 
 Positive = Annotated[int, Meta(ge=1, le=1000)]
 MOST = 10**9
@@ -139,18 +139,24 @@ class RuleSettings(_Section, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse rules that cannot be."""
+        from engine.domain.rule_matching import problem  # only where a file has rules
+
         if (self.allow is None) == (self.deny is None):
             raise ValueError("a rule has `allow` or `deny`")
         for rule in self.rules():
-            if problem := rule_matching.problem(rule):
-                raise ValueError(problem)
+            if reason := problem(rule):
+                raise ValueError(reason)
 
     def rules(self) -> list[ApprovalRule]:
         """Return the rule of each of its projects; without any, the one for all projects."""
+        from engine.domain.approval_rules import ApprovalRule, RuleOrigin, RuleScope
+        from engine.domain.interaction import Decision, RequestKind
+        from engine.domain.rule_matching import match_of
+
         decision = Decision.DENY if self.allow is None else Decision.APPROVE
         text, kind = self.deny or self.allow or "", RequestKind(self.kind)
         words = text.split(".", 1) if kind is RequestKind.TOOL else [text]
-        match = rule_matching.match_of(kind, words, decision, is_prefix=self.prefix)
+        match = match_of(kind, words, decision, is_prefix=self.prefix)
         scopes = [(RuleScope.PROJECT, name) for name in self.projects] or [(RuleScope.HOME, "")]
         return [
             ApprovalRule(kind, match, *scope, decision, self.prefix, RuleOrigin.SETTINGS)
