@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
 from asking import NPM, ask, end, many_kinds, patch, request, start
 from fake_engine import (
+    LIMIT_S,
     NARROW,
     WIDE,
     FakeEngine,
@@ -49,9 +51,19 @@ async def open_inbox(pilot: Pilot[None]) -> None:
 
 async def settled(pilot: Pilot[None]) -> None:
     """Wait until workers have ended, and all is painted."""
-    while any(not worker.is_finished for worker in pilot.app.workers):
-        await pilot.pause()
-    await painted(pilot)
+    for _ in range(2):  # what a worker found is shown by a message
+        while any(not worker.is_finished for worker in pilot.app.workers):
+            await pilot.pause()
+        await painted(pilot)
+
+
+async def sees(pilot: Pilot[None], text: str) -> None:
+    """Wait until a text is on the screen."""
+    app = pilot.app
+    assert isinstance(app, SwarmApp)
+    async with asyncio.timeout(LIMIT_S):
+        while text not in plain(app):
+            await pilot.pause(0.01)
 
 
 async def press(pilot: Pilot[None], *keys: str) -> None:
@@ -77,18 +89,16 @@ async def test_twenty_equal_requests_are_answered_by_one_key() -> None:
         ask(engine, f"r{number:02}", request(NPM))
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
-        await painted(pilot)
-        assert "7 Inbox: 20 need you" in shown(app)
+        await sees(pilot, "7 Inbox: 20 need you")
         await open_inbox(pilot)
         assert "×20" in shown(app)
         assert "nightly" in shown(app)
         await press(pilot, "y")
         assert decisions(engine) == dict.fromkeys(engine.view.runs, Decision.APPROVE)
-        assert "on its way to the agent" in plain(app)
+        await sees(pilot, "on its way to the agent")
         for run in engine.view.runs:
             end(engine, run, RequestPhase.APPLIED)
-        await painted(pilot)
-        assert "approved by you; the agent has the answer" in plain(app)
+        await sees(pilot, "approved by you; the agent has the answer")
         await press(pilot, "j")
         assert "No agent asks for anything" in plain(app)
         assert "need you" not in shown(app)
@@ -156,8 +166,7 @@ async def test_a_request_that_vanished_under_the_cursor_is_not_replaced_by_anoth
     async with app.run_test(size=WIDE) as pilot:
         await open_inbox(pilot)
         end(engine, "a", RequestPhase.WITHDRAWN)
-        await painted(pilot)
-        assert "the request was withdrawn" in plain(app)
+        await sees(pilot, "the request was withdrawn")
         await press(pilot, "y")
         assert decisions(engine) == {}
         assert any("nothing was answered" in one for one in toasts(app))
@@ -285,8 +294,7 @@ async def test_a_line_is_dim_until_the_agent_has_the_answer() -> None:
         await press(pilot, "y")
         assert is_dim()
         end(engine, "a", RequestPhase.APPLIED)
-        await settled(pilot)
-        assert "on its way" in plain(app)
+        await sees(pilot, "on its way")
 
 
 async def test_a_marked_request_that_changed_is_not_answered_by_the_question() -> None:
@@ -355,8 +363,7 @@ async def test_enter_leads_from_the_run_to_its_request_and_back_to_its_log() -> 
         ask(engine, name, request(f"make {name}"))
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
-        await painted(pilot)
-        assert "! needs you" in shown(app)
+        await sees(pilot, "! needs you")
         assert "run `make a`" in plain(app)
         await press(pilot, "j", "enter")
         chosen = inbox_of(app).listed.chosen
@@ -411,8 +418,7 @@ async def test_clicks_choose_a_request_and_open_its_run() -> None:
         await pilot.click("TopBar", offset=(79, 0))
         await settled(pilot)
         await pilot.click("RequestList", offset=(8, 3))
-        await settled(pilot)
-        assert "/etc/hosts" in shown(app)
+        await sees(pilot, "/etc/hosts")
         await pilot.click("RequestList", offset=(8, 3), times=2)
         await settled(pilot)
         assert screen_of(app).panes.chosen.run_id == "s1"
@@ -439,8 +445,7 @@ async def test_answers_by_others_are_seen() -> None:
         await open_inbox(pilot)
         await engine.answer("a", RequestAnswer(1, "0", asked.digest, Decision.DENY))
         end(engine, "a", RequestPhase.APPLIED)
-        await painted(pilot)
-        assert "denied by you; the agent has the answer" in plain(app)
+        await sees(pilot, "denied by you; the agent has the answer")
         with pytest.raises(UserError):
             await engine.answer("a", RequestAnswer(1, "0", asked.digest, Decision.APPROVE))
 
@@ -498,8 +503,7 @@ async def test_the_work_of_a_batch_does_not_grow_with_the_requests(
         monkeypatch.setattr(engine, "events", noted)
         for number in range(100, 110):
             end(engine, f"r{number}", RequestPhase.WITHDRAWN)
-        await settled(pilot)
-        assert "Requests 490" in shown(app)
+        await sees(pilot, "Requests 490")
         assert len(set(drawn)) < 40
         assert read == []
         await press(pilot, "G")
