@@ -14,6 +14,7 @@ from engine.domain.model import LOCAL, Pause, Run
 from engine.domain.projection import View
 from engine.domain.queue import QueueRules, paused
 from engine.execution.fault_reporter import FaultReporter
+from engine.execution.input_reminder import InputReminder
 from engine.execution.journal import Journal
 from engine.execution.shared_settings import SharedSettings
 from engine.execution.supervisor_lock import SupervisorLock
@@ -137,7 +138,7 @@ class Supervision:
             branch.start("unreadable runs", self._rebuild_unreadable)
             _follow_hosts(branch, tools)
             branch.start("look-after", scheduler.check_runs)
-            branch.start("approval rules", self.rules.run)
+            self._follow_requests(branch)
             branch.start("maintenance", tending.run)
             branch.start("search", parts.search.keep_up)
             branch.start("notifications", lambda: parts.notifications.run(branch))
@@ -150,6 +151,13 @@ class Supervision:
             self._store.use_clock(None)
             self.scheduler = None
             await self._withdraw_faults()
+
+    def _follow_requests(self, branch: TaskTree) -> None:
+        """Start the tasks that look after the open requests of agents."""
+        settings = self._parts.config.approvals
+        reminder = InputReminder(self._view, self._journal, settings, self._clock.now)
+        branch.start("approval rules", self.rules.run)
+        branch.start("reminders", reminder.run)
 
     async def _withdraw_faults(self) -> None:
         """Show no fault of ours any more: nothing of it is at work."""

@@ -167,6 +167,14 @@ class RuleSettings(_Section, frozen=True):
 class ApprovalSettings(_Section, frozen=True):
     """Settings of the requests of interactive agents."""
 
+    remind: Annotated[
+        Duration | None,
+        _says("how often people and receivers are notified again of an open request; `null`: once"),
+    ] = Duration(15 * 60)
+    give_up: Annotated[
+        Duration | None,
+        _says("how long a request may be open until it is declined; else it waits for ever"),
+    ] = None
     rules: Annotated[
         tuple[RuleSettings, ...],
         _says(
@@ -242,6 +250,7 @@ class NotificationSettings(_Section, frozen=True):
     ] = (
         EventName("run.failed"),
         EventName("run.stalled"),
+        EventName("run.needs_input"),
         EventName("queue.paused"),
         EventName("batch.finished"),
     )

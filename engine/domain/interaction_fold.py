@@ -20,8 +20,8 @@ _READ = (MessagePhase.DELIVERED, MessagePhase.WITHDRAWN)
 
 def begin_attempt(run: Run) -> None:
     """Forget what was asked in the attempt before; what the agent has not read is sent again."""
-    run.input_requests, run.interrupts = (), ()
-    run.asked_since, run.waited_s = None, 0.0
+    run.input_requests, run.interrupts, run.answered_since = (), (), None
+    run.asked_since, run.notified_at, run.waited_s = None, None, 0.0
     queued, withdrawing = MessagePhase.QUEUED, MessagePhase.WITHDRAWING
     kept = (one for one in run.messages if one.phase is not withdrawing)
     run.messages = tuple(replace(one, phase=queued) for one in kept)
@@ -49,11 +49,15 @@ def _request(run: Run, body: InputRequest, at: float) -> None:
         run.input_requests = tuple(o for o in run.input_requests if o.request != body.request)
     else:
         run.input_requests = tuple(_answered(one, body) for one in run.input_requests)
+    if not any(one.phase is RequestPhase.ANSWERED for one in run.input_requests):
+        run.answered_since = None
+    elif run.answered_since is None:
+        run.answered_since = at
     if run.unanswered:
         run.asked_since = at if run.asked_since is None else run.asked_since
     elif run.asked_since is not None:
         run.waited_s += max(0.0, at - run.asked_since)
-        run.asked_since, run.doing_since = None, at
+        run.asked_since, run.notified_at, run.doing_since = None, None, at
 
 
 def _answered(known: InputRequest, answer: InputRequest) -> InputRequest:

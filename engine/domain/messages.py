@@ -7,16 +7,19 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any
 
+from engine.domain.activity import activity
 from engine.domain.events import Body, Event, Notice, StatusChanged, iso
 from engine.domain.model import Pause, Run, Status
 from engine.domain.open_enum import OpenEnum
 from engine.domain.reasons import Subject
 from engine.domain.record import record
-from engine.domain.run_json import pause_json, run_json
+from engine.domain.run_json import pause_json, request_json, run_json
 from engine.domain.text import printable
 
 PROMPT_CHARACTERS = 4000
 """Of a longer prompt, a message has the beginning."""
+PEOPLE = "people"
+"""The subject of digests that people alone get."""
 QUEUE = "queue"
 """What a message is about that is about no run and no batch."""
 
@@ -28,6 +31,7 @@ class MessageTopic(StrEnum):
     RUN_FAILED = "run.failed"
     RUN_CANCELLED = "run.cancelled"
     RUN_STALLED = "run.stalled"
+    RUN_NEEDS_INPUT = "run.needs_input"
     QUEUE_PAUSED = "queue.paused"
     BATCH_FINISHED = "batch.finished"
     TEST = "test"
@@ -112,6 +116,8 @@ def topic_of(body: Body) -> MessageTopic | None:
         return _ENDS.get(body.status)
     if isinstance(body, Notice) and body.subject is Subject.STALLED:
         return MessageTopic.RUN_STALLED
+    if isinstance(body, Notice) and body.subject is Subject.NEEDS_INPUT:
+        return MessageTopic.RUN_NEEDS_INPUT
     return None
 
 
@@ -120,7 +126,20 @@ def of_run(topic: MessageTopic, event: Event, run: Run) -> Message:
     if len(run.spec.prompt) > PROMPT_CHARACTERS:
         prompt = printable(run.spec.prompt, PROMPT_CHARACTERS)
         run = replace(run, spec=replace(run.spec, prompt=prompt))
-    return Message(_id(event), topic, event.at, run.id, run_json(run, event.at))
+    data = run_json(run, event.at)
+    if topic is MessageTopic.RUN_NEEDS_INPUT and run.unanswered:
+        data["request"] = request_json(run, run.unanswered[-1], event.at)
+    return Message(_id(event), topic, event.at, run.id, data)
+
+
+def of_people(event: Event, run: Run, earlier: Mapping[str, Any] | None = None) -> Message:
+    """Make the digest for people of the runs that need them; `earlier` are those already in it."""
+    words = activity(run, event.at)
+    entry = {"id": run.id, "title": run.spec.title, "batch": run.spec.batch, "text": words}
+    others = [one for one in (earlier or {}).get("runs", ()) if one["id"] != run.id]
+    data = {"runs": [*others, entry]}
+    topic = MessageTopic.RUN_NEEDS_INPUT
+    return Message(f"{_id(event)}_people", topic, event.at, PEOPLE, data)
 
 
 def of_batch(event: Event, batch: str, project: str, counts: Mapping[str, int]) -> Message:
@@ -146,7 +165,9 @@ def is_wanted(message: Message, wish: Subscription) -> bool:
     if message.topic not in wish.topics:
         return False
     if not wish.is_for_people:
-        return True
+        return message.subject != PEOPLE
+    if message.topic == MessageTopic.RUN_NEEDS_INPUT:
+        return message.subject == PEOPLE
     # Of a batch they get the digest, and what they have done themselves they know.
     return not (message.data.get("batch") or message.data.get("by_user"))
 

@@ -399,6 +399,10 @@ class Run:
     """Open requests of the agent, and those whose answers it has not got yet."""
     asked_since: float | None = None
     """Since when the agent waits for an answer."""
+    answered_since: float | None = None
+    """Since when an answer is on its way to the agent."""
+    notified_at: float | None = None
+    """When the user was last notified of it."""
     waited_s: float = 0.0
     """Seconds of this attempt before that in which it waited for answers."""
     messages: tuple[MessageChanged, ...] = ()

@@ -85,7 +85,8 @@ def _is_ours(body: Body) -> bool:
     if isinstance(body, _BY_USER):
         return True
     is_notice = isinstance(body, Notice)
-    return is_notice and (body.skipped_s is not None or body.subject is Subject.STALLED)
+    subjects = (Subject.STALLED, Subject.NEEDS_INPUT)
+    return is_notice and (body.skipped_s is not None or body.subject in subjects)
 
 
 def _apply(run: Run, body: Body, at: float) -> None:
@@ -257,6 +258,8 @@ def _notice(run: Run, body: Notice, at: float) -> None:
         shift_times(run, body.skipped_s, at)
     if body.subject is Subject.STALLED:
         run.stalled = body.text
+    if body.subject is Subject.NEEDS_INPUT:
+        run.notified_at = at
     if body.subject is Subject.NETWORK and run.occupation is not Occupation.NETWORK:
         _do(run, NETWORK_WAIT, at, Occupation.NETWORK)
 

@@ -48,6 +48,7 @@ class Subject(OpenEnum):
 
     STALLED = "stalled"
     NETWORK = "network"
+    NEEDS_INPUT = "needs-input"
 
 
 class WaitingFor(OpenEnum):

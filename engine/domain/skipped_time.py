@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from engine.domain.activity import clock
@@ -51,8 +52,7 @@ def shift_times(run: Run, skipped_s: float, at: float) -> None:
         run.skipped_s += skipped_s
     run.doing_since = moved(run.doing_since)
     run.last_sign_at = moved(run.last_sign_at)
-    if run.asked_since is not None:
-        run.asked_since = moved(run.asked_since)
+    _shift_requests(run, moved)
     if pace := run.plan_pace:
         began_at, moved_at = moved(pace.began_at), moved(pace.moved_at)
         run.plan_pace = replace(pace, began_at=began_at, moved_at=moved_at)
@@ -61,3 +61,15 @@ def shift_times(run: Run, skipped_s: float, at: float) -> None:
         run.queued_at = moved(run.queued_at)
         if run.not_before is not None:
             run.not_before += skipped_s
+
+
+def _shift_requests(run: Run, moved: Callable[[float], float]) -> None:
+    def shifted(time: float | None) -> float | None:
+        return None if time is None else moved(time)
+
+    run.asked_since = shifted(run.asked_since)
+    run.answered_since = shifted(run.answered_since)
+    run.notified_at = shifted(run.notified_at)
+    run.input_requests = tuple(
+        replace(one, raised_at=shifted(one.raised_at)) for one in run.input_requests
+    )

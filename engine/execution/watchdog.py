@@ -14,6 +14,8 @@ from engine.domain.projection import NETWORK_WAIT
 from engine.domain.reasons import Occupation
 
 STALLED = "stalled: "
+UNTAKEN_S = 30.0
+"""An agent takes an answer at once."""
 COMMAND_FACTOR = 3
 """A command may work in silence; it is pointed out after this many times `silent_s`."""
 
@@ -44,6 +46,8 @@ def stall(run: Run, now: float, settings: WatchdogSettings, *, idle: bool) -> st
     `idle`: its processes used no processor time since the last look. To wait for the user is no
     stall.
     """
+    if run.answered_since is not None and now - run.answered_since > UNTAKEN_S:
+        return _stall_text("an answer was not taken", now - run.answered_since, long=True)
     if run.unanswered:
         return ""
     if run.stage is not Stage.EXECUTING:

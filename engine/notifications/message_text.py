@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.domain.messages import MessageTopic
 from engine.domain.text import one_line
 
 Data = Mapping[str, Any]
+LINES = 10
+"""Runs that a digest names."""
 
 
 def words(topic: str, data: Data) -> tuple[str, str]:
@@ -27,6 +29,20 @@ def _run(what: str) -> Callable[[Data], tuple[str, str]]:
         return f"{what}: {title}", "\n".join(line for line in lines if line)
 
     return render
+
+
+def _needs(data: Data) -> tuple[str, str]:
+    runs: Sequence[Data] = data["runs"]
+    batches = {one["batch"] for one in runs}
+    lines = [
+        f"{one_line(one['title'], 60)} · {one['id']}: {one_line(one['text'], 200)}" for one in runs
+    ]
+    if len(runs) == 1:
+        return f"Needs you: {one_line(runs[0]['title'], 100)}", lines[0]
+    of_batch = next(iter(batches)) if len(batches) == 1 else None
+    of = f" of the batch {one_line(of_batch, 60)}" if of_batch else ""
+    more = [f"and {len(runs) - LINES} more"] if len(runs) > LINES else []
+    return f"{len(runs)} runs{of} need you", "\n".join([*lines[:LINES], *more])
 
 
 def _paused(data: Data) -> tuple[str, str]:
@@ -49,6 +65,7 @@ _WORDS: dict[str, Callable[[Data], tuple[str, str]]] = {
     MessageTopic.RUN_FAILED: _run("Failed"),
     MessageTopic.RUN_CANCELLED: _run("Cancelled"),
     MessageTopic.RUN_STALLED: _run("Stalled"),
+    MessageTopic.RUN_NEEDS_INPUT: _needs,
     MessageTopic.QUEUE_PAUSED: _paused,
     MessageTopic.BATCH_FINISHED: _batch,
     MessageTopic.TEST: _test,

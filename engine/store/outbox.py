@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
 from engine.domain.events import Event, StatusChanged
 from engine.domain.lifecycle import FINISHED
 from engine.domain.messages import (
+    PEOPLE,
     DeliveryState,
     Message,
+    MessageTopic,
     Subscription,
     is_wanted,
     of_batch,
+    of_people,
     of_run,
     topic_of,
 )
 from engine.domain.model import Run
 from engine.store import codec
+
+DIGEST_S = 60.0
+"""People are notified at most this often that runs need them."""
+_LAST_DIGEST = """SELECT m.key, m.at, m.payload, max(d.due),
+    max(coalesce(d.tried_at, 0)) FROM messages m
+    JOIN deliveries d ON d.message = m.key WHERE m.topic = ? AND m.subject = ?
+    GROUP BY m.key ORDER BY m.key DESC LIMIT 1"""
 
 
 class Outbox:
@@ -46,13 +57,31 @@ class Outbox:
             run = runs[event.run]
             if topic in self._topics:
                 self.write(db, of_run(topic, event, run))
+            if topic is MessageTopic.RUN_NEEDS_INPUT:
+                self._write_digest(db, event, run)
             if run.spec.batch and isinstance(event.body, StatusChanged):
                 ended[run.spec.batch] = event, run
         for batch, (event, run) in ended.items():  # once, where many ended in one step
             self._write_batch(db, event, run, batch)
 
-    def write(self, db: sqlite3.Connection, message: Message) -> None:
-        """Write a message for everybody who wants it, if anybody does."""
+    def _write_digest(self, db: sqlite3.Connection, event: Event, run: Run) -> None:
+        """Notify people that a run needs them: once a minute at most, of all runs together."""
+        topic = MessageTopic.RUN_NEEDS_INPUT
+        if not any(wish.is_for_people and topic in wish.topics for wish in self._wishes):
+            return
+        row = db.execute(_LAST_DIGEST, (topic, PEOPLE)).fetchone()
+        key, at, payload, due, tried_at = row or (None, 0.0, "{}", 0.0, 0.0)
+        sent_at = max(at, due, tried_at)
+        if key is not None and event.at < due:  # it has not been sent
+            digest = of_people(event, run, json.loads(payload)["data"])
+            update = "UPDATE messages SET payload = ? WHERE key = ?"
+            db.execute(update, (codec.text(digest.payload), key))
+            return
+        waits = row is not None and sent_at <= event.at < sent_at + DIGEST_S
+        self.write(db, of_people(event, run), sent_at + DIGEST_S if waits else 0.0)
+
+    def write(self, db: sqlite3.Connection, message: Message, due: float = 0.0) -> None:
+        """Write a message for everybody who wants it, if anybody does; it is sent at `due`."""
         receivers = [wish.receiver for wish in self._wishes if is_wanted(message, wish)]
         if not receivers:
             return
@@ -61,8 +90,8 @@ class Outbox:
             (message.id, message.topic, message.at, message.subject, codec.text(message.payload)),
         )
         db.executemany(
-            "INSERT INTO deliveries (message, receiver, state, tries, due) VALUES (?, ?, ?, 0, 0)",
-            [(written.lastrowid, receiver, DeliveryState.WAITING) for receiver in receivers],
+            "INSERT INTO deliveries (message, receiver, state, tries, due) VALUES (?, ?, ?, 0, ?)",
+            [(written.lastrowid, name, DeliveryState.WAITING, due) for name in receivers],
         )
         self.has_written = True
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 
+from engine.domain.attention import needs_you
 from engine.domain.causes import UNSUCCESSFUL, cause
 from engine.domain.model import Run
 
@@ -15,6 +16,7 @@ STATES: dict[str, Test] = {
     "archived": lambda run: run.is_archived,
     "dismissed": lambda run: run.is_dismissed,
     "applied": lambda run: run.is_applied,
+    "needs-you": needs_you,
 }
 """The states that `is:` tests."""
 
@@ -43,7 +45,7 @@ SYNTAX = (
     ("batch:name", "of that batch"),
     ("project:x", 'that project; "a b": with a space'),
     ("tag:bug", "with that tag"),
-    ("is:archived", "also is:dismissed, is:applied"),
+    ("is:archived", "also is:dismissed, is:applied, is:needs-you"),
     ("template:x", "also model:, agent:"),
 )
 """The terms of a filter and their meanings, for the help."""

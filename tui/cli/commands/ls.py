@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.domain.activity import elapsed_s
+from engine.domain.attention import is_asking, needs_you
 from engine.domain.fault import faults_words
 from engine.domain.model import Run, Status
 from engine.domain.record import record
@@ -17,7 +18,6 @@ from tui.cli.support import output
 from tui.cli.support.argument_completion import filter_terms
 from tui.cli.support.listing import listed_json, show_unsupervised, supervision_of
 from tui.cli.support.options import (
-    STATUSES,
     BatchParam,
     ChoiceParam,
     NumberParam,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
 
 LATEST = 50
+NEEDS_YOU = "needs-you"
 FIRST_STEPS = "No runs yet. Start one: `swarm-tui run PROMPT`. Without a login: `swarm-tui demo`."
 _STATUS_ORDER = {status: place for place, status in enumerate(Status)}
 _NEWEST = "newest"
@@ -73,15 +74,23 @@ class RunSelection:
         wanted = dict(self.wanted)
         if wanted["batch"]:
             wanted["batch"] = (await engine.swarms.find(wanted["batch"])).id
-        may_cut = limit and self.sort == _NEWEST and self.since is None and not self.text
+        needs = NEEDS_YOU in self.wanted["statuses"]
+        if needs:
+            wanted["statuses"] = ()
+        is_whole = self.since is None and not self.text and not needs
+        may_cut = limit and self.sort == _NEWEST and is_whole
         runs = await engine.runs(**wanted, limit=limit if may_cut and limit else -1)
         matches = compile_filter(self.text)
         if may_cut and not all(map(matches, runs)):  # some of the latest are archived
             runs = await engine.runs(**wanted)
         runs = [run for run in runs if run.created_at >= (self.since or 0.0) and matches(run)]
+        if needs:
+            runs = [run for run in runs if needs_you(run) or run.status in self.wanted["statuses"]]
         if self.sort != _NEWEST:
             key, reverse = _SORTS[self.sort]
             runs.sort(key=key, reverse=reverse)
+        if needs:
+            runs.sort(key=lambda run: not is_asking(run))
         return runs[:limit]
 
 
@@ -100,9 +109,9 @@ class RunSelection:
 @click.option(
     "--status",
     "statuses",
-    type=STATUSES,
+    type=ChoiceParam([*Status, NEEDS_YOU]),
     multiple=True,
-    help="Only runs with this status; repeatable.",
+    help="Only runs with this status; repeatable. needs-you: failed, stalled, or an agent asks.",
 )
 @click.option("--project", type=ProjectParam(), help="Only runs of this project.")
 @click.option("--batch", type=BatchParam(), help="Only runs of this batch.")
