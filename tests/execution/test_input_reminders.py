@@ -56,6 +56,7 @@ def test_open_request_is_notified_of_once_and_then_reminded_of() -> None:
     assert _due(run, 900.0) == []
     assert _due(run, 90000.0, remind_s=None) == []
     (again,) = _due(run, 1003.0)
+    assert isinstance(again, Notice)
     assert again.text == "needs you since 15:03: run `npm ci`"
     assert _due(replace(run, status=Status.CANCELLING), 1003.0) == []
 
