@@ -167,6 +167,13 @@ class RuleSettings(_Section, frozen=True):
 class ApprovalSettings(_Section, frozen=True):
     """Settings of the requests of interactive agents."""
 
+    rules: Annotated[
+        tuple[RuleSettings, ...],
+        _says(
+            "rules that answer requests, each `{allow: npm ci, projects: [shop]}` or "
+            "`{deny: git push}`, with `prefix` and `kind`: [interactive.md](interactive.md#rules)"
+        ),
+    ] = ()
     remind: Annotated[
         Duration | None,
         _says("how often people and receivers are notified again of an open request; `null`: once"),
@@ -175,13 +182,6 @@ class ApprovalSettings(_Section, frozen=True):
         Duration | None,
         _says("how long a request may be open until it is declined; else it waits for ever"),
     ] = None
-    rules: Annotated[
-        tuple[RuleSettings, ...],
-        _says(
-            "rules that answer requests, each `{allow: npm ci, projects: [shop]}` or "
-            "`{deny: git push}`, with `prefix` and `kind`: [interactive.md](interactive.md#rules)"
-        ),
-    ] = ()
 
 
 class DenialSettings(_Section, frozen=True):
