@@ -259,3 +259,22 @@ def test_alt_enter_of_common_terminals_is_no_plain_enter() -> None:
     assert handover_driver.ExtraKey.ALT_ENTER.value == "alt+enter"
     events = [*XTermParser(False).feed("\x1b\r")]
     assert [event.key for event in events] == ["alt+enter"]
+
+
+async def test_queued_message_is_withdrawn_and_one_that_was_sent_is_not() -> None:
+    engine = working()
+    async with dashboard(engine) as (app, pilot):
+        await typed(pilot, "m", *"one", "ctrl+n", *"two", "ctrl+n")
+        first, second = engine.view.runs["a1"].messages
+        await typed(pilot, "tab", "k", "x")
+        assert ("withdraw", "a1") in engine.asked
+        engine.happen("a1", MessageChanged(first.message, MessagePhase.WITHDRAWN))
+        await until(pilot, lambda: "withdrawn" in shown(app))
+        assert sent(engine) == [("two", DeliveryTime.AFTER_TURN)]
+        engine.happen("a1", MessageChanged(second.message, MessagePhase.SENT))
+        await until(pilot, lambda: "sent:" in shown(app))
+        count = len(engine.asked)
+        await typed(pilot, "j", "x")
+        assert len(engine.asked) == count
+        await typed(pilot, "tab", "o", "k", "enter")
+        assert sent(engine)[-1] == ("ok", DeliveryTime.NOW)

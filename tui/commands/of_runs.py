@@ -44,6 +44,7 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
             13,
         ),
         Command("message.pane", "tab", "pane", "message.pane", "Go to the queue, or back", 14),
+        Command("queue.withdraw", "x", "withdraw", "queue.withdraw", "Withdraw the message", 11),
         Command("message.leave", "escape", "back", "message.leave", "Keep the draft, and close", 6),
     ),
     "Marks": (

@@ -11,6 +11,7 @@ SYNONYMS: dict[str, str] = {
     "run.message": "steer send chat reply queue prompt agent",
     "run.interrupt": "stop halt break turn pause agent ctrl+c",
     "message.after": "queue later next turn send",
+    "queue.withdraw": "unsend delete remove take back cancel message",
     "message.interrupt": "steer stop break",
     "run.resume": "message reply send chat continue follow up ask",
     "run.fresh": "restart clean reset scratch new workspace",

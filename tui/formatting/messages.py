@@ -18,6 +18,8 @@ def message_state(run: Run, message: MessageChanged) -> tuple[str, str]:
             return "delivered", "good"
         case MessagePhase.WITHDRAWN:
             return "withdrawn", "dim"
+        case MessagePhase.WITHDRAWING:
+            return "being withdrawn", "dim"
         case _ if run.status in FINISHED:
             return "not read: it begins the next attempt", "warn"
         case MessagePhase.SENT:

@@ -139,6 +139,12 @@ class RunMessages:
         if len(ids) > 1:
             self._screen.browser.unmark()
 
+    def withdraw(self, run_id: str, message: str) -> None:
+        """Withdraw a message that the agent has not got."""
+        app = app_of(self._screen)
+        work = attempt(app, self._engine.withdraw(run_id, message))
+        self._screen.run_worker(work, group="message")
+
     # Interrupts
 
     def interrupt(self, runs: Sequence[Run]) -> None:

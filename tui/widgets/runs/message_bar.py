@@ -48,6 +48,10 @@ class MessageReceiver(Protocol):
         """Send a message."""
         ...
 
+    def withdraw(self, run_id: str, message: str) -> None:
+        """Withdraw a message."""
+        ...
+
     def close(self) -> None:
         """Close the line."""
         ...
@@ -179,6 +183,11 @@ class MessageBar(TransparentVertical):
     def action_leave(self) -> None:
         """Close the line; what was typed is kept."""
         self._receiver.close()
+
+    @on(MessageQueue.WithdrawRequested)
+    def _withdraw(self, event: MessageQueue.WithdrawRequested) -> None:
+        event.stop()
+        self._receiver.withdraw(event.run, event.message)
 
     @on(TextArea.Changed)
     def _typed(self, event: TextArea.Changed) -> None:

@@ -8,16 +8,18 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual.binding import BindingType
+from textual.message import Message
 from textual.strip import Strip
 
 from engine.domain.events import Event
 from engine.domain.interaction import MessageChanged, MessagePhase
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
-from tui import formatting
+from tui import commands, formatting
 from tui.formatting.messages import message_state
 from tui.terminal.cells import clean, crop, fit
 from tui.widgets.base.line_view import MOVES, LineView
+from tui.widgets.status.toast import app_of, tell
 
 SHOWN = 5
 """Messages that are visible at a time."""
@@ -48,10 +50,17 @@ class QueuedMessage:
 class MessageQueue(LineView):
     """List of messages, the latest last."""
 
-    BINDINGS: ClassVar[list[BindingType]] = MOVES
+    BINDINGS: ClassVar[list[BindingType]] = [*MOVES, *commands.bindings("queue")]
     DEFAULT_CSS = """
     MessageQueue { height: 1; border: none; &:focus { border: none; } }
     """
+
+    class WithdrawRequested(Message):
+        """The user wants to withdraw a message."""
+
+        def __init__(self, run: str, message: str) -> None:
+            super().__init__()
+            self.run, self.message = run, message
 
     def __init__(self) -> None:
         super().__init__()
@@ -100,6 +109,15 @@ class MessageQueue(LineView):
         cursor = len(items) - 1 if is_at_end else min(self.cursor_line, len(items) - 1)
         self.set_lines(len(items), cursor=cursor)
         self.show_line(self.cursor_line)
+
+    def action_withdraw(self) -> None:
+        """Withdraw the message under the cursor, if the agent has not got it."""
+        # The key is never greyed: it would cancel the run then.
+        chosen = self.chosen
+        if chosen and chosen.is_waiting:
+            self.post_message(self.WithdrawRequested(*chosen.key))
+        else:
+            tell(app_of(self), "Only a queued message can be withdrawn.", is_warning=True)
 
     def draw(self, line: int, width: int) -> Strip:
         """Draw one message."""
