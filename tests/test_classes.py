@@ -90,3 +90,9 @@ def test_no_class_with_its_bases_exceeds_500_lines() -> None:
 def test_at_most_five_public_class_names_occur_twice() -> None:
     names = Counter(one.name for one in _all_shapes() if not one.name.startswith("_"))
     assert sum(count > 1 for count in names.values()) <= MAX_TWICE
+
+
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """Two of the same name cannot be collected together."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []

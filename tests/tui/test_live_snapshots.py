@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from fake_engine import app_on, choose, painted, screen_of
-from test_live_output import command, printed, report, working
+from test_shown_output import command, printed, report, working
 from textual.pilot import Pilot
 
 from engine.domain.events import Step
