@@ -194,7 +194,7 @@ class LazyServices:
         """The run templates."""
         from engine.templates.service import Templates
 
-        return Templates(self.paths, self._store, self.trust, self.config.watchdog)
+        return Templates(self.paths, self._store, self.trust, self.config)
 
     @cached_property
     def disk(self) -> Disk:

@@ -96,7 +96,8 @@ class Batches:
         requests = self._requests(order, planned, known)
         if file and is_foreign:
             watch = self._templates.watchdog
-            requests.append(trust_requests.of_file(file, order, planned, known, watch, root))
+            settled = replace(order, spec=self._templates.settled(order.spec))
+            requests.append(trust_requests.of_file(file, settled, planned, known, watch, root))
         swarm = Batch(
             "",
             _name(order, flow.name if flow else None),
@@ -129,7 +130,7 @@ class Batches:
         found = [
             trust_request.of_template(
                 known[name],
-                order.spec,
+                self._templates.settled(order.spec),
                 order.said,
                 self._templates.watchdog,
                 roots=trust_requests.roots_of(runs),

@@ -7,9 +7,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from engine.agents.registry import agent_of
 from engine.config import workspace_roots
 from engine.config.paths import Paths
-from engine.config.settings import WatchdogSettings
+from engine.config.settings import Config
 from engine.domain.consent import Consent, TrustRequest
 from engine.domain.errors import user_error
 from engine.domain.model import RunSpec, TemplateStats, WorkspaceKind, WorkspaceSpec
@@ -65,15 +66,20 @@ class Templates:
     """Service for templates; each call reads the files as they are then."""
 
     def __init__(
-        self, paths: Paths, store: Store, trust: Trust, watchdog: WatchdogSettings | None = None
+        self, paths: Paths, store: Store, trust: Trust, config: Config | None = None
     ) -> None:
         self.folder = paths.config.parent / "templates"
         """Where the user's own ones lie."""
         self._store = store
         self._trust = trust
         self._home = paths.home
-        self.watchdog = watchdog or WatchdogSettings()
+        self._config = config or Config()
+        self.watchdog = self._config.watchdog
         """The settings that templates are held against."""
+
+    def settled(self, spec: RunSpec) -> RunSpec:
+        """Return what the user asks for, with the mode that the settings have."""
+        return agent_of(spec.agent).complete(spec, self._config)
 
     def is_foreign(self, file: Path, source: Path | None) -> bool:
         """Return whether a file that was named is a project's or an agent's, not the user's own."""
@@ -152,7 +158,7 @@ class Templates:
         root = root_of(spec.workspace)
         return trust_request.of_template(
             template,
-            spec,
+            self.settled(spec),
             said,
             self.watchdog,
             roots=(str(root),) if root else (),

@@ -10,6 +10,7 @@ from engine.config.settings import WatchdogSettings
 from engine.domain import base_name
 from engine.domain.activity import clock
 from engine.domain.consent import TrustConcern, TrustItem, runs
+from engine.domain.interaction import ApprovalPolicy
 from engine.domain.model import RunSpec, Sandbox, WatchdogOverride
 from engine.domain.text import printable_name
 from engine.system.files import real_path
@@ -34,6 +35,7 @@ def looser(
         if sandbox is Sandbox.DANGER_FULL_ACCESS:
             text = f"lets {profile_of(base.agent).title} work without a sandbox"
         yield TrustItem(TrustConcern.SANDBOX, text)
+    yield from _approvals(wanted, base)
     model = wanted.get("model")
     if model is not None and model != base.model:
         yield TrustItem(TrustConcern.COST, f"uses the model {printable_name(model)}")
@@ -46,6 +48,17 @@ def looser(
     yield from _network(wanted, base)
     if isinstance(watch := wanted.get("watchdog"), WatchdogOverride):
         yield from _watch(watch, base.watchdog, usual)
+
+
+def _approvals(wanted: Mapping[str, Any], base: RunSpec) -> Iterator[TrustItem]:
+    """Return the item of a run that asks the user for less."""
+    if not base.interactive or base.approvals is not ApprovalPolicy.UNTRUSTED:
+        return
+    is_silent = wanted.get("interactive") is False
+    if is_silent or wanted.get("approvals") is ApprovalPolicy.ON_REQUEST:
+        title = profile_of(base.agent).title
+        text = "without asking" if is_silent else "asking only before they leave the sandbox"
+        yield TrustItem(TrustConcern.SANDBOX, f"lets {title} run its commands {text}")
 
 
 def _files(wanted: Mapping[str, Any], base: RunSpec, homes: Sequence[str]) -> Iterator[TrustItem]:

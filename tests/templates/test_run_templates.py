@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.config.settings import WatchdogSettings
 from engine.domain.errors import UserError
+from engine.domain.interaction import ApprovalPolicy
 from engine.domain.model import RunSpec, Sandbox
 from engine.templates import loading, template_sources, trust_request
 from engine.templates.template import Template
@@ -253,6 +255,8 @@ def test_what_a_repository_could_do_has_to_be_trusted(own: Path, repository: Pat
     write(repository, "loose", "extends: strict\nsandbox: workspace-write\ntimeout: 6m\n")
     write(repository, "tight", GOOD + "sandbox: read-only\ntimeout: 5m\nbudget: 1\nretries: 0\n")
     write(repository, "costly", GOOD + "retries: 100\nmodel: big\nwatchdog: {action: resume}\n")
+    write(repository, "silent", GOOD + "interactive: no\n")
+    write(repository, "asking", GOOD + "interactive: yes\napprovals: on-request\n")
     write(repository, "doc", GOOD)
     write(repository, "check", GOOD + "verify: make test\nverify_limit: 20m\n")
     known = loaded(own, repository)
@@ -271,6 +275,13 @@ def test_what_a_repository_could_do_has_to_be_trusted(own: Path, repository: Pat
         "tries again up to 100 times",
         "does this when a run stalls: resume",
     ]
+    assert asks("silent") == asks("asking") == []
+    spec = replace(spec, interactive=True, approvals=ApprovalPolicy.UNTRUSTED)
+    assert asks("silent") == ["lets Codex run its commands without asking"]
+    assert asks("asking") == [
+        "lets Codex run its commands asking only before they leave the sandbox"
+    ]
+    assert asks("silent", "interactive") == asks("asking", "approvals") == []
     assert asks("doc") == ["takes the place of the template `doc` that is built in"]
     assert asks("check") == ["lets its check take 20:00", "runs make test"]
     assert asks("check", "verify", "verify_limit_s") == asks("bare", "sandbox") == []
