@@ -15,7 +15,7 @@ EVERYWHERE = frozenset({
     "look-after", "maintenance", "search", "notifications", "receiver", "faults", "heartbeat",
     "imports", "unreadable runs", "run", "checkpoint", "settings", "search news", "run records",
     "notification news", "scheduler news", "queue", "budgets", "radar", "clock", "login check",
-    "approval rules", "rules news",
+    "approval rules", "rules news", "reminders",
 })  # fmt: skip
 """Tasks and guards of every face with a supervising engine."""
 OF_FACE = {
@@ -23,7 +23,7 @@ OF_FACE = {
     "foreground": frozenset({"attendant"}),
     "dashboard": frozenset({"dashboard", "overlaps", "alerts", "screen", "whole screen"}),
 }
-OF_PROGRAM = frozenset({"demo", "browser window", "screens"})
+OF_PROGRAM = frozenset({"answers", "demo", "browser window", "screens"})
 """Tasks that only a whole program starts: `tests/cli/test_cli_every_task.py`."""
 
 

@@ -19,8 +19,9 @@ from engine.config.paths import Paths
 
 PROGRAM = [sys.executable, faulty.__file__]
 LIVE = ("queued", "preparing", "running")
+ASKING = 'Ask\nsim: ask "npm ci"\nsim: say all done'
 BUSY = ("run", "--detach", "--empty", "--agent", "simulated", "Busy bees\nsim: hang")
-TESTED = {"screens", "demo", "browser window"}
+TESTED = {"answers", "screens", "demo", "browser window"}
 
 
 def test_every_task_of_a_whole_program_is_made_to_fail_here() -> None:
@@ -75,6 +76,27 @@ def test_a_demo_without_a_terminal_ends_whatever_becomes_of_its_script(
     assert f"demo failed and is tried again: Injected: {TEXT}" in done.stderr
     ended = "All 20 runs ended as scripted." if times == "once" else "Not as scripted:"
     assert ended in done.stdout
+
+
+@pytest.mark.parametrize("times", ["once", "always"])
+def test_a_watched_run_goes_on_where_it_cannot_ask_in_place(
+    here: Path, swarm: Swarm, times: str
+) -> None:
+    swarm("run", "--detach", "--empty", "--agent", "simulated", "--interactive", ASKING)
+    assert swarm("wait", "--needs-input", "@last").code == 75
+    shown = opened(here, times, "answers", "watch", "@last")
+    try:
+        shown.until("answers failed", TEXT)
+        if times == "once":
+            shown.until("y approve")
+            shown.type(b"y")
+        else:
+            (request,) = swarm("inbox", "--json").json
+            swarm("approve", request["id"])
+        shown.until("all done")
+        assert shown.end() == 0
+    finally:
+        shown.close()
 
 
 class Window:

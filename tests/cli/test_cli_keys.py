@@ -49,6 +49,8 @@ TWINS = {
     "batch.retry": "batch retry",
     "batch.cancel": "batch cancel",
     "batch.export": "batch report",
+    "run.message": "send",
+    "run.interrupt": "interrupt",
     "form.start": "run",
     "form.learn": "run --learn-from",
 }

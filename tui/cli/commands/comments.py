@@ -37,7 +37,6 @@ _PLACE = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9})
         "comment @last src/prices.py:12 'Round half to even'",
         "comment k3f README.md:3-8 - < comment.md",
         "comment k3f parser.py:40 --old 'Why was this removed?'",
-        "resume k3f --comments",
     )
 )
 @click.argument("run", metavar="RUN", type=RunParam())

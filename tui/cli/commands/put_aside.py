@@ -48,7 +48,7 @@ def undismiss(runs: tuple[str, ...], as_json: bool) -> int:
     return _start(runs, "dismissed", is_set=False, as_json=as_json)
 
 
-@click.command(epilog=examples("archive @last", "ls --archived"))
+@click.command(epilog=examples("archive @last", "archive k3f 0f3"))
 @_runs(lambda run: has_ended(run) and not run.is_archived)
 @_json
 @everywhere()

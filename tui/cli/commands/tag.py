@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.domain.model import Run
 
 
-@click.command(epilog=examples("tag @last release-2 docs", "tag k3f --remove docs", "ls tag:docs"))
+@click.command(epilog=examples("tag @last release-2 docs", "tag k3f --remove docs"))
 @click.argument("run", cls=RunArgument, metavar="RUN", type=RunParam())
 @click.argument("names", metavar="[TAG...]", nargs=-1, type=TextParam(), shell_complete=tags)
 @click.option("--remove", is_flag=True, help="Remove these tags.")
