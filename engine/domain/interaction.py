@@ -118,8 +118,8 @@ class InputRequest:
     `subject` is what approval rules compare: the shell and the script of a command in the
     workspace, the paths of a patch with links followed, or an MCP server and its tool. It is empty
     where no rule may approve the request. `fields` are questions, or those of a form; `url` is an
-    address that the user is to open. `answers` are the values by field, without secret ones: those
-    are in the inbox record `secrets`.
+    address that the user is to open; `server` is the MCP server that gets the answer. `answers`
+    are the values by field, without secret ones: those are in the inbox record `secrets`.
     """
 
     type: ClassVar[str] = "input_request"
@@ -144,6 +144,7 @@ class InputRequest:
     url: str | None = None
     answers: dict[str, tuple[str, ...]] | None = None
     secrets: str = ""
+    server: str | None = None
 
 
 @record

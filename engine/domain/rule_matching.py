@@ -8,7 +8,7 @@ with characters that cannot be seen: those have no `subject`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from posixpath import commonpath
+from posixpath import commonpath, isabs, join, normpath, relpath
 
 from engine.domain import simple_command
 from engine.domain.approval_rules import ApprovalRule, RuleOrigin, RuleScope
@@ -25,7 +25,7 @@ MATCH_CHARACTERS = 4000
 
 def decide(run: Run, request: InputRequest, rules: Iterable[ApprovalRule]) -> ApprovalRule | None:
     """Return the rule that answers a request of a run: one that denies before one that approves."""
-    found = [rule for rule in rules if covers(rule, run) and matches(rule, request)]
+    found = [rule for rule in rules if covers(rule, run) and matches(rule, request, _roots(run))]
     return next((rule for rule in found if rule.is_deny), found[0] if found else None)
 
 
@@ -38,17 +38,18 @@ def covers(rule: ApprovalRule, run: Run) -> bool:
     }
     name = names.get(rule.scope)
     if rule.origin is RuleOrigin.SETTINGS and rule.scope is RuleScope.PROJECT:
-        # As in `projects` of the settings: the label, or the name of the folder.
-        return rule.scope_id in (name, run.spec.project.rpartition("/")[2])
+        # The name of the folder denies, too. It approves nothing: other projects may have it.
+        folder = run.spec.project.rpartition("/")[2] if rule.is_deny else name
+        return rule.scope_id in (name, folder)
     return rule.scope is RuleScope.HOME or name == rule.scope_id
 
 
-def matches(rule: ApprovalRule, request: InputRequest) -> bool:
-    """Return whether a rule answers a request."""
+def matches(rule: ApprovalRule, request: InputRequest, roots: Sequence[str] = ()) -> bool:
+    """Return whether a rule answers a request; `roots` are the folders of its workspace."""
     if rule.kind is not request.kind or not rule.match or problem(rule):
         return False
     if rule.is_deny:
-        return _denies(rule, request)
+        return _denies(rule, request, roots)
     if request.is_cut or not request.subject:
         return False
     match rule.kind:
@@ -77,7 +78,7 @@ def problem(rule: ApprovalRule) -> str:
         return "A rule for a tool names its MCP server and the tool."
     if rule.is_deny and rule.kind is RequestKind.COMMAND and not simple_command.has_words(text):
         return "A rule that denies commands names words of them."
-    return "" if rule.is_deny else _approval_problem(rule)
+    return _denial_problem(rule) if rule.is_deny else _approval_problem(rule)
 
 
 def check(rule: ApprovalRule) -> None:
@@ -86,13 +87,25 @@ def check(rule: ApprovalRule) -> None:
         raise user_error("INPUT_INVALID", reason, "Answer each such request by itself.")
 
 
+def _denial_problem(rule: ApprovalRule) -> str:
+    """Return why a rule would never deny anything."""
+    if rule.kind is not RequestKind.PATCH:
+        return ""
+    path = rule.match[0]
+    if ".." in path.split("/"):
+        return "The path of a rule has no `..`."
+    if path.startswith("~") or not set("*?").isdisjoint(path):
+        return "The path of a rule is compared as it is: without `~` and wildcards."
+    return ""
+
+
 def _approval_problem(rule: ApprovalRule) -> str:
     if rule.kind is RequestKind.COMMAND and rule.is_prefix:
         words = simple_command.parse(" ".join(rule.match))
         if words != rule.match:
             return "The beginning of a command is made of plain words."
         if simple_command.runs_anything(rule.match):
-            name = rule.match[0]
+            name = " ".join(rule.match)
             return f"Commands that begin with `{name}` can run any program."
     if rule.kind is RequestKind.PATCH and not _is_plain_path(rule.match[0]):
         return "The path of a rule is relative, without `..` and without hidden files or folders."
@@ -136,14 +149,15 @@ def _is_plain_path(path: str) -> bool:
     return not any(part == "" or part.startswith(".") for part in path.rstrip("/").split("/"))
 
 
-def _denies(rule: ApprovalRule, request: InputRequest) -> bool:
+def _denies(rule: ApprovalRule, request: InputRequest, roots: Sequence[str]) -> bool:
     match rule.kind:
         case RequestKind.COMMAND:
             script = request.subject[1] if request.subject else request.command or ""
             return simple_command.contains(script, " ".join(rule.match))
         case RequestKind.PATCH:
             paths = [*request.subject, *(change.path for change in request.changes)]
-            return any(_is_below(path, rule.match[0]) for path in paths)
+            every = {name for path in paths for name in _names(path, roots)}
+            return any(_is_below(path, rule.match[0]) for path in every)
         case _:
             named = ".".join(rule.match)
             return request.text == named or (
@@ -151,10 +165,36 @@ def _denies(rule: ApprovalRule, request: InputRequest) -> bool:
             )
 
 
+def _roots(run: Run) -> tuple[str, ...]:
+    """Return the folders of a run's workspace and of its source, and those to work in."""
+    made, asked = run.workspace, run.spec.workspace
+    found = [(made.path, made.cwd)] if made else []
+    found.append((asked.source or "", asked.cwd or ""))
+    whole = [folder for root, cwd in found if isabs(root) for folder in (root, join(root, cwd))]
+    return tuple(dict.fromkeys(map(normpath, whole)))
+
+
+def _names(path: str, roots: Sequence[str]) -> Iterator[str]:
+    """Yield a path as it is, and as seen from each root: absolute and relative."""
+    yield path
+    for root in roots:
+        whole = _normal(join(root, path))
+        yield whole
+        if _is_below(whole, root):
+            inner = relpath(whole, _normal(root))
+            yield inner
+            yield from (join(other, inner) for other in roots)
+
+
 def _is_below(path: str, folder: str) -> bool:
-    folder = folder.removeprefix("./").rstrip("/").casefold() or "/"
-    path = path.casefold()
+    folder, path = _normal(folder), _normal(path)
     return folder == "." or path == folder or path.startswith(f"{folder.rstrip('/')}/")
+
+
+def _normal(path: str) -> str:
+    """Return a path in its shortest form, in lower case."""
+    plain = normpath(path.casefold())
+    return f"/{plain.lstrip('/')}" if plain.startswith("/") else plain
 
 
 # Possible rules
@@ -172,7 +212,8 @@ def possible(run: Run, request: InputRequest) -> list[ApprovalRule]:
             for match, is_prefix in _forms(request):
                 kind = request.kind or RequestKind.COMMAND
                 found.append(ApprovalRule(kind, match, scope, name, decision, is_prefix))
-    return [rule for rule in found if covers(rule, run) and matches(rule, request)]
+    roots = _roots(run)
+    return [rule for rule in found if covers(rule, run) and matches(rule, request, roots)]
 
 
 def _forms(request: InputRequest) -> Iterator[tuple[tuple[str, ...], bool]]:

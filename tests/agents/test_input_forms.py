@@ -10,6 +10,8 @@ import pytest
 from engine.agents.codex.interactive import inbox, input_requests
 from engine.agents.codex.interactive.bridge import forms, protocol
 from engine.domain.interaction import Decision, InputRequest, RequestKind, RequestPhase
+from tui.formatting.interaction import request_lines
+from tui.formatting.request_text import essential_rows
 
 Json = dict[str, Any]
 QUESTION, ELICITATION = forms.QUESTION, forms.ELICITATION
@@ -195,3 +197,23 @@ def test_long_question_can_only_be_denied() -> None:
     assert raised(QUESTION, question(question="x" * 300_000)).is_cut
     url = of_thread(mode="url", message="m", url="https://" + "x" * 300_000)
     assert raised(ELICITATION, url).is_cut
+
+
+@pytest.mark.parametrize("char", ["\x1b", "\u202e", "\u200b"])
+def test_forms_that_look_alike_have_different_digests(char: str) -> None:
+    texts = (char, char.encode("unicode_escape").decode())
+    forms_asked = [[form(a={"type": "string", "title": text}) for text in texts]]
+    forms_asked += [[{**form(), "serverName": text} for text in texts]]
+    for asked in forms_asked:
+        assert len({raised(ELICITATION, params).digest for params in asked}) == 2
+    assert len({raised(QUESTION, question(question=text)).digest for text in texts}) == 2
+
+
+def test_server_that_gets_the_answer_is_named() -> None:
+    url = of_thread(mode="url", message="m", url="https://x.example/a", serverName="lab\u202e")
+    assert raised(ELICITATION, url).server == "lab\\u202e"
+    assert "MCP server: lab\\u202e" in request_lines(raised(ELICITATION, url))
+    request = raised(ELICITATION, form(a={"type": "string"}))
+    assert "MCP server: s" in request_lines(request)
+    assert "MCP server: s" in [row.text for row in essential_rows(request)]
+    assert raised(QUESTION, question()).server is None

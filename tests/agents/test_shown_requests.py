@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.agents.codex.interactive.translation import InteractiveState, InteractiveTranslator
+from engine.agents.codex.interactive.translation import (
+    InteractiveState,
+    InteractiveTranslator,
+    state_from,
+    state_json,
+)
 from engine.domain.interaction import InputRequest, RequestPhase
 
 THREAD, OTHER = "01a22527-a4df-7c20-a428-c4e1e745ccd7", "01a22527-a4df-7c20-a428-000000000000"
@@ -29,7 +34,11 @@ class Reader:
     def begin_patch(self, path: str, thread: str = THREAD, **kind: object) -> None:
         """Begin a patch of one file."""
         change = {"path": path, "kind": {"type": "update", **kind}, "diff": "@@\n-a\n+b\n"}
-        item = {"id": "c0", "type": "fileChange", "changes": [change]}
+        self.begin_changes(change, thread=thread)
+
+    def begin_changes(self, *changes: object, thread: str = THREAD) -> None:
+        """Begin a patch of several files."""
+        item = {"id": "c0", "type": "fileChange", "changes": changes}
         self.read({"method": "item/started", "params": {"threadId": thread, "item": item}})
 
     def request_patch(self, thread: str = THREAD, number: int = 0) -> InputRequest:
@@ -60,6 +69,71 @@ def test_both_paths_of_a_rename_are_shown_and_part_of_the_digest(reader: Reader)
     ]
     reader.begin_patch("a", move_path="b")
     assert reader.request_patch(number=1).digest != request.digest
+
+
+@pytest.mark.parametrize("char", ["\x1b", "\u202e", "\u200b", "\r", "\U000e0041"])
+def test_patches_that_look_alike_have_different_digests(reader: Reader, char: str) -> None:
+    text = char.encode("unicode_escape").decode()
+    update = {"type": "update"}
+
+    def digests(path: str, kind: object, diff: str) -> set[str]:
+        found: set[str] = set()
+        for each in (char, text):
+            move = {"move_path": f"{kind}{each}"} if kind else {}
+            change = {"path": path % each, "kind": {**update, **move}, "diff": diff % each}
+            reader.begin_changes(change)
+            reader.translator.state = state_from(state_json(reader.translator.state))
+            found.add(reader.request_patch().digest)
+        return found
+
+    for path, kind, diff in (("a%s", "", "+x%.0s"), ("a%.0s", "", "+x%s"), ("a%.0s", "b", "+%.0s")):
+        assert len(digests(path, kind, diff)) == 2
+
+
+def test_parts_of_a_patch_that_are_not_shown_are_part_of_the_digest(reader: Reader) -> None:
+    long = "+" + "x" * 300_000
+    for changes in (
+        [{"path": "a", "kind": {"type": "update"}, "diff": f"{long}{end}"} for end in "yz"],
+        [{"path": "a", "kind": {"type": kind}, "diff": "+x"} for kind in ("update", "new-kind")],
+    ):
+        digests: set[str] = set()
+        for change in changes:
+            reader.begin_changes(change)
+            digests.add(reader.request_patch().digest)
+        assert len(digests) == 2
+
+
+def test_the_same_patch_in_two_workspaces_has_the_same_digest(tmp_path: Path) -> None:
+    digests: set[str] = set()
+    for name in ("one", "two"):
+        (root := tmp_path / name).mkdir()
+        reader = Reader(root)
+        reader.begin_patch(f"{root}/a", move_path=f"{root}/b")
+        digests.add(reader.request_patch().digest)
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("char", ["\x1b", "\u202e"])
+def test_commands_that_look_alike_have_different_digests(reader: Reader, char: str) -> None:
+    text = char.encode("unicode_escape").decode()
+    for key in ("command", "cwd", "reason"):
+        digests: set[str] = set()
+        for each in (char, text):
+            params = {"threadId": THREAD, "command": "x", "cwd": "/", key: f"/a{each}"}
+            (request,) = reader.read({"id": 1, "method": COMMAND, "params": params})
+            digests.add(request.digest)
+        assert len(digests) == 2
+
+
+def test_folder_with_two_slashes_is_not_taken_for_another(reader: Reader, tmp_path: Path) -> None:
+    folders = [f"{tmp_path}//etc", "/etc"]
+    digests: set[str] = set()
+    for cwd in folders:
+        params = {"threadId": THREAD, "command": "x", "cwd": cwd}
+        (request,) = reader.read({"id": 1, "method": COMMAND, "params": params})
+        assert request.cwd == cwd
+        digests.add(request.digest)
+    assert len(digests) == 2
 
 
 def test_patch_of_a_sub_agent_is_shown_and_not_taken_for_one_of_the_same_id(

@@ -12,9 +12,12 @@ from pseudo import Opener
 from typed import Result, Swarm
 
 from engine.config.paths import Paths
+from engine.domain.approval_rules import ApprovalRule, RuleScope
+from engine.domain.interaction import Decision, RequestKind
 from engine.execution.supervisor_status import read_holder
 from tui.cli import json as shapes
 from tui.cli import main
+from tui.cli.commands import rules
 
 ASKS = 75
 Start = Callable[..., str]
@@ -203,3 +206,18 @@ def test_rule_that_cannot_be(swarm: Swarm) -> None:
         refused = swarm("rules", "add", *words, "--project", "shop", "--yes")
         assert (refused.code, "INPUT_INVALID" in refused.err) == (3, True)
     assert swarm("rules", "--json").json == []
+
+
+def test_stored_rule_that_is_refused_now_answers_nothing() -> None:
+    scope = (RuleScope.PROJECT, "shop")
+    stored = ApprovalRule(RequestKind.COMMAND, ("uv", "run"), *scope, Decision.APPROVE, True)
+    (line,) = rules._lines([stored], 0.0)
+    assert "Answers nothing: Commands that begin with `uv run` can run any program." in line
+
+
+def test_file_name_with_a_tab_is_not_approved_unseen(swarm: Swarm, start: Start) -> None:
+    run = start("ask-patch 'a\tb' text")
+    done = swarm("approve", "--all", "--kind", "patch", "--yes")
+    assert f"{run}:1:0 left open: several lines or hidden characters" in done.err
+    assert swarm("deny", f"{run}:1:0").code == 0
+    assert swarm("wait", run).code == 0

@@ -16,7 +16,7 @@ from engine.domain.interaction import (
     RequestKind,
     RequestPhase,
 )
-from engine.domain.model import Run, RunSpec
+from engine.domain.model import Run, RunSpec, Workspace, WorkspaceKind, WorkspaceSpec
 
 K, D = RequestKind, Decision
 
@@ -178,6 +178,52 @@ def test_deny_of_a_path_answers_any_patch_that_touches_it() -> None:
     assert is_denied(patch("link/key", subject=("secrets/key",)), deny)
     assert is_denied(patch("/etc/x", subject=()), rule("/etc", kind=K.PATCH, decision=D.DENY))
     assert not is_denied(patch("secretsx/key"), deny)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "secrets",
+        "./secrets",
+        "secrets/",
+        "secrets//x",
+        "secrets/./x",
+        "/ws/secrets",
+        "/ws//secrets",
+        "//ws/secrets",
+        "/ws/./secrets/x",
+        "/src/shop/secrets",
+    ],
+)
+def test_deny_of_a_path_however_it_is_written(path: str) -> None:
+    asking = replace(
+        run(),
+        spec=replace(run().spec, workspace=WorkspaceSpec(WorkspaceKind.COPY, "/src/shop")),
+        workspace=Workspace("/ws", WorkspaceKind.COPY),
+    )
+    deny = rule(path, kind=K.PATCH, decision=D.DENY)
+    allow = rule(".", kind=K.PATCH, is_prefix=True, id="r2")
+    for touched in ("secrets/x", "secrets//x", "./secrets/x", "/ws/secrets/x", "a/../secrets/x"):
+        found = rule_matching.decide(asking, patch(touched), (allow, deny))
+        assert found is deny, touched
+    assert rule_matching.decide(asking, patch("other/x"), (allow, deny)) is allow
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "a/..", "~/x", "secrets/*", "**/x", "/a/.."])
+def test_deny_of_a_path_that_never_matches_cannot_be(path: str) -> None:
+    with pytest.raises(UserError, match="The path of a rule"):
+        rule_matching.check(rule(path, kind=K.PATCH, decision=D.DENY))
+
+
+def test_rule_of_the_settings_approves_in_exactly_its_project() -> None:
+    request, other = command("npm ci"), run(project="two/shop")
+    allow = rule("npm ci", origin=RuleOrigin.SETTINGS)
+    assert rule_matching.decide(run(), request, [allow]) is allow
+    assert rule_matching.decide(other, request, [allow]) is None
+    exact = replace(allow, scope_id="two/shop")
+    assert rule_matching.decide(other, request, [exact]) is exact
+    deny = replace(allow, decision=D.DENY)
+    assert rule_matching.decide(other, request, [deny]) is deny
 
 
 def test_tool_is_its_server_and_its_name() -> None:

@@ -125,6 +125,53 @@ def test_prefix_is_compared_word_by_word(script: str) -> None:
         ("/usr/bin/python", "-m"),
         ("node", "--eval"),
         ("time",),
+        ("uv", "run"),
+        ("uv", "run", "--with", "x"),
+        ("uv", "run", "python"),
+        ("uv", "run", "bash", "-c"),
+        ("uv", "tool"),
+        ("uv", "--quiet", "run", "pytest"),
+        ("npx",),
+        ("NPX",),
+        ("uvx",),
+        ("bunx", "x"),
+        ("npm", "exec"),
+        ("npm", "x"),
+        ("npm", "init"),
+        ("npm", "exec", "node@20"),
+        ("pnpm", "dlx"),
+        ("pnpm", "exec"),
+        ("yarn", "dlx"),
+        ("yarn", "exec"),
+        ("poetry", "run"),
+        ("poetry", "run", "uv", "run"),
+        ("pipx", "run"),
+        ("pdm", "run"),
+        ("hatch", "run"),
+        ("hatch", "run", "test:python"),
+        ("rye", "run"),
+        ("bundle", "exec"),
+        ("bundle", "exec", "ruby", "-e"),
+        ("docker", "run"),
+        ("docker", "exec", "web"),
+        ("podman", "run", "x"),
+        ("go", "run"),
+        ("conda", "run"),
+        ("mise", "exec"),
+        ("asdf", "exec"),
+        ("direnv", "exec"),
+        ("nix-shell",),
+        ("git", "-c"),
+        ("git", "-c", "x=y", "log"),
+        ("git", "bisect"),
+        ("make",),
+        ("make", "-f"),
+        ("java", "-jar"),
+        ("Rscript", "-e"),
+        ("tsx",),
+        ("ts-node",),
+        ("perl", "-m", "x"),
+        *((name,) for name in sorted(simple_command.LAUNCHERS)),
     ],
 )
 def test_prefix_that_runs_anything_matches_nothing(prefix: tuple[str, ...]) -> None:
@@ -132,9 +179,83 @@ def test_prefix_that_runs_anything_matches_nothing(prefix: tuple[str, ...]) -> N
     assert not begins_with(" ".join(prefix), prefix)
 
 
-@pytest.mark.parametrize("prefix", [("npm", "ci"), ("python", "x.py"), ("python", "-m", "pytest")])
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        ("npm", "ci"),
+        ("python", "x.py"),
+        ("python", "-m", "pytest"),
+        ("uv", "run", "pytest"),
+        ("uv", "run", "python", "-m", "pytest"),
+        ("npm", "exec", "eslint"),
+        ("npm", "run"),
+        ("go", "test"),
+        ("cargo", "run"),
+        ("make", "test"),
+        ("git", "status"),
+        ("git",),
+    ],
+)
 def test_prefix_of_a_program_of_its_own(prefix: tuple[str, ...]) -> None:
     assert not simple_command.runs_anything(prefix)
+    assert begins_with(" ".join(prefix), prefix)
+
+
+def test_programs_that_start_others_are_known() -> None:
+    names = """bunx chrt dbus-run-session entr expect fakeroot gdb ltrace npx prlimit runuser
+        setpriv socat ssh systemd-run taskset toybox unbuffer uvx valgrind"""
+    assert simple_command.LAUNCHERS.issuperset(names.split())
+
+
+@pytest.mark.parametrize(
+    ("script", "prefix"),
+    [
+        ("npm exec evil", "npm"),
+        ("npm --prefix x exec evil", "npm"),
+        ("uv run evil", "uv"),
+        ("uv --quiet tool run evil", "uv"),
+        ("git -c core.pager=evil log", "git"),
+        ("git --exec-path=x log", "git"),
+        ("docker compose run x evil", "docker"),
+        ("uv run npm exec evil", "uv run npm"),
+    ],
+)
+def test_prefix_of_a_program_does_not_start_another(script: str, prefix: str) -> None:
+    assert not begins_with(script, tuple(prefix.split()))
+
+
+@pytest.mark.parametrize(
+    ("script", "prefix"),
+    [
+        ("uv run pytest -q", "uv run pytest"),
+        ("npm exec eslint -- src", "npm exec eslint"),
+        ("poetry run uv run pytest -q", "poetry run uv run pytest"),
+        ("npm ci --no-audit", "npm ci"),
+        ("uv run", "uv run"),
+    ],
+)
+def test_usual_prefix_names_the_program_that_runs(script: str, prefix: str) -> None:
+    assert simple_command.usual_prefix(tuple(script.split())) == tuple(prefix.split())
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "scripts/deploy.py",
+        "./scripts/deploy.py",
+        ".//scripts//deploy.py",
+        "scripts/./deploy.py",
+        "a/../scripts/deploy.py",
+        "/work/scripts/deploy.py",
+        "--script=./scripts/deploy.py",
+    ],
+)
+@pytest.mark.parametrize("denied", ["scripts/deploy.py", "./scripts//deploy.py"])
+def test_path_is_denied_however_it_is_written(path: str, denied: str) -> None:
+    assert contains(f"uv run {path} --now", f"uv run {denied}")
+    assert contains(path, denied)
+    assert not contains("uv run scripts/deploy.pyc", f"uv run {denied}")
+    assert not contains("uv run xscripts/deploy.py", f"uv run {denied}")
 
 
 @pytest.mark.parametrize(

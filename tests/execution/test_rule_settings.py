@@ -82,6 +82,9 @@ approvals:
         "{allow: x, kind: permissions}",
         "{deny: '&&'}",
         "{deny: x, project: shop}",
+        "{deny: ../x, kind: patch}",
+        "{deny: 'secrets/*', kind: patch}",
+        "{allow: uv run, prefix: true}",
     ],
 )
 def test_rule_that_cannot_be_is_a_mistake_in_the_settings(rule: str) -> None:

@@ -146,3 +146,17 @@ async def test_esc_answers_nothing() -> None:
         assert decisions(engine) == {}
         await press(pilot, "n")
         assert decisions(engine) == {"r0": Decision.DENY}
+
+
+async def test_server_that_gets_the_answer_is_named() -> None:
+    engine = FakeEngine()
+    start(engine, "r0")
+    form = {"kind": RequestKind.FORM, "fields": (COLOUR,), "server": "lab\\u202e"}
+    ask(engine, "r0", request("Which?", **form))
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await open_inbox(pilot)
+        assert "MCP server: lab\\u202e" in plain(app)
+        await press(pilot, "y")
+        assert isinstance(app.screen, AnswerForm)
+        assert "MCP server: lab\\u202e" in plain(app)

@@ -15,7 +15,8 @@ from engine.domain.interaction import (
     RequestKind,
     RequestPhase,
 )
-from engine.domain.text import escaped
+from engine.domain.text import escaped, printable_name
+from tui.cli.support.bulk_answers import is_odd
 from tui.formatting import EventLine, event_line, symbols
 from tui.formatting.interaction import visible_line
 from tui.formatting.request_text import TextRow, essential_rows, exact_lines, laid_out, oddities
@@ -84,6 +85,38 @@ def test_second_looks_are_named() -> None:
     assert oddities(command("x" * 500)) == ["500 characters"]
     patch = request("x", kind=RequestKind.PATCH, changes=outside)
     assert oddities(patch) == ["1 file outside the workspace"]
+
+
+@pytest.mark.parametrize("char", [*"\n\t\r\x1b\u202e\u200b\u00a0\u2800"])
+def test_hidden_characters_get_a_second_look_in_both_faces(char: str) -> None:
+    name = printable_name(f"a{char}b")
+    changes = (ProposedChange(name, "modified"),)
+    requests = [
+        command(f"a{char}b"),
+        request("x", kind=RequestKind.PATCH, changes=changes),
+        request("x", cwd=name),
+        request("x", kind=RequestKind.TOOL, details=escaped(json.dumps({"a": f"a{char}b"}))),
+    ]
+    if char not in "\n\t":
+        diff = (ProposedChange("a", "modified", escaped(f"+a{char}b")),)
+        requests.append(request("x", kind=RequestKind.PATCH, changes=diff))
+    for asked in requests:
+        assert oddities(asked)
+        assert is_odd(asked)
+
+
+@pytest.mark.parametrize("text", ["\\n", "\\r", "\\t", "\\x1b", "\\u202e"])
+def test_texts_like_escapes_get_a_second_look(text: str) -> None:
+    for asked in (command(f"printf a{text}b"), request("x", details=json.dumps({"a": text}))):
+        assert oddities(asked) == ["hidden characters"]
+        assert is_odd(asked)
+
+
+def test_usual_requests_get_no_second_look() -> None:
+    diff = ProposedChange("a/é.py", "modified", "@@\n-\tx\n+print('\\n')\n")
+    for asked in (command("grep -r 'a.b' src"), request("x", changes=(diff,))):
+        assert oddities(asked) == []
+        assert not is_odd(asked)
 
 
 def test_a_tool_is_shown_with_server_name_and_each_argument() -> None:

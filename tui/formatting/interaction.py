@@ -21,6 +21,10 @@ from tui.terminal.cells import clean
 LINE_CHARACTERS = 200
 _MODIFIERS = LatePattern("[\U0001f3fb-\U0001f3ff]|(?<=[\u0300-\u036f]{2})[\u0300-\u036f]")
 """Characters that change the one before them, and would not be seen on their own."""
+_CODE = "r|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}"
+_ESCAPE = LatePattern(rf"\\(?:{_CODE})")
+_ESCAPE_IN_LINE = LatePattern(rf"\\(?:[nt]|{_CODE})")
+"""Escapes of characters, also of those that a text of several lines has as they are."""
 _DECIDED = {
     Decision.APPROVE: "approved",
     Decision.DENY: "denied",
@@ -48,6 +52,32 @@ def visible_line(line: str) -> str:
         for char in text
     )
     return _MODIFIERS.compiled.sub(lambda found: _escape(found[0]), text)
+
+
+def has_hidden(request: InputRequest) -> bool:
+    """Return whether characters that cannot be seen, or texts like their escapes, are in a request.
+
+    Both are shown alike, and so need the same second look.
+    """
+    paths = (request.cwd or "", *(change.path for change in request.changes))
+    lines = (request.command or "", request.details, *paths)
+    if any(_ESCAPE_IN_LINE.compiled.search(line) for line in lines):
+        return True
+    if re.search(r"\\[bf]", request.details):  # as JSON has them
+        return True
+    if any("\t" in line for line in lines) or any("\n" in path for path in paths):
+        return True
+    diffs = [change.diff for change in request.changes]
+    if any(_ESCAPE.compiled.search(diff) for diff in diffs):
+        return True
+    return any(_has_unseen(text) for text in (*lines, *diffs))
+
+
+def _has_unseen(text: str) -> bool:
+    """Return whether a text has a space other than the usual ones, or another blank character."""
+    return not text.isascii() and not all(
+        char.isprintable() and char != "\u2800" for char in text if char not in "\n\t"
+    )
 
 
 def _escape(char: str) -> str:
@@ -101,7 +131,9 @@ def request_lines(request: InputRequest) -> Iterator[str]:
 
 
 def value_lines(request: InputRequest) -> Iterator[str]:
-    """Yield the address to open, and the fields to fill in."""
+    """Yield the server that gets the answer, the address to open, and the fields to fill in."""
+    if request.server:
+        yield f"MCP server: {request.server}"
     if request.url is not None:
         yield f"address to open: {request.url}"
         yield f"its host: {_host(request.url)}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import posixpath
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
@@ -16,7 +15,7 @@ from engine.domain.model import Run
 from engine.domain.record import record
 from engine.domain.text import escaped
 from tui.formatting.events import event_line
-from tui.formatting.interaction import value_lines, visible_line
+from tui.formatting.interaction import has_hidden, value_lines, visible_line
 from tui.formatting.runs import title
 from tui.formatting.symbols import sign
 from tui.terminal.cells import clean, wrap
@@ -25,7 +24,6 @@ OUTSIDE = "OUTSIDE THE WORKSPACE"
 LONG_COMMAND, LONG_GAP = 400, 8
 STEPS = 5
 """Steps of the agent before its request that are shown."""
-_ESCAPE = re.compile(r"\\(?:r|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _DIFF_TONES = {"+": "good", "-": "bad", "@": "dim"}
 _NAMES = {"serverName": "server", "_meta.tool_name": "tool", "_meta.tool_params": "arguments"}
 _RIGHTS = {
@@ -67,8 +65,7 @@ def oddities(request: InputRequest) -> list[str]:
     command = request.command or ""
     if "\n" in command:
         found.append(f"{command.count(chr(10)) + 1} lines")
-    shown = (command, request.details, *(one.diff + one.path for one in request.changes))
-    if any(_ESCAPE.search(text) for text in shown):
+    if has_hidden(request):
         found.append("hidden characters")
     if not command.isascii():
         found.append("characters other than ASCII")
@@ -161,7 +158,7 @@ def _change_rows(change: ProposedChange) -> Iterator[TextRow]:
 
 
 def _value_rows(request: InputRequest) -> Iterator[TextRow]:
-    """Yield the questions with their options, and an address to open with its host."""
+    """Yield the MCP server, the questions with their options, an address with its host."""
     for line in value_lines(request):
         bare = line.lstrip(" ")
         is_head = bare == line

@@ -53,6 +53,8 @@ class AnswerForm(Dialog[None]):
             box.border_subtitle = Content("^s send · tab next · esc back")
             words = Static(Content(escaped(request.reason)), id="words")
             words.display = bool(request.reason)
+            if request.server:
+                yield Static(Content(f"MCP server: {escaped(request.server)}"), id="server")
             yield words
             with VerticalScroll(can_focus=False):
                 yield from self._fields

@@ -129,11 +129,14 @@ async def _add(
 
 
 def _lines(found: Sequence[ApprovalRule], now: float) -> list[str]:
+    from engine.domain.rule_matching import problem
     from tui import formatting
 
     lines: list[str] = []
     for rule in found:
         last = "" if rule.used_at is None else f", last {formatting.age(now - rule.used_at)} ago"
         used = f"used {rule.uses}×{last}" if rule.uses else "not used yet"
-        lines.append(f"{rule.id}  {rule.words}  ({used})")
+        refused = problem(rule)  # by a later version than the one that stored it
+        off = f"  Answers nothing: {refused}" if refused else ""
+        lines.append(f"{rule.id}  {rule.words}  ({used}){off}")
     return lines

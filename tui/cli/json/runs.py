@@ -183,6 +183,7 @@ class InputRequestJson(Shape):
         dict[str, list[str]] | None, Meta(description="values by field, but secret ones")
     ]
     secrets: Annotated[str, Meta(description="the inbox record with the secret values")]
+    server: Annotated[str | None, Meta(description="the MCP server that gets the answer")]
 
 
 class MessageJson(Shape):

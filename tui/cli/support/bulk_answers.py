@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from engine.domain.model import Run
 from engine.domain.run_json import request_id
 from tui.cli.support import failure, open_requests, output, session
 from tui.cli.support.open_requests import OpenRequest
-from tui.formatting.interaction import request_lines
+from tui.formatting.interaction import has_hidden, request_lines
 
 if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 KINDS = (RequestKind.COMMAND, RequestKind.PATCH, RequestKind.PERMISSIONS, RequestKind.TOOL)
 """Kinds of requests that are approved or denied."""
 WORDS = {Decision.APPROVE: "approved", Decision.DENY: "denied", Decision.STOP: "stopped"}
-_HIDDEN = re.compile(r"\\(?:x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 
 
 @dataclass(frozen=True)
@@ -99,11 +97,7 @@ def described(groups: Sequence[Sequence[OpenRequest]]) -> Iterator[str]:
 
 def is_odd(request: InputRequest) -> bool:
     """Return whether a request has several lines, or characters that cannot be seen."""
-    changes = request.changes
-    lines = (request.command or "", *(change.path for change in changes))
-    texts = (*lines, request.details, *(change.diff for change in changes))
-    has_lines = any("\n" in line or "\t" in line for line in lines) or "\\n" in request.details
-    return request.is_cut or has_lines or any(_HIDDEN.search(text) for text in texts)
+    return request.is_cut or "\n" in (request.command or "") or has_hidden(request)
 
 
 def confirm(question: str, recovery: str) -> bool:

@@ -38,6 +38,8 @@ class ShownForm(Struct, frozen=True):
     rest: dict[str, Any] = {}
     """Keywords of the fields that they do not show."""
     is_cut: bool = False
+    server: str | None = None
+    """The MCP server that gets the answer."""
 
 
 def form_of(kind: RequestKind, method: str, params: dict[str, Any]) -> ShownForm:
@@ -49,6 +51,8 @@ def form_of(kind: RequestKind, method: str, params: dict[str, Any]) -> ShownForm
     message = escaped(str(params.get("message") or ""))
     url = params.get("url") if kind is RequestKind.FORM else None
     url = printable_name(url) if isinstance(url, str) else None
+    server = params.get("serverName")
+    server = printable_name(server) if isinstance(server, str) else None
     return ShownForm(
         fields,
         _summary(kind, fields, params, message, url),
@@ -56,7 +60,8 @@ def form_of(kind: RequestKind, method: str, params: dict[str, Any]) -> ShownForm
         url,
         _SHOWN,
         {one.name: one.rest for one in asked if one.rest},
-        len(_encode(fields)) + len(url or "") > TEXT_LIMIT,
+        len(_encode(fields)) + len(url or "") + len(server or "") > TEXT_LIMIT,
+        server,
     )
 
 

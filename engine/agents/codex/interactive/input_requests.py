@@ -56,11 +56,13 @@ def raised(
     changes: Sequence[ProposedChange],
     root: str,
     is_of_agent: bool,
+    patch: str = "",
 ) -> InputRequest:
     """Return the event of a request; `changes` are those of the patch that it names.
 
-    `is_of_agent`: a sub-agent asks. The digest is that of all that is asked, the folder relative
-    to the workspace: so the same request of runs in different workspaces has the same one.
+    `is_of_agent`: a sub-agent asks. `patch` is the digest of its raw changes. The digest is that
+    of all that is asked, without escapes, the folder relative to the workspace: so the same request
+    of runs in different workspaces has the same one.
     """
     kind = known_kind(method, params)
     assert kind
@@ -70,7 +72,7 @@ def raised(
         if value is not None and key not in _OF_ONE and key not in _OFFERED
     }
     if isinstance(cwd := asked.get("cwd"), str):
-        asked["cwd"] = _within(root, cwd)
+        asked["cwd"] = within(root, cwd)
     if is_of_agent:
         asked["subAgent"] = True
     form = input_forms.form_of(kind, method, params)
@@ -93,19 +95,24 @@ def raised(
         cwd=printable_name(asked["cwd"]) if isinstance(asked.get("cwd"), str) else None,
         changes=tuple(changes),
         details=details[:TEXT_LIMIT],
-        digest=_digest(method, asked, changes),
+        digest=_digest(method, asked, changes, patch),
         is_cut=form.is_cut or any(len(text) > TEXT_LIMIT for text in whole),
         subject=() if is_of_agent else rule_subject.of(kind, params, changes, rest, root),
         fields=form.fields,
         url=form.url,
+        server=form.server,
     )
 
 
 _USUAL = rule_subject.USUAL_DETAILS
 
 
-def _digest(method: str, asked: dict[str, Any], changes: Sequence[ProposedChange]) -> str:
-    whole = {"method": method, "asked": asked, "changes": [_mirror(change) for change in changes]}
+def _digest(
+    method: str, asked: dict[str, Any], changes: Sequence[ProposedChange], patch: str
+) -> str:
+    # The changes as they are shown are not enough: an escape looks like the text of one.
+    shown = [_mirror(change) for change in changes]
+    whole = {"method": method, "asked": asked, "changes": shown, "patch": patch}
     return hashlib.sha256(_encode(whole)).hexdigest()
 
 
@@ -137,11 +144,14 @@ def proposed(path: str, change: str, diff: str, root: str) -> ProposedChange:
     real = os.path.realpath(os.path.join(root, path))  # noqa: PTH118  one call per path, no objects
     real_root = os.path.realpath(root)
     outside = os.path.commonpath((real, real_root)) != real_root
-    return ProposedChange(printable_name(_within(root, path)), change, escaped(diff), outside)
+    return ProposedChange(printable_name(within(root, path)), change, escaped(diff), outside)
 
 
-def _within(root: str, path: str) -> str:
+def within(root: str, path: str) -> str:
+    """Return a path relative to the workspace; any other unchanged."""
     root = root.rstrip("/")
     if not root:
         return path
-    return "." if path == root else path.removeprefix(f"{root}/")
+    inner = path.removeprefix(f"{root}/")
+    # With two slashes the rest would be another, absolute path.
+    return "." if path == root else path if inner.startswith("/") else inner

@@ -101,6 +101,8 @@ class InteractiveState(CodexState, omit_defaults=True):
         default_factory=dict[str, tuple[ProposedChange, ...]]
     )
     """The changes of patches that have begun, by thread and item: a request only names these."""
+    patch_digests: dict[str, str] = msgspec.field(default_factory=dict[str, str])
+    """The digests of the raw changes of these patches."""
     failure_code: str = ""
     ended: str = ""
     """Why the bridge ended, in its words."""
@@ -193,11 +195,12 @@ class InteractiveTranslator:
         if kind is None or line.id is None:
             return []  # the bridge refuses it, and reports that
         name, thread = _name(line.id), line.params.thread_id
-        changes = self.state.patches.get(_item_key(thread, params.get("itemId")))
+        item = _item_key(thread, params.get("itemId"))
+        changes, patch = self.state.patches.get(item), self.state.patch_digests.get(item, "")
         is_of_agent = thread not in (None, self.state.thread_id)
         (self.state.agent_requests if is_of_agent else self.state.requests).append(name)
         request = input_requests.raised(
-            name, line.method, params, changes or (), self._root, is_of_agent
+            name, line.method, params, changes or (), self._root, is_of_agent, patch
         )
         # What cannot be shown can only be denied.
         is_whole = params and (kind is not RequestKind.PATCH or changes)
@@ -293,8 +296,11 @@ class InteractiveTranslator:
         key = _item_key(thread, item.id)
         if event != "started":
             self.state.patches.pop(key, None)
+            self.state.patch_digests.pop(key, None)
             return
-        self.state.patches[key] = patches.proposed_changes(item.changes or (), self._root)
+        changes = item.changes or ()
+        self.state.patches[key] = patches.proposed_changes(changes, self._root)
+        self.state.patch_digests[key] = patches.digest_of(changes, self._root)
 
     def _said(self, line: CodexLine, raw: bytes = b"") -> list[Body]:
         return self._exec.translate_line(line, raw)
