@@ -22,7 +22,7 @@ from engine.disk.unsaved import UnsavedWork, unsaved
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import ArtifactSaved, Body, Notice
 from engine.domain.hosts import local_path, path_here
-from engine.domain.lifecycle import FINISHED
+from engine.domain.lifecycle import FINISHED, status_words
 from engine.domain.model import Run
 from engine.domain.text import size
 from engine.store.store import Store
@@ -290,7 +290,9 @@ def _has_ended(run: Run) -> bool:
 def check_ended(run: Run) -> None:
     """Refuse what must not happen to a live run: WORKSPACE_BUSY."""
     if not _has_ended(run):
-        raise user_error("WORKSPACE_BUSY", f"The run {run.id} is {run.status}.", "Cancel it first.")
+        raise user_error(
+            "WORKSPACE_BUSY", f"The run {run.id} {status_words(run.status)}.", "Cancel it first."
+        )
 
 
 def _staying(lost: UnsavedWork) -> str:

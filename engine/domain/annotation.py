@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, ClassVar
 
 from engine.domain.errors import user_error
-from engine.domain.lifecycle import FINISHED
+from engine.domain.lifecycle import FINISHED, status_words
 from engine.domain.record import record
 from engine.domain.text import printable, printable_name
 
@@ -97,5 +97,4 @@ def read_tags(texts: Iterable[str]) -> list[str]:
 def check_ended(run: Run) -> None:
     """Raise `UserError` RUN_NOT_ENDED for a run that has not ended."""
     if run.status not in FINISHED:
-        status = printable_name(run.status[:60])
-        raise user_error("RUN_NOT_ENDED", f"The run {run.id} is {status}.")
+        raise user_error("RUN_NOT_ENDED", f"The run {run.id} {status_words(run.status)}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from engine.domain.model import Run, Status
+from engine.domain.text import printable_name
 
 S = Status
 FOLLOWS: dict[Status, frozenset[Status]] = {
@@ -32,6 +33,19 @@ LIVE = ACTIVE | {S.QUEUED}
 """Something is still to happen to it."""
 
 CANCELLABLE = frozenset({S.QUEUED, S.PREPARING, S.RUNNING, S.VERIFYING})
+
+
+_ENDS = {
+    S.SUCCEEDED: "has succeeded",
+    S.FAILED: "has failed",
+    S.CANCELLED: "was cancelled",
+    S.INTERRUPTED: "was interrupted",
+}
+
+
+def status_words(status: Status) -> str:
+    """Return the status of a run as the end of a sentence: `has succeeded`, `is running`."""
+    return _ENDS.get(status) or f"is {printable_name(status[:60])}"
 
 
 def may_follow(previous: Status, following: Status) -> bool:

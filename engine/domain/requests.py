@@ -21,7 +21,7 @@ from engine.domain.interaction import (
     RequestPhase,
     TurnInterrupt,
 )
-from engine.domain.lifecycle import CANCELLABLE, FINISHED, LIVE
+from engine.domain.lifecycle import CANCELLABLE, FINISHED, LIVE, status_words
 from engine.domain.model import AttemptRequest, ErrorInfo, Run, RunSpec, Status
 from engine.domain.reasons import Cause
 from engine.domain.run_mode import UNCHANGED
@@ -84,7 +84,7 @@ def retry(
     the message that the last attempt began with: it is withdrawn where the agent has not read it.
     """
     if run.status not in FINISHED:
-        raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+        raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} {status_words(run.status)}.")
     if not fresh:
         check_not_deleted(run)
     again = _queued_again(run, Cause.RETRY, change, prompt, message)
@@ -142,7 +142,7 @@ def resume(
     `replaced`: see `retry`.
     """
     if run.status not in FINISHED:
-        raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+        raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} {status_words(run.status)}.")
     if run.thread_id is None:
         raise user_error("THREAD_NOT_FOUND", f"The run {run.id} never got a thread.")
     check_not_deleted(run)
@@ -257,7 +257,7 @@ def _not_at_work(run: Run) -> UserError:
         recovery = f"Wait for its end; `swarm-tui resume {run.id} MESSAGE` goes on then."
     else:
         recovery = f"Go on in its thread with `swarm-tui resume {run.id} MESSAGE`."
-    message = f"The run {run.id} is {printable_name(run.status[:60])}."
+    message = f"The run {run.id} {status_words(run.status)}."
     return user_error("RUN_NOT_INTERACTIVE", message, recovery)
 
 

@@ -13,6 +13,7 @@ from engine.config.paths import Paths
 from engine.domain import nearest
 from engine.domain import pattern as patterns
 from engine.domain.errors import user_error
+from engine.domain.lifecycle import status_words
 from engine.domain.model import Run, RunSpec, Status
 from engine.domain.pattern import StoredPattern, SuccessRate
 from engine.domain.text import printable_name
@@ -85,7 +86,7 @@ class Patterns:
             why = (
                 "did nothing that could be learned from"
                 if run.status is Status.SUCCEEDED
-                else f"has not succeeded: it is {run.status}"
+                else f"has not succeeded: it {status_words(run.status)}"
             )
             raise user_error("PATTERN_NOT_FOUND", f"The run {run.id} {why}.")
         return await self.find(id)

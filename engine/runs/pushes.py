@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.config.paths import Paths
 from engine.domain.errors import user_error
-from engine.domain.lifecycle import FINISHED
+from engine.domain.lifecycle import FINISHED, status_words
 from engine.domain.model import Run
 from engine.domain.push import BranchPushed
 from engine.domain.record import record
@@ -60,14 +60,15 @@ class RunPushes:
     async def push(self, run: str, wanted: PushRequest = PushRequest()) -> PushResult:  # noqa: B008  it never changes
         """Commit a run's changes on its branch, as `apply --as commit` does, and push that.
 
-        The push is recorded before a pull request is opened; both can be repeated.
+        The run does not count as applied. The push is recorded before a pull request is opened;
+        both can be repeated.
         """
         from engine.workspaces.apply.apply import ApplyMode
         from engine.workspaces.git import pull_request, push, repository
 
         known = await self._find(run)
         if known.status not in FINISHED:
-            raise user_error("RUN_NOT_ENDED", f"The run {known.id} is {known.status}.")
+            raise user_error("RUN_NOT_ENDED", f"The run {known.id} {status_words(known.status)}.")
         if not (await self._workspaces.changes(known.id)).files:
             message = f"The run {known.id} has no changes to push."
             raise user_error("INPUT_INVALID", message, "Look at it with `swarm-tui diff`.")
@@ -77,7 +78,7 @@ class RunPushes:
             message = f"The run {known.id} has no source in a git repository."
             raise user_error("INPUT_INVALID", message, "Apply its changes with `swarm-tui apply`.")
         gh = pull_request.program() if wanted.pull_request else None
-        done = await self._workspaces.apply(known.id, ApplyMode.COMMIT)
+        done = await self._workspaces.apply(known.id, ApplyMode.COMMIT, is_push=True)
         assert done.commit
         branch = wanted.branch or done.branch or ""
         sent = await push.push(found, wanted.remote, done.commit, branch, self._paths.home)

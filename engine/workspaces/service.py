@@ -226,12 +226,14 @@ class Workspaces:
         to: str | None = None,
         message: str = "",
         check: bool = False,
+        is_push: bool = False,
         patch: BinaryIO | None = None,
     ) -> ApplyResult:
         """Apply a run's changes to its source, or to `to`; with `check`, only return the result.
 
         A patch is written into the open file `patch`. A conflict changes nothing:
-        APPLY_CONFLICT, or with `check`, conflicts in the result.
+        APPLY_CONFLICT, or with `check`, conflicts in the result. With `is_push`, the run does not
+        count as applied.
         """
         known = await self._find(run)
         workspace = _of(known)
@@ -257,7 +259,7 @@ class Workspaces:
             taken = await store.record(TAKEN)
             wish = replace(wish, until=taken.n)
             done = await apply.apply(store, wish, self._paths.home)
-        await self._record_applied(known, wish, done, taken)
+        await self._record_applied(known, wish, done, taken, is_push=is_push)
         return replace(done, left_out=taken.left_out)
 
     async def undo_apply(self, run: str) -> UndoneApply:
@@ -322,7 +324,13 @@ class Workspaces:
             return ""
 
     async def _record_applied(
-        self, run: Run, wish: ApplyRequest, done: ApplyResult, taken: Checkpoint
+        self,
+        run: Run,
+        wish: ApplyRequest,
+        done: ApplyResult,
+        taken: Checkpoint,
+        *,
+        is_push: bool,
     ) -> None:
         applied = Applied(
             wish.how.value,
@@ -339,6 +347,8 @@ class Workspaces:
                 return []
             new = known.checkpoint != taken.n
             bodies: list[Body] = [CheckpointTaken(taken.n, TAKEN, taken.ref)] if new else []
+            if is_push:
+                return bodies
             count = f"{len(done.files)} file{'' if len(done.files) == 1 else 's'}"
             how = "edits" if wish.how is ApplyMode.EDITS else f"a {wish.how.value}"
             words = f"applied as {how}: {count} in {printable_name(str(wish.to))}"

@@ -8,8 +8,11 @@ import pytest
 from typed import Swarm
 
 from engine.domain.errors import user_error
-from engine.domain.events import Event, FileChange, Step
+from engine.domain.events import Event, FileChange, StatusChanged, Step, status_change
+from engine.domain.interaction import InterruptPhase, TurnInterrupt
 from engine.domain.model import ChangeCount, Run, RunSpec, Status, Workspace, WorkspaceKind
+from engine.domain.reasons import Cause
+from engine.domain.stamp import stamp
 from tui.cli.support.changed_tree import TreeLeaf, tree
 from tui.cli.support.follow import RunFollower
 from tui.cli.support.live_view import LiveView
@@ -38,7 +41,10 @@ def _run(status: Status, kind: str = "worktree", code: str | None = None, files:
     ],
 )
 def test_what_to_type_next(run: Run, steps: str) -> None:
-    assert next_steps(run) == [f"swarm-tui {step} 0f3" for step in steps.split()]
+    ends = {"resume": " MESSAGE"}  # it is refused without one
+    assert next_steps(run) == [
+        f"swarm-tui {step} 0f3{ends.get(step, '')}" for step in steps.split()
+    ]
 
 
 def test_a_crash_is_explained_by_its_stderr() -> None:
@@ -89,6 +95,32 @@ def test_many_edited_files_are_a_tree(capsys: pytest.CaptureFixture[str], full: 
     lines = [line[20:].rstrip() for line in capsys.readouterr().out.splitlines()]
     assert lines[:4] == ["20 files", "  src/", "A   00.py", "A   01.py"]
     assert lines[-1] == ("A   19.py" if full else "… and 8 more")
+
+
+def test_each_further_attempt_begins_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    run = _run(Status.RUNNING)
+    engine = SimpleNamespace(lookout=SimpleNamespace(since=None))
+    view = LiveView(RunFollower(engine, [run]))  # type: ignore[arg-type]  a parameter of the test
+    run.status, run.attempt, run.seq = Status.RUNNING, 1, 3
+    again = (Status.PREPARING, Status.RUNNING, Status.INTERRUPTED)
+    events, run = stamp(
+        run,
+        [
+            TurnInterrupt("i", InterruptPhase.REQUESTED),
+            StatusChanged(Status.INTERRUPTED),
+            status_change(Status.QUEUED, Cause.RETRY),
+            *map(StatusChanged, again),
+            status_change(Status.QUEUED, Cause.RESUME),
+        ],
+        1.0,
+    )
+    view.show(events, {"0f3": run})
+    lines = [line[11:].split() for line in capsys.readouterr().out.splitlines()]
+    assert lines == [
+        ["you", "interrupt", "requested"],
+        ["attempt", "2", "·", "queued", "·", "retry"],
+        ["attempt", "3", "·", "queued", "·", "resume"],
+    ]
 
 
 MANY = "sim: command make takes=0 output='" + r"\n".join(f"line {n}" for n in range(500)) + "'"

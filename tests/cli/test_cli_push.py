@@ -69,6 +69,29 @@ def test_the_branch_is_pushed_and_nothing_of_the_repository_runs(
     assert [one["type"] for one in inside("logs", run_id, "--json").events].count("push") == 1
 
 
+def test_a_push_does_not_count_as_applied(inside: Swarm, bare: Path, run_id: str) -> None:
+    assert inside("push", run_id).code == 0
+    assert f"pushed to origin swarm/{run_id}" in inside("ls").out
+    shown = inside("show", run_id, "--json").json
+    assert (shown["applied"], shown["push"]["remote"]) == (None, "origin")
+    assert inside("ls", "-q", "is:applied").out == ""
+    assert not any("applied as" in str(one) for one in inside("logs", run_id, "--json").events)
+    assert inside("apply", run_id).code == 0
+    assert inside("push", run_id).code == 0
+    assert inside("show", run_id, "--json").json["applied"]["how"] == "edits"
+    assert inside("ls", "-q", "is:applied").out.split() == [run_id]
+
+
+def test_without_a_remote_the_error_names_the_command(
+    inside: Swarm, here: Path, run_id: str
+) -> None:
+    repos.git(here, "remote", "remove", "origin")
+    done = inside("push", run_id)
+    assert done.code == 3
+    assert "there is no remote; add one with `git remote add`." in " ".join(done.err.split())
+    assert inside("show", run_id, "--json").json["applied"] is None
+
+
 def test_a_remote_branch_with_other_commits_is_not_overwritten(
     inside: Swarm, here: Path, bare: Path, run_id: str
 ) -> None:

@@ -71,6 +71,36 @@ def test_runs_are_found_by_their_tags(inside: Swarm, ended: list[str]) -> None:
     assert inside("show", two, "--json").json["tags"] == ["bugfix"]
 
 
+def test_runs_that_need_you_are_listed(swarm: Swarm, inside: Swarm, ended: list[str]) -> None:
+    failed = swarm("run", "--empty", "--agent", "simulated", "--json", "sim: fail quota")
+    run = failed.events[0]["run"]
+    assert listed(inside, "is:needs-you") == listed(inside, "--status", "needs-you") == [run]
+    assert listed(inside, "!is:needs-you") == ended[::-1]
+    assert inside("dismiss", run).code == 0
+    assert listed(inside, "is:needs-you") == listed(inside, "--status", "needs-you") == []
+
+
+@pytest.mark.parametrize(
+    ("term", "problem"),
+    [
+        ("is:foo", "unknown value foo; is: takes archived, dismissed, applied, needs-you."),
+        ("!is:archived,needs", "unknown value needs; is: takes"),
+        ("is:needs", "Did you mean `needs-you`?"),
+        ("status:fialed", "Did you mean `failed`?"),
+        ("agent:gpt", "unknown value gpt; agent: takes codex, simulated."),
+    ],
+)
+def test_values_that_no_run_can_have_are_refused(swarm: Swarm, term: str, problem: str) -> None:
+    done = swarm("ls", term)
+    assert (done.code, done.out) == (2, "")
+    assert problem in " ".join(done.err.split())
+
+
+def test_no_match_prints_no_table(swarm: Swarm) -> None:
+    done = swarm("ls", "is:applied")
+    assert (done.code, done.out, done.err) == (0, "", "No runs match.\n")
+
+
 def test_a_note_is_set_printed_and_removed(swarm: Swarm, inside: Swarm, ended: list[str]) -> None:
     assert swarm("note", ended[0], "-", stdin=b"first\nsecond\x1b[1m\n").out.endswith("note set\n")
     assert inside("note", ended[0]).out == "first\nsecond\n"

@@ -130,6 +130,13 @@ def test_rule_of_a_request_answers_it_and_later_ones(swarm: Swarm, start: Start)
     assert swarm("rules", "--json").json == []
 
 
+def test_always_takes_one_request_and_no_selection(swarm: Swarm) -> None:
+    for words in (("--matching", "ls"), ("--all",), ("--all", "--kind", "command"), ()):
+        done = swarm("approve", *words, "--always")
+        assert done.code == 2
+        assert "--always takes one REQUEST, without --all, --kind" in " ".join(done.err.split())
+
+
 def test_denied_always(swarm: Swarm, start: Start) -> None:
     run = start("ask 'git push'", "ask 'git -C x push && true'", "say done")
     done = swarm("deny", f"{run}:1:0", "--always", "--yes", "--json")

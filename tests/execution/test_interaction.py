@@ -26,6 +26,7 @@ from support import (
 from engine.config.paths import Paths
 from engine.config.settings import WatchdogSettings
 from engine.domain.errors import UserError
+from engine.domain.events import Step
 from engine.domain.interaction import Decision, DeliveryTime, InputRequest, RequestAnswer
 from engine.domain.model import Run, Status
 from engine.engine import Engine
@@ -168,6 +169,13 @@ async def test_interrupt_ends_the_command_and_goes_on_with_a_message(paths: Path
         ended, events = engine.view.runs[run.id], await engine.events(run.id)
     assert (ended.status, ended.attempt) == (Status.SUCCEEDED, 1)
     assert texts(events) == ["back"]
+    assert not any("still running" in str(one.body) for one in events)
+    ends = [
+        one.body.phase
+        for one in events
+        if isinstance(one.body, Step) and one.body.kind == "command"
+    ]
+    assert ends == ["started", "failed"]
     assert not psutil.pid_exists(command)
 
 

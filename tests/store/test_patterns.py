@@ -105,7 +105,7 @@ async def test_a_lesson_from_a_run_or_a_pattern(store: Store, patterns: Patterns
     assert taught.learn_from == spec_of_run and "1. run: make it" in taught.lesson
     assert taught.prompt == spec("plant more").prompt
     failed = await run_of(store, "plant 3 trees", S.PREPARING, S.RUNNING, S.FAILED)
-    with pytest.raises(UserError, match="has not succeeded: it is failed"):
+    with pytest.raises(UserError, match="has not succeeded: it has failed"):
         await patterns.taught(spec("x", learn_from=failed.id))
 
 

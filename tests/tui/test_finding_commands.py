@@ -103,7 +103,7 @@ async def test_disabled_commands_are_shown_with_the_reason(engine: FakeEngine) -
         await choose(pilot, "a1")  # it has ended
         await pilot.press("colon", *"cancel the run")
         await pilot.pause()
-        assert "The run a1 is succeeded." in shown(app)
+        assert "The run a1 has succeeded." in shown(app)
         await pilot.press("ctrl+u", *"export the results")
         await pilot.pause()
         assert "First B: Show the batch of the r" in shown(app)
@@ -177,6 +177,23 @@ async def test_plain_words_of_the_filter_search_prompts_too() -> None:
         await pilot.pause()
         assert listed(app) == ["b2"]
         assert "word !word status:failed" not in plain(app)
+
+
+async def test_filter_names_the_values_that_a_field_takes() -> None:
+    engine = FakeEngine()
+    engine.add("a1", "One")
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("slash", *"is:needs")
+        await pilot.pause()
+        assert "unknown value needs; is: takes archived, dismissed, applied, needs-you." in plain(
+            app
+        )
+        assert "Did you mean `needs-you`?" in plain(app)
+        await pilot.press(*"-you")
+        await pilot.pause()
+        assert "unknown value" not in plain(app)
+        assert "word !word status:failed" in plain(app)
 
 
 def test_every_field_of_the_filter_that_is_shown_exists() -> None:

@@ -25,7 +25,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from engine.domain.errors import UserError
-from engine.domain.events import Event
+from engine.domain.events import Event, Step
 from engine.domain.interaction import Decision, RequestAnswer, RequestKind, RequestPhase
 from engine.domain.model import Run, Status
 from tui.app import SwarmApp
@@ -138,6 +138,20 @@ async def test_steps_before_the_request_are_shown() -> None:
         assert "Before this in Update package 0" in plain(app)
         assert "✓ ran cat package.json" in plain(app)
         assert "says The packages are missing." in plain(app)
+
+
+async def test_steps_of_an_earlier_attempt_are_not_shown() -> None:
+    engine = FakeEngine()
+    start(engine, "a")
+    engine.happen("a", Step("assistant", "message", "completed", "From before."))
+    engine.pass_through("a", Status.FAILED, Status.QUEUED, Status.PREPARING, Status.RUNNING)
+    engine.happen("a", Step("assistant", "message", "completed", "From now."))
+    ask(engine, "a", request(NPM))
+    app = app_on(engine)
+    async with app.run_test(size=(160, 60)) as pilot:
+        await open_inbox(pilot)
+        await sees(pilot, "says From now.")
+        assert "From before." not in plain(app)
 
 
 async def test_the_cursor_stays_on_its_request_while_others_come_and_go() -> None:

@@ -284,7 +284,7 @@ def _interrupt(body: TurnInterrupt) -> EventLine:
         InterruptPhase.DONE: "the turn was interrupted",
     }
     text = words.get(body.phase, "there was no turn to interrupt")
-    return EventLine("!", "interrupt", text, "warn")
+    return EventLine("!", "you", text, "warn")
 
 
 def _annotation(body: Annotation) -> EventLine:

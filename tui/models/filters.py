@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 
+from engine.domain import nearest
 from engine.domain.attention import needs_you
 from engine.domain.causes import UNSUCCESSFUL, cause
-from engine.domain.model import Run
+from engine.domain.model import Agent, Run, Status
+from engine.domain.text import printable_name
 
 Test = Callable[[Run], bool]
 
@@ -36,6 +38,13 @@ LISTS: dict[str, Callable[[Run], Iterable[str]]] = {
     "is": lambda run: (name for name, test in STATES.items() if test(run)),
 }
 """Names before a colon, and the words of a run of which one has to equal what follows."""
+
+VALUES: dict[str, tuple[str, ...]] = {
+    "is": tuple(STATES),
+    "status": tuple(map(str, Status)),
+    "agent": tuple(map(str, Agent)),
+}
+"""Fields that take only some values."""
 
 SYNTAX = (
     ("word", "in title, prompt, project, id or status"),
@@ -66,6 +75,23 @@ def compile_filter(text: str) -> Test:
     if not any(_asks_for_archived(*term) for term in terms):
         tests.append(lambda run: not run.is_archived)
     return lambda run: all(test(run) for test in tests)
+
+
+def filter_problem(text: str) -> str:
+    """Return a text about the first value that no run can have, or an empty one."""
+    for found in _TERM.finditer(text.lower()):
+        _, name, value = found.groups("")
+        known = VALUES.get(name, ())
+        is_whole = name in LISTS
+        for part in filter(None, value.replace('"', "").split(",") if known else ()):
+            if not (part in known if is_whole else any(part in one for one in known)):
+                return _unknown_value(name, part, known)
+    return ""
+
+
+def _unknown_value(name: str, value: str, known: Sequence[str]) -> str:
+    shown, meant = printable_name(value[:60]), nearest.hint(value, known)
+    return f"unknown value {shown}; {name}: takes {', '.join(known)}.{meant}"
 
 
 def _asks_for_archived(denied: str, name: str, value: str) -> bool:

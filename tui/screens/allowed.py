@@ -100,7 +100,9 @@ def _why_not_spoken_to(run: Run, several: int) -> UserError:
         recovery = "When it has ended, resume it with --interactive; m then resumes it, too."
         return user_error("RUN_NOT_INTERACTIVE", message, recovery)
     return user_error(
-        "RUN_NOT_INTERACTIVE", f"The run {run.id} is {run.status}.", "Wait until it is running."
+        "RUN_NOT_INTERACTIVE",
+        f"The run {run.id} {lifecycle.status_words(run.status)}.",
+        "Wait until it is running.",
     )
 
 
@@ -120,11 +122,15 @@ def _why_none(command_id: str, marked: int) -> UserError:
 
 def _why_not_cancellable(run: Run) -> UserError:
     way_out = "X kills it now." if run.status is Status.CANCELLING else "r starts its next attempt."
-    return user_error("RUN_NOT_CANCELLABLE", f"The run {run.id} is {run.status}.", way_out)
+    return user_error(
+        "RUN_NOT_CANCELLABLE", f"The run {run.id} {lifecycle.status_words(run.status)}.", way_out
+    )
 
 
 def _why_not_again(run: Run) -> UserError:
     if run.status in lifecycle.FINISHED:
         message = f"The run {run.id} never got a Codex thread."
         return user_error("THREAD_NOT_FOUND", message, "r retries it, e edits its prompt.")
-    return user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+    return user_error(
+        "RUN_NOT_RETRYABLE", f"The run {run.id} {lifecycle.status_words(run.status)}."
+    )

@@ -167,6 +167,8 @@ class InboxScreen(LiveScreen):
         asked = self.engine.events(ref.run, before=run.seq + 1 if run else None, limit=LOOK_BACK)
         found = [one for one in await attempt(app_of(self), asked) or () if one.body.type in kinds]
         raised = next((one for one in reversed(found) if _is_raised(one, ref)), None)
+        number = raised.attempt if raised else run.attempt if run else 0
+        found = [one for one in found if one.attempt == number]
         if raised:
             self._raised_in[ref] = raised.seq
         before = [one for one in found if isinstance(one.body, Step) and _is_done(one.body)]

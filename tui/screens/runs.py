@@ -15,6 +15,7 @@ from textual.widgets import Input
 from engine.domain.errors import UserError
 from engine.domain.model import Run
 from tui import commands
+from tui.models.filters import filter_problem
 from tui.screens.live import (
     BatchRequested,
     CodeRequested,
@@ -286,6 +287,7 @@ class RunsScreen(LiveScreen):
     @on(Input.Changed, "#filter")
     def _filter_typed(self, event: Input.Changed) -> None:
         self.browser.filter(event.value)
+        self.panes.filter_input.show_problem(filter_problem(event.value))
 
     @on(Input.Submitted, "#filter")
     def _filter_done(self) -> None:

@@ -128,7 +128,7 @@ class Translator:
                 return self._item(line.item, line.type, raw)
             case "thread.started" if line.thread_id:
                 return self._thread(line)
-            case "turn.started" | "turn.completed":
+            case "turn.started" | "turn.completed" | "turn.interrupted":
                 return self._turn(line)
             case "error":
                 return self._transient(line)
@@ -149,7 +149,14 @@ class Translator:
         self.state.turn = line.type.removeprefix("turn.")
         if line.error:
             self.state.failure = hide(printable(line.error.message, TEXT_LIMIT))
-        bodies = self._delivered() if line.type == "turn.started" else self.close_steps()
+        match line.type:
+            case "turn.started":
+                # Of an interrupted turn, a step that never reported its end may be left.
+                bodies = [*self.close_steps(is_told=False), *self._delivered()]
+            case "turn.interrupted":  # its commands are ended next, and report that themselves
+                bodies = list[Body]()
+            case _:
+                bodies = self.close_steps()
         if line.usage:
             bodies += self._usage(line.usage, self.state.context_window)
         return bodies

@@ -58,6 +58,8 @@ async def remote(
 ) -> tuple[str, str]:
     """Return a remote and its address; raises `UserError` for an unknown one."""
     known = await remotes(repository)
+    if not known and name is None:
+        raise failed("there is no remote; add one with `git remote add`")
     name = name or default_remote(known, failed)
     if name not in known:
         raise failed(f"there is no remote {printable_name(name)}")

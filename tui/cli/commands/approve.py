@@ -33,16 +33,24 @@ def _selection_options(function: Function) -> Function:
     for option in reversed(
         (
             click.option("--all", "every", is_flag=True, help="Answer all open requests."),
-            click.option("--kind", type=ChoiceParam(KINDS), help="Only requests of this kind."),
+            click.option(
+                "--kind", type=ChoiceParam(KINDS), help="With --all: only requests of this kind."
+            ),
             click.option(
                 "--matching",
                 type=TextParam(),
                 metavar="TEXT",
-                help="Only this command, patches below this path, or this tool (SERVER.TOOL).",
+                help="With --all: this command, patches below this path, or this SERVER.TOOL.",
             ),
-            click.option("--project", type=ProjectParam(), help="Only runs of this project."),
-            click.option("--batch", type=BatchParam(), help="Only runs of this batch."),
-            click.option("--always", is_flag=True, help="Answer later requests like it, too."),
+            click.option(
+                "--project", type=ProjectParam(), help="With --all: only runs of this project."
+            ),
+            click.option("--batch", type=BatchParam(), help="With --all: only runs of this batch."),
+            click.option(
+                "--always",
+                is_flag=True,
+                help="With one REQUEST: answer later requests like it, too.",
+            ),
             click.option(
                 "--for",
                 "scope",
@@ -149,6 +157,11 @@ class _AnswerOptions:
     def check(self) -> None:
         """Raise `click.UsageError` for options that do not fit each other."""
         is_filtered = any((self.kind, self.matching, self.project, self.batch))
+        if self.always and (self.every or is_filtered or len(self.requests) != 1):
+            raise click.UsageError(
+                "--always takes one REQUEST, without --all, --kind, --matching, --project and "
+                "--batch; `swarm-tui rules add` makes a rule without a request."
+            )
         if self.every and self.requests:
             raise click.UsageError("Use REQUESTs or --all.")
         if not self.every and not self.requests:
@@ -162,8 +175,6 @@ class _AnswerOptions:
     def _check_rule(self) -> None:
         if (self.scope or self.is_prefix) and not self.always:
             raise click.UsageError("--for and --prefix go with --always.")
-        if self.always and (self.every or len(self.requests) != 1):
-            raise click.UsageError("--always takes one REQUEST.")
 
     @property
     def selection(self) -> RequestSelection:

@@ -28,7 +28,7 @@ from tui.cli.support.options import (
     examples,
     json_option,
 )
-from tui.models.filters import compile_filter
+from tui.models.filters import compile_filter, filter_problem
 
 if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
@@ -165,6 +165,8 @@ def ls(
         raise click.UsageError("--all and --limit exclude each other.")
     most = limit or (None if as_json or quiet or everything else LATEST)
     text = " ".join((*map(_quoted, terms), *(["is:archived"] * archived)))
+    if problem := filter_problem(text):
+        raise click.UsageError(problem)
     selection = RunSelection(wanted, since, sort, most, text)
     return session.start(_ids(selection) if quiet else _ls(as_json, selection))
 
@@ -198,7 +200,7 @@ async def _ls(as_json: bool, selection: RunSelection) -> int:
         if as_json:
             await _print_json(engine, shown)
         else:
-            await _print_table(engine, shown)
+            await _print_table(engine, shown, is_filtered=selection.is_filtered)
     if engine.faults:
         output.say_aside(faults_words(engine.faults))
     show_unsupervised(supervision_of(engine, shown), shown)
@@ -223,12 +225,12 @@ async def _print_json(engine: EnginePort, runs: Sequence[Run]) -> None:
     )
 
 
-async def _print_table(engine: EnginePort, runs: Sequence[Run]) -> None:
+async def _print_table(engine: EnginePort, runs: Sequence[Run], *, is_filtered: bool) -> None:
     from tui.cli.support import waiting
     from tui.cli.support.run_table import TableContext, table
 
     on_terminal = output.is_terminal(sys.stdout)
-    if on_terminal and not runs:
+    if not runs and (on_terminal or is_filtered):
         return
     ends = await engine.shortest_ends(run.id for run in runs) if on_terminal else {}
     waits, state = await waiting.of_store(engine), supervision_of(engine, runs)

@@ -105,7 +105,7 @@ async def _ended(engine: EnginePort, names: tuple[str, ...], batch: str | None) 
     """Find the runs that are named, which must have ended, or all that failed."""
     from engine.domain.attention import is_dismissed
     from engine.domain.errors import user_error
-    from engine.domain.lifecycle import FINISHED
+    from engine.domain.lifecycle import FINISHED, status_words
     from engine.domain.model import Status
     from tui.cli.support import session
 
@@ -117,5 +117,5 @@ async def _ended(engine: EnginePort, names: tuple[str, ...], batch: str | None) 
     found = await session.find_all(engine, names)
     for run in found:
         if run.status not in FINISHED:
-            raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is {run.status}.")
+            raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} {status_words(run.status)}.")
     return found

@@ -16,7 +16,7 @@ from engine.domain.activity import clock, elapsed_s
 from engine.domain.events import ErrorRaised, Event, Progressed, StatusChanged, Step
 from engine.domain.lifecycle import LIVE
 from engine.domain.live import CommandEnded, CommandOutput
-from engine.domain.model import Run
+from engine.domain.model import Run, Status
 from tui import formatting
 from tui.cli.support import output
 from tui.cli.support.changed_tree import TreeLeaf, tree
@@ -149,6 +149,8 @@ class LiveView:
             return True
         if isinstance(body, Step):
             return body.phase != "started"
+        if isinstance(body, StatusChanged) and body.status is Status.QUEUED:
+            return True  # the line at which another attempt begins
         return self._several or not isinstance(body, (StatusChanged, Progressed, ErrorRaised))
 
     def _lines(self, event: Event) -> list[Text]:
@@ -157,7 +159,7 @@ class LiveView:
         if self._several:
             head.append(f"{self._names.short(event.run)} ", self._names.colour(event.run))
         style = STYLES[line.tone]
-        head.append(f"{line.glyph} ", style).append(fit(line.kind, KIND), STYLES["dim"])
+        head.append(f"{line.glyph} ", style).append(f"{fit(line.kind, KIND - 1)} ", STYLES["dim"])
         indent = " " * head.cell_len
         room = max(20, self._console.width - len(indent))
         kept, left_out = fold(line)
@@ -178,6 +180,8 @@ class LiveView:
         """Return an event as a line; several files that were edited become a tree."""
         prompt = self._follower.runs[event.run].spec.prompt
         line, body = look(event, full=self._full, prompt=prompt), event.body
+        if isinstance(body, StatusChanged) and body.status is Status.QUEUED and event.seq > 1:
+            return replace(line, kind="attempt", text=f"{event.attempt} · {line.text}")
         if not isinstance(body, Step) or body.kind != "file_change" or len(body.changes or ()) < 2:
             return line
         leaves = [TreeLeaf(one.path, one.change) for one in body.changes or ()]

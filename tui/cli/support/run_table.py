@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from engine.domain.activity import clock, ordinal
 from engine.domain.causes import UNSUCCESSFUL, cause
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.record import record
 from engine.domain.text import one_line
@@ -85,6 +86,8 @@ def note(run: Run, now: float, wait: QueueWait | None) -> str:
         return clean(cause(run))
     if run.applied:
         return "applied" if run.is_applied else "applied, changed since"
+    if run.pushed and run.status in FINISHED:
+        return clean(f"pushed to {run.pushed.remote} {run.pushed.branch}")
     if run.status is Status.SUCCEEDED:
         return one_line(run.result or "")
     return clean(one_line(waiting.doing(run, now, wait)))

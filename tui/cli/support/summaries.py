@@ -81,9 +81,9 @@ def next_steps(run: Run) -> list[str]:
     if run.status is Status.SUCCEEDED:
         if run.changes.files and _has_source(run):
             steps.append(f"apply {run.id}")
-        steps += [f"resume {run.id}"] if steps else [f"show {run.id}"]
+        steps += [f"resume {run.id} MESSAGE"] if steps else [f"show {run.id}"]
     elif error.is_resumable:
-        steps.append(f"resume {run.id}")
+        steps.append(f"resume {run.id} MESSAGE")
     elif not error.is_final:
         steps.append(f"retry {run.id}")
     return [f"swarm-tui {step}" for step in steps]

@@ -62,6 +62,12 @@ class InputSlot:
         if self._input:
             self._input.value = ""
 
+    def show_problem(self, text: str) -> None:
+        """Show what is wrong with the text in place of the hint; empty: the hint again."""
+        if self._hint:
+            self._hint.update(Content(text or self._hint_text))
+            self._hint.set_class(bool(text), "-problem")
+
     def _set_shown(self, is_shown: bool, *, hint: bool = False) -> None:
         if self._input:
             self._input.display = is_shown

@@ -46,6 +46,7 @@ class Panes(Splitters):
         & > #runs { width: 1fr; height: 1fr; }
         &.-stacked > #runs { height: 50%; }
         RunList { height: 1fr; }
+        & > #runs > Static.-problem { color: $error; }
         & > #runs > Static { height: 1; padding: 0 1; color: $secondary; text-wrap: nowrap; }
         #filter { height: 1; border: none; padding: 0 1; background: $panel; }
     }

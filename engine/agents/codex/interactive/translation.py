@@ -266,7 +266,8 @@ class InteractiveTranslator:
             self.state.failure_code = error_code(turn.error)
             failed = CodexLine("turn.failed", error=TurnError(turn.error.message))
             return bodies + self._said(failed)
-        bodies += self._said(CodexLine("turn.completed"))
+        ended = "interrupted" if status == "interrupted" else "completed"
+        bodies += self._said(CodexLine(f"turn.{ended}"))
         self.state.turn = status
         return bodies
 
