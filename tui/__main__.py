@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Container
 
 from tui.cli import COMPLETE
+
+
+def _command_names() -> Container[str]:
+    """Return the names of the commands; the command line is imported only for that."""
+    from tui.cli.main import command_names
+
+    return command_names()
 
 
 def main() -> int:
@@ -18,7 +26,7 @@ def main() -> int:
         run_dashboard,  # without the command line: it takes a while too
     )
 
-    return run_dashboard()
+    return run_dashboard(_command_names)
 
 
 if __name__ == "__main__":

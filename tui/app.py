@@ -18,6 +18,7 @@ from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 
 from tui import commands
+from tui.commands.command_line import CommandNames
 from tui.keymap import checked_keymap
 from tui.screens.live import (
     BatchRequested,
@@ -67,6 +68,7 @@ class SwarmApp(App[None]):
         *,
         goes_on: bool = True,
         seen: Callable[[], object] | None = None,
+        command_line: CommandNames = tuple,
     ) -> None:
         super().__init__()
         self.engine = engine
@@ -76,7 +78,7 @@ class SwarmApp(App[None]):
         self.queue = QueueActions(self, goes_on=goes_on)
         self.programs = ExternalPrograms(self)
         self.forms = StartForms(self)
-        self.finder = CommandFinder(self)
+        self.finder = CommandFinder(self, command_line)
         self._ansi: tuple[str, TerminalTheme] | None = None
         self._seen = seen
         self.containment: Containment | None = None

@@ -64,6 +64,7 @@ from engine.execution.task_tree import TaskTree
 from engine.patterns.service import Patterns
 from engine.templates.service import Templates
 from tui.app import SwarmApp
+from tui.commands.command_line import CommandNames
 from tui.screens.runs import RunsScreen
 from tui.widgets.base.throttle import FLUSH_S, Throttle
 
@@ -556,9 +557,9 @@ class FakeEngine:
         assert all(run.status in lifecycle.FINISHED for run in self.view.runs.values())
 
 
-def app_on(engine: FakeEngine) -> SwarmApp:
+def app_on(engine: FakeEngine, command_line: CommandNames = tuple) -> SwarmApp:
     """The dashboard on a fake engine, its clock standing still between events."""
-    return SwarmApp(engine, clock=lambda: engine.now)
+    return SwarmApp(engine, clock=lambda: engine.now, command_line=command_line)
 
 
 def screen_of(app: SwarmApp) -> RunsScreen:

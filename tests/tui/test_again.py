@@ -146,12 +146,43 @@ async def test_marks_are_retried_and_killed(engine: FakeEngine) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await choose(pilot, "b2")
         await pilot.press("v", "G", "r")
+        await pilot.pause()
+        assert "Retry 2 runs: “Fix the parser” and “Write the docs”? 1 of them succeeded" in plain(
+            app
+        )
+        assert engine.asked == []
+        await pilot.press("r")
         await until(pilot, lambda: engine.view.runs["a1"].attempt == 2)
         assert engine.asked == [("retry", "b2"), ("retry", "a1")]
         await choose(pilot, "c3")
         await pilot.press("space", "space", "X", "X")
         await until(pilot, lambda: engine.view.runs["d4"].status is S.CANCELLED)
         assert engine.asked[2:] == [("kill", "c3"), ("kill", "d4")]
+
+
+async def test_a_succeeded_run_is_retried_after_a_question(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await choose(pilot, "a1")
+        for leave in ("enter", "escape"):
+            await pilot.press("r")
+            await pilot.pause()
+            assert "Retry “Write the docs”? It succeeded" in plain(app)
+            await pilot.press(leave)
+            await pilot.pause()
+        assert engine.asked == []
+        await pilot.press("r", "r")
+        await until(pilot, lambda: engine.view.runs["a1"].attempt == 2)
+        assert engine.asked == [("retry", "a1")]
+
+
+async def test_marked_runs_that_did_not_succeed_are_retried_at_once(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        screen_of(app).panes.run_list.marks.set(["b2", "e5"])
+        await pilot.press("r")
+        await until(pilot, lambda: len(engine.asked) == 2)
+        assert sorted(engine.asked) == [("retry", "b2"), ("retry", "e5")]
 
 
 async def test_marks_of_which_none_can_be_say_so(engine: FakeEngine) -> None:

@@ -161,6 +161,12 @@ async def test_the_rest_is_dropped_behind_the_winner(
             await until(pilot, lambda: "★ 1" in shown(app))
             await pilot.press("equals_sign")
             await until(pilot, lambda: re.search(r"a\.txt +\+1 −0 +\+1 −0", shown(app)))
+            lines = shown(app).splitlines()
+            ids = next(line for line in lines if runs[0].id in line and runs[1].id in line)
+            status = next(line for line in lines if line.count("✓ succeeded") == 2)
+            first, second = sorted(ids.index(run.id) for run in runs)
+            assert status.index("✓") == first
+            assert status.rindex("✓") == second
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, BatchScreen))
             await pilot.press("d")

@@ -17,12 +17,15 @@ from fake_engine import (
     screen_of,
     shown,
 )
-from textual.widgets import OptionList
+from textual.widgets import Input, OptionList, Static
 
 from tui.app import SwarmApp
+from tui.cli.main import command_names
 from tui.commands import BY_ID, COMMANDS
 from tui.commands.synonyms import SYNONYMS
 from tui.models.filters import FIELDS, HINT, LISTS, SYNTAX
+from tui.models.word_match import is_close
+from tui.screens.palette import Palette
 
 
 @pytest.fixture
@@ -83,6 +86,79 @@ async def test_an_everyday_word_finds_the_command(
         assert command in found(app)
 
 
+@pytest.mark.parametrize("word", ["tag", "note", "dismiss", "archive", "push", "comment", "ps"])
+async def test_a_command_of_the_command_line_is_named_and_nothing_else_runs(
+    engine: FakeEngine, word: str
+) -> None:
+    engine.add("z9", f"{word.capitalize()} everything")
+    app = app_on(engine, command_names)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("colon", *word)
+        await pilot.pause()
+        assert found(app) == ["", "run z9"]
+        assert f"`swarm-tui {word}` is on the command line" in plain(app)
+        await pilot.press(*" @last", "enter")
+        await pilot.pause()
+        assert isinstance(app.screen, Palette)
+        assert "No such command here: `swarm-tui" in plain(app)
+        assert engine.asked == []
+
+
+async def test_the_help_names_a_command_of_the_command_line(engine: FakeEngine) -> None:
+    app = app_on(engine, command_names)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("question_mark", "slash", *"push")
+        await pilot.pause()
+        said = str(app.screen.query_one("#left", Static).content)
+        assert said == "Nothing is called “push” here. `swarm-tui push` is on the command line."
+
+
+@pytest.mark.parametrize(
+    "word", ["interactive", "push", "ause", "otify", "clone", "use fleet", "["]
+)
+async def test_unknown_words_find_nothing(engine: FakeEngine, word: str) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("colon")
+        app.screen.query_one(Input).value = word
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert isinstance(app.screen, Palette)
+        assert "No such command." in shown(app)
+        assert engine.asked == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "close"),
+    [
+        ("cancle", "cancel", True),
+        ("setings", "settings", True),
+        ("comit", "commit", True),
+        ("themee", "theme", True),
+        ("retrt", "retry", False),
+        ("clone", "close", False),
+        ("push", "pause", False),
+        ("note", "node", False),
+        ("comment", "command", False),
+        ("templatas", "templates", True),
+        ("port", "export", False),
+    ],
+)
+def test_a_close_spelling_is_one_slip(typed: str, word: str, close: bool) -> None:
+    assert is_close(typed, word) is close
+    assert is_close(word, typed) is close
+
+
+async def test_a_misspelt_word_finds_its_command(engine: FakeEngine) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("colon", *"setings")
+        await pilot.pause()
+        assert "app.settings" in found(app)
+        assert all("settings" in f"{BY_ID[id].help} {SYNONYMS[id]}".lower() for id in found(app))
+
+
 async def test_commands_come_before_templates_and_runs(engine: FakeEngine) -> None:
     engine.add("z9", "Stop the leak and cancel nothing")
     app = app_on(engine)
@@ -106,7 +182,7 @@ async def test_disabled_commands_are_shown_with_the_reason(engine: FakeEngine) -
         assert "The run a1 has succeeded." in shown(app)
         await pilot.press("ctrl+u", *"export the results")
         await pilot.pause()
-        assert "First B: Show the batch of the r" in shown(app)
+        assert "First B (its batch)" in shown(app)
         await pilot.press("enter")
         assert app.screen is not screen_of(app)  # nothing was done
 
@@ -161,6 +237,44 @@ async def test_the_help_is_searched(engine: FakeEngine) -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert app.screen is screen_of(app)
+
+
+@pytest.mark.parametrize("width", [80, 100, 108, 160])
+async def test_long_lines_of_the_help_are_indented(engine: FakeEngine, width: int) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=(width, 200)) as pilot:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        for column in app.screen.query("HelpScreen Static.column").results(Static):
+            lines = str(column.content).splitlines()
+            assert max(len(line) for line in lines) <= column.content_size.width
+            continued = [line for line in lines if line.startswith(" ")]
+            assert all(line.startswith(" " * 15) for line in continued)
+        assert "stalled," in plain(app)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (["slash", *"zzz"], "No run matches: esc shows all."),
+        (["w", "slash", *"zzz"], "No run that needs you matches: esc clears the filter."),
+        (["C", "slash", *"zzz"], "No failed run matches: esc clears the filter."),
+        (["w", "C", "slash", *"zzz"], "No run that needs you matches: esc clears the filter."),
+    ],
+)
+async def test_an_empty_list_names_what_escape_does(
+    engine: FakeEngine, keys: Sequence[str], said: str
+) -> None:
+    app = app_on(engine)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press(*keys)
+        await pilot.pause()
+        assert listed(app) == []
+        assert said in shown(app)
+        await pilot.press("escape")
+        await pilot.pause()
+        assert screen_of(app).panes.filter_input.text == ""
+        assert len(listed(app)) == (4 if len(keys) == 4 else 1)
 
 
 async def test_plain_words_of_the_filter_search_prompts_too() -> None:

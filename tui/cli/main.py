@@ -105,6 +105,11 @@ SYNONYMS = {
 """Words that users of other tools type, and the commands that they mean."""
 
 
+def command_names() -> frozenset[str]:
+    """Return the words that the command line knows as commands."""
+    return frozenset({*COMMANDS, *SYNONYMS})
+
+
 def _version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
         from importlib.metadata import version
@@ -148,7 +153,7 @@ def group(ctx: click.Context) -> int | None:
         return None
     from tui.cli.commands.dashboard import open_dashboard
 
-    return open_dashboard()
+    return open_dashboard(command_names)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -166,7 +166,7 @@ def side_by_side(task: RankedTask, files: Files, now: float) -> list[tuple[str, 
         (
             given(task),
             [
-                (f"{sign('★', '*') if run is task.winner else ' '} {run.id}", "plain")
+                (f"{run.id} {sign('★', '*')}" if run is task.winner else run.id, "plain")
                 for run in runs
             ],
         ),

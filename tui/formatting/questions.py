@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from engine.domain.activity import clock
-from engine.domain.model import Run
+from engine.domain.model import Run, Status
 from engine.domain.text import size
 from tui.formatting.runs import title
 from tui.formatting.symbols import sign
@@ -63,8 +63,14 @@ def cancel(runs: Sequence[Run], waiting: Sequence[Run], *, kill: bool = False) -
 
 
 def retry(runs: Sequence[Run]) -> str:
-    """Return the question before several runs are retried."""
-    return f"Retry {_subject(runs)}? Each continues where it stopped."
+    """Return the question before runs are retried that succeeded, or that are several."""
+    what = f"Retry {_subject(runs)}?"
+    count = sum(run.status is Status.SUCCEEDED for run in runs)
+    if not count:
+        return f"{what} Each continues where it stopped."
+    if len(runs) == 1:
+        return f"{what} It succeeded, and its agent will change its workspace again."
+    return f"{what} {count} of them succeeded, and agents will change the workspaces again."
 
 
 def start_over(runs: Sequence[Run]) -> str:

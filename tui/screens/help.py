@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from textwrap import wrap
 from typing import ClassVar
 
 from textual import on
@@ -12,16 +13,21 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Input, Static
 
+from engine.domain.text import printable
 from tui.commands import GROUPS, Command, keys_of
+from tui.commands.command_line import CommandNames, command_line_hint
 from tui.formatting.legend import glyph_rows
 from tui.models.filters import SYNTAX
+from tui.models.word_match import all_begin
 from tui.screens.dialog import Dialog
 from tui.widgets.forms.text_input import TextInput
-from tui.widgets.status.toast import focus_now
+from tui.widgets.status.toast import app_of, focus_now
 
 KEY_WIDTH = 14
 GENERAL = ("Queue", "Program")
 """Groups that apply on every screen: they come last."""
+BOX_WIDTH, FRAME, PADDING = 108, 5, 2
+"""Columns of the box; of its frame, padding and scrollbar; and of the padding of a column."""
 WIDE = 100
 """Columns from which there is room for two columns of keys."""
 
@@ -54,8 +60,14 @@ class HelpScreen(Dialog[None]):
         Binding("k,up", "scroll('up')", show=False),
     ]
 
-    def __init__(self, shown: Sequence[Command], keymap: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        shown: Sequence[Command],
+        keymap: Mapping[str, str],
+        command_line: CommandNames = tuple,
+    ) -> None:
         super().__init__()
+        self._command_line = command_line
         self._keymap = keymap
         self._blocks = self._all_blocks({command.id for command in shown})
 
@@ -72,6 +84,10 @@ class HelpScreen(Dialog[None]):
     def on_mount(self) -> None:
         """Show everything."""
         self._show("")
+
+    def on_resize(self) -> None:
+        """Break the lines again."""
+        self._show(self.query_one(TextInput).value.strip().lower())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave `/` to the field once it is open."""
@@ -99,9 +115,22 @@ class HelpScreen(Dialog[None]):
             if matching:
                 found.append((name, matching))
         left, right = _balanced(found)
-        nothing = Content.styled(f"Nothing is called “{text}” here.", "$secondary")
-        self.query_one("#left", Static).update(_drawn(left) if found else nothing)
-        self.query_one("#right", Static).update(_drawn(right))
+        width = self._text_width
+        drawn = _drawn(left, width) if found else Content.styled(self._nothing(text), "$secondary")
+        self.query_one("#left", Static).update(drawn)
+        self.query_one("#right", Static).update(_drawn(right, width))
+
+    def _nothing(self, text: str) -> str:
+        nothing = f"Nothing is called “{printable(text)}” here."
+        return f"{nothing} {command_line_hint(text, self._command_line)}".rstrip()
+
+    @property
+    def _text_width(self) -> int:
+        """Return the columns for the meaning of a key."""
+        width = app_of(self).size.width
+        columns = 2 if width >= WIDE else 1
+        inside = min(BOX_WIDTH, width) - FRAME
+        return max(10, inside // columns - PADDING - KEY_WIDTH - 1)
 
     def _all_blocks(self, shown: set[str]) -> list[tuple[str, Sequence[Line]]]:
         """Return the groups of the screen, then those of the whole program."""
@@ -127,7 +156,8 @@ def _signs() -> list[Line]:
 
 def _matches(line: Line, text: str, group: str) -> bool:
     keys, meaning = line
-    if not text or text in meaning.lower() or text in group.lower():
+    words = text.split()
+    if all_begin(words, meaning.lower()) or all_begin(words, group.lower()):
         return True
     return text in keys.lower().split()
 
@@ -147,13 +177,15 @@ def _balanced(
     return left, []
 
 
-def _drawn(blocks: Iterable[tuple[str, Sequence[Line]]]) -> Content:
+def _drawn(blocks: Iterable[tuple[str, Sequence[Line]]], width: int) -> Content:
     drawn = [
-        Content("\n").join([Content.styled(name, "bold"), *(_line(*line) for line in lines)])
+        Content("\n").join([Content.styled(name, "bold"), *(_line(*line, width) for line in lines)])
         for name, lines in blocks
     ]
     return Content("\n\n").join(drawn)
 
 
-def _line(keys: str, text: str) -> Content:
+def _line(keys: str, text: str, width: int) -> Content:
+    """Draw a line; where its text needs several lines, the others are indented like the first."""
+    text = f"\n{'':{KEY_WIDTH + 1}}".join(wrap(text, width))
     return Content.assemble((keys.ljust(KEY_WIDTH), "$accent"), " ", (text, "$foreground 80%"))

@@ -12,6 +12,7 @@ from engine.domain.model import Run
 from engine.engine import Template
 from tui import formatting
 from tui.commands import Command
+from tui.commands.command_line import CommandNames, command_line_hint
 from tui.commands.synonyms import SYNONYMS
 from tui.screens.search import SearchDialog
 from tui.terminal.cells import clean, crop, fit
@@ -110,7 +111,11 @@ class Palette(SearchDialog[Entry]):
     PLACEHOLDER = "A command, a run, a template"
 
     def __init__(
-        self, commands: Sequence[CommandEntry], runs: Sequence[Run], templates: Templates
+        self,
+        commands: Sequence[CommandEntry],
+        runs: Sequence[Run],
+        templates: Templates,
+        command_line: CommandNames = tuple,
     ) -> None:
         super().__init__()
         # Those that can act now come first.
@@ -119,6 +124,7 @@ class Palette(SearchDialog[Entry]):
         self._templates: dict[str, Entry] = {}
         self._runs: dict[str, Entry] = {f"run {run.id}": RunEntry(run) for run in runs}
         self._look_for = templates
+        self._command_line = command_line
 
     def on_mount(self) -> None:
         """Look for the templates."""
@@ -151,6 +157,25 @@ class Palette(SearchDialog[Entry]):
             case RunEntry():
                 return 3
 
+    def note(self, typed: str, found: Sequence[str]) -> str:
+        """Name the command of the command line that is meant, where none is found here."""
+        if any(id in self._commands for id in found):
+            return ""
+        hint = command_line_hint(typed, self._command_line)
+        if found:
+            return hint
+        return f"No such command here: {hint}" if hint else "No such command."
+
+    def is_within(self, id: str, words: Sequence[str], text: str) -> bool:
+        """Find runs and templates by a part of an id, or of words of a script without spaces."""
+        if id in self._commands or not all(_may_be_within(word) for word in words):
+            return False
+        return super().is_within(id, words, text)
+
+    def allows_close(self, words: Sequence[str]) -> bool:
+        """Return whether the words name no command of the command line."""
+        return not command_line_hint(" ".join(words), self._command_line)
+
     def answer(self, id: str) -> Entry:
         """Return the chosen entry."""
         return self._entry(id)
@@ -164,3 +189,7 @@ class Palette(SearchDialog[Entry]):
         found = self._commands.get(id) or self._templates.get(id) or self._runs.get(id)
         assert found
         return found
+
+
+def _may_be_within(word: str) -> bool:
+    return not word.isascii() or any(letter.isdigit() for letter in word)

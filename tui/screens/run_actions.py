@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from engine.domain.errors import UserError, user_error
-from engine.domain.model import Run
+from engine.domain.model import Run, Status
 from engine.domain.queue import dependents
 from tui import formatting
 from tui.formatting import questions
@@ -120,14 +120,20 @@ class RunActions:
         return dependents(self._engine.view, [run.id for run in runs])
 
     def retry_run(self) -> None:
-        """Start the next attempt from the last good state; of a whole group after a question."""
+        """Start the next attempt from the last good state.
+
+        A question comes first for a whole group, and where a run has succeeded: the attempt
+        changes a workspace that may have been reviewed.
+        """
         runs = self.targets("retry_run")
 
         def retry() -> None:
             self._ask(runs, self._engine.retry)
 
-        if len(runs) > 1 and not self._chosen.marked():
-            self._confirm(questions.retry(runs), ("r", f"Retry {len(runs)} runs"), retry)
+        succeeded = any(run.status is Status.SUCCEEDED for run in runs)
+        if succeeded or (len(runs) > 1 and not self._chosen.marked()):
+            label = "Retry it" if len(runs) == 1 else f"Retry {len(runs)} runs"
+            self._confirm(questions.retry(runs), ("r", label), retry)
         else:
             retry()
 

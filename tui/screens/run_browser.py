@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from tui.widgets.runs.panes import Panes
 
 NO_MATCH = "No run matches: esc shows all."
+NO_MATCH_NEEDS_YOU = "No run that needs you matches: esc clears the filter."
+NO_MATCH_FAILED = "No failed run matches: esc clears the filter."
 NONE_FAILED = "No run has failed: C shows all."
+NO_FAILED_NEEDS_YOU = "No failed run needs you: w shows all that failed."
 NONE_NEEDS_YOU = "Nothing needs you: w shows all."
 
 
@@ -114,9 +117,14 @@ class RunBrowser:
         self._screen.tabs.note(state)
 
     def _why_empty(self) -> str:
-        if self.options.text.strip():
-            return NO_MATCH
-        return NONE_FAILED if self.options.is_triage else NONE_NEEDS_YOU
+        options = self.options
+        if options.text.strip():
+            if options.needs_you:
+                return NO_MATCH_NEEDS_YOU
+            return NO_MATCH_FAILED if options.is_triage else NO_MATCH
+        if not options.is_triage:
+            return NONE_NEEDS_YOU
+        return NO_FAILED_NEEDS_YOU if options.needs_you else NONE_FAILED
 
     # Other runs
 

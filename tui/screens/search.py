@@ -11,17 +11,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.fuzzy import Matcher
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
+from engine.domain.text import printable
+from tui.models.word_match import all_begin, all_close
 from tui.screens.dialog import Dialog
 from tui.widgets.forms.text_input import TextInput
 
 T = TypeVar("T")
 MOST_SHOWN = 200
 MOST_COMPARED = 500
-"""So many are looked at for letters that only are alike: that takes its time."""
+"""So many are compared for close spellings, which takes time."""
 
 
 class SearchDialog(Dialog[T], Generic[T]):
@@ -49,7 +50,7 @@ class SearchDialog(Dialog[T], Generic[T]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lowered: list[tuple[str, str, str]] | None = None
+        self._lowered: list[tuple[str, str]] | None = None
         """What there is, and its words in small letters: made when something is typed."""
 
     def entries(self) -> Sequence[tuple[str, str]]:
@@ -122,27 +123,54 @@ class SearchDialog(Dialog[T], Generic[T]):
         else:
             choices.action_cursor_up()
 
+    def nothing_found(self, typed: str) -> str:
+        """Return the text that is shown where no choice matches."""
+        return f"Nothing is called “{printable(typed)}”."
+
+    def note(self, typed: str, found: Sequence[str]) -> str:
+        """Return the text above the choices that were found; empty for none."""
+        return "" if found else self.nothing_found(typed)
+
+    def is_within(self, id: str, words: Sequence[str], text: str) -> bool:
+        """Return whether a choice holds all words, also in the middle of its own."""
+        del id
+        return all(word in text for word in words)
+
+    def allows_close(self, words: Sequence[str]) -> bool:
+        """Return whether the words may be misspelt."""
+        return bool(words)
+
     def _matching(self, typed: str) -> list[Option]:
-        return [self.option(id) for id in self._found(typed)[:MOST_SHOWN]]
+        found = self._found(typed)
+        note = self.note(typed, found) if typed else ""
+        notes = [Option(Content.styled(note, "$secondary"), disabled=True)] if note else []
+        return [*notes, *(self.option(id) for id in found[:MOST_SHOWN])]
 
     def _found(self, typed: str) -> Sequence[str]:
-        """Return the entries that hold all words, those that begin so first, else similar ones."""
+        """Return the entries with words that begin so, else those that hold it, else close ones.
+
+        Less similar entries are offered only where none is more similar: `enter` must not hit a
+        wrong one.
+        """
         if not typed:
             return self.offered()
         if self._lowered is None:
-            self._lowered = [(id, words, words.lower()) for id, words in self.entries()]
+            self._lowered = [(id, words.lower()) for id, words in self.entries()]
         meant, words = typed.lower(), typed.lower().split()
-        holding = [(id, text) for id, _, text in self._lowered if all(w in text for w in words)]
 
         def place(each: tuple[str, str]) -> tuple[int, bool, int]:
             id, text = each
             return self.tier(id), not text.startswith(meant), text.find(meant)
 
-        # Similar entries only where none holds the words: `enter` must not hit a wrong one.
-        return [id for id, _ in sorted(holding, key=place)] or self._alike(typed)
+        found = (
+            [each for each in self._lowered if all_begin(words, each[1])]
+            or [each for each in self._lowered if self.is_within(each[0], words, each[1])]
+            or self._close(words)
+        )
+        return [id for id, _ in sorted(found, key=place)]
 
-    def _alike(self, typed: str) -> list[str]:
-        matcher, entries = Matcher(typed), islice(self._lowered or (), MOST_COMPARED)
-        scored = [(matcher.match(words), id) for id, words, _ in entries]
-        similar = [(self.tier(id), -score, id) for score, id in scored if score > 0]
-        return [id for _, _, id in sorted(similar, key=lambda each: each[:2])]
+    def _close(self, words: Sequence[str]) -> list[tuple[str, str]]:
+        if not self.allows_close(words):
+            return []
+        compared = islice(self._lowered or (), MOST_COMPARED)
+        return [each for each in compared if all_close(words, each[1])]

@@ -9,6 +9,7 @@ from textual.dom import DOMNode
 
 from tui import commands
 from tui.commands import Command
+from tui.commands.command_line import CommandNames
 from tui.screens.live import StartRequested
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ NOT_NOW = "Not available now."
 class CommandFinder:
     """Finder of commands for the palette and the help."""
 
-    def __init__(self, app: SwarmApp) -> None:
-        self._app = app
+    def __init__(self, app: SwarmApp, command_line: CommandNames = tuple) -> None:
+        self._app, self._command_line = app, command_line
 
     def carrier(self, command: Command) -> DOMNode | None:
         """Return the node that runs a command on the present screen; None if there is none."""
@@ -59,7 +60,7 @@ class CommandFinder:
         from tui.screens.help import HelpScreen
 
         shown = [command for command in commands.COMMANDS if self.applies(command)]
-        self._app.push_screen(HelpScreen(shown, self._app.keys))
+        self._app.push_screen(HelpScreen(shown, self._app.keys, self._command_line))
 
     def open_palette(self) -> None:
         """Offer every command, template and run by its name."""
@@ -70,7 +71,8 @@ class CommandFinder:
         offered = [self._entry(each) for each in commands.COMMANDS if each.id != "app.palette"]
         runs = sorted(app.engine.view.runs.values(), key=lambda run: run.id, reverse=True)
         templates = partial(templates_for, app.engine.templates)
-        app.push_screen(Palette(offered, runs, templates), self._chosen)
+        palette = Palette(offered, runs, templates, self._command_line)
+        app.push_screen(palette, self._chosen)
 
     def _entry(self, command: Command) -> CommandEntry:
         from tui.screens.palette import CommandEntry
@@ -88,7 +90,7 @@ class CommandFinder:
     def _where(self, command: Command) -> str:
         opener = commands.BY_ID[OPENED_BY.get(command.scope, "screen.runs")]
         keys = commands.keys_of(opener, self._app.keys)
-        return f"First {keys[0]}: {opener.help}" if keys else f"First: {opener.help}"
+        return f"First {keys[0]} ({opener.label})" if keys else f"First: {opener.help}"
 
     async def _chosen(self, entry: Entry | None) -> None:
         """Run the command, or open the run or template, chosen in the palette."""

@@ -20,6 +20,7 @@ from tui.terminal import splash
 
 if TYPE_CHECKING:
     from tui.app import SwarmApp
+    from tui.commands.command_line import CommandNames
 
 SERVER_S = 1.0
 """From one look whether `serve` is still there to the next."""
@@ -42,30 +43,30 @@ def has_terminal() -> bool:
     return output.is_terminal(sys.stdin, sys.stdout)
 
 
-def run_dashboard() -> int:
+def run_dashboard(command_line: CommandNames) -> int:
     """Run `swarm-tui` without arguments, and return the exit code."""
     output.prepare()
     try:
-        return open_dashboard()
+        return open_dashboard(command_line)
     except KeyboardInterrupt:
         return failure.EXIT_CANCELLED
     except Exception as error:
         return failure.report(error, as_json=False, debug=False)
 
 
-def open_dashboard() -> int:
+def open_dashboard(command_line: CommandNames) -> int:
     """Open the dashboard on the user's home and stay until it is left."""
     require_terminal()
-    return session.start(_open())
+    return session.start(_open(command_line))
 
 
-async def _open() -> int:
+async def _open(command_line: CommandNames) -> int:
     seen = asyncio.Event()
 
     def opening() -> AbstractAsyncContextManager[Engine]:
         return session.open_engine(follow=True, supervise=True, after=seen.wait)
 
-    return await show(opening, seen=seen.set)
+    return await show(opening, seen=seen.set, command_line=command_line)
 
 
 @asynccontextmanager
@@ -84,6 +85,7 @@ async def show(
     *,
     goes_on: bool = True,
     seen: Callable[[], object] | None = None,
+    command_line: CommandNames = tuple,
 ) -> int:
     """Show the dashboard on an engine, with a task `beside` it that ends with it.
 
@@ -103,7 +105,7 @@ async def show(
 
     loop = asyncio.get_running_loop()
     async with _told(opening) as engine:
-        app = SwarmApp(engine, goes_on=goes_on, seen=painted)
+        app = SwarmApp(engine, goes_on=goes_on, seen=painted, command_line=command_line)
         app.contain_faults()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, app.exit)

@@ -37,7 +37,8 @@ NAME = 26
 
 @click.command(epilog=examples("demo", "demo | grep notice"))
 @everywhere()
-def demo() -> int:
+@click.pass_context
+def demo(ctx: click.Context) -> int:
     """Show 20 simulated runs in a temporary git repository, with a hint of what to press next.
 
     They take about two minutes: most succeed, some fail, two conflict, three compete in a batch,
@@ -53,11 +54,12 @@ def demo() -> int:
         prefix="swarm-tui-demo-", ignore_cleanup_errors=True
     ) as folder:
         home = Path(folder) / "home"
-        work = _dashboard(home) if dashboard.has_terminal() else _lines(home)
+        root = ctx.find_root()
+        work = _dashboard(home, root) if dashboard.has_terminal() else _lines(home)
         return session.start(work)
 
 
-async def _dashboard(home: Path) -> int:
+async def _dashboard(home: Path, root: click.Context) -> int:
     from tui.cli.commands import dashboard
     from tui.cli.support import demo_script
     from tui.cli.support.guided_tour import GuidedTour
@@ -75,7 +77,12 @@ async def _dashboard(home: Path) -> int:
             tasks.create_task(play(app.engine))
             tasks.create_task(GuidedTour(app).run())
 
-    return await dashboard.show(lambda: _engine(home), show, goes_on=False)
+    def command_line() -> list[str]:
+        return root.command.list_commands(root) if isinstance(root.command, click.Group) else []
+
+    return await dashboard.show(
+        lambda: _engine(home), show, goes_on=False, command_line=command_line
+    )
 
 
 async def _lines(home: Path) -> int:
