@@ -8,7 +8,7 @@ from collections.abc import Sequence
 SHORTEST_CLOSE = 5
 """Letters of the shortest word that may be misspelt: shorter words differ in one letter only."""
 SHORTEST_REPLACED = 7
-"""Letters of the shortest word with a wrong letter: `clone` is no spelling of `close`."""
+"""Letters of the shortest word with a wrong letter: `clone` must not find `close`."""
 
 
 def begins(word: str, text: str) -> bool:
