@@ -268,7 +268,7 @@ async def test_a_real_queue_is_paused_and_a_real_thread_resumed(paths: Paths) ->
             await until(pilot, lambda: status_of(engine) == [S.SUCCEEDED])
             assert "attempt 2" in shown(app)
             await until_log(pilot, app, "better")
-            await pilot.press("r")
+            await pilot.press("r", "r")  # it succeeded: the second answers the question
             await until(pilot, lambda: status_of(engine) == [S.SUCCEEDED])
             await until(pilot, lambda: "attempt 3" in shown(app))
 

@@ -38,6 +38,7 @@ from tui.screens.new_run import NewRun
 from tui.screens.palette import Palette
 from tui.services.queue_actions import farewell
 from tui.widgets.runs.message_bar import MessageBar
+from tui.widgets.runs.message_queue import MessageQueue
 
 
 @pytest.fixture
@@ -219,7 +220,9 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
         others["notify"] = app.live_screen
         others |= {"code": others["changes"], "disktree": others["disk"]}
         for command in commands.COMMANDS:
-            opened = {"form": NewRun, "message": MessageBar}.get(command.scope)
+            opened = {"form": NewRun, "message": MessageBar, "queue": MessageQueue}.get(
+                command.scope
+            )
             if opened:  # when it is asked for
                 assert hasattr(opened, f"action_{command.action}"), command.id
                 continue
