@@ -15,7 +15,7 @@ from textual.app import App
 from textual.binding import BindingType
 from textual.driver import Driver
 from textual.filter import LineFilter
-from textual.notifications import SeverityLevel
+from textual.notifications import Notify, SeverityLevel
 
 from tui import commands
 from tui.commands.command_line import CommandNames
@@ -131,6 +131,13 @@ class SwarmApp(App[None]):
         """Show a toast, and remember it."""
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
         self.toasts.remember(message, title, severity)
+
+    def on_notify(self, event: Notify) -> None:
+        """Remove toasts with the same text as a new one: many would cover the screen."""
+        new = event.notification
+        for old in list(self._notifications):
+            if (old.title, old.message) == (new.title, new.message):
+                self._unnotify(old, refresh=False)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy a text; in tmux by way of it too."""
@@ -362,7 +369,11 @@ class SwarmApp(App[None]):
 
     async def action_inbox(self) -> None:
         """Show what agents ask for."""
+        from tui.screens.inbox import InboxScreen
+
         await self.switch_mode("inbox")
+        if isinstance(self.live_screen, InboxScreen):
+            self.live_screen.show_requests()
 
     @on(InboxRequested)
     async def _show_inbox(self, wanted: InboxRequested) -> None:

@@ -6,7 +6,7 @@ from asking import ask, many_kinds, request, start
 from fake_engine import WIDE, FakeEngine, app_on, painted, plain, shown, toasts
 from test_inbox_screen import decisions, inbox_of, open_inbox, press
 
-from engine.domain.interaction import RequestKind
+from engine.domain.interaction import Decision, RequestKind
 from tui.screens.confirm import ConfirmDialog
 from tui.screens.pick import PickDialog
 
@@ -98,3 +98,33 @@ async def test_the_palette_finds_the_rules() -> None:
         await press(pilot, "escape", ":", *"allow")
         assert "Approve the request" in plain(app)
         assert "Make a rule of the request" in plain(app)
+
+
+async def test_the_inbox_is_entered_at_the_requests() -> None:
+    app = app_on(asking())
+    async with app.run_test(size=WIDE) as pilot:
+        for entry in ("7", "enter"):
+            await open_inbox(pilot)
+            await press(pilot, "]")
+            assert inbox_of(app).shows_rules
+            await press(pilot, "1", entry)
+            assert not inbox_of(app).shows_rules
+            assert "npm ci --silent" in plain(app)
+            await press(pilot, "1")
+        await press(pilot, "7", "]", "7")
+        assert not inbox_of(app).shows_rules
+
+
+async def test_keys_that_answer_report_where_the_requests_are() -> None:
+    engine = asking()
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await open_inbox(pilot)
+        await press(pilot, "]")
+        for key in ("y", "n", "N", "x", "Y"):
+            app.clear_notifications()
+            await press(pilot, key)
+            assert ["] shows the requests" in one for one in toasts(app)] == [True]
+        assert decisions(engine) == {}
+        await press(pilot, "]", "y")
+        assert decisions(engine) == {"a": Decision.APPROVE}

@@ -22,7 +22,7 @@ IN_A_SEARCH = {"n": {"new", "next match"}, "N": {"batch", "previous match"}}
 IN_THE_INBOX = {
     "y": {"copy", "approve"},
     "n": {"deny"},
-    "N": {"deny with"},
+    "N": {"deny, reply"},
 }
 """Keys with a second meaning in the inbox, where they mean what they mean in every question that a
 terminal asks: yes and no. They are free there: nothing is copied or started on that screen, so

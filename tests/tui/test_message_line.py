@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from fake_engine import (
+    LIMIT_S,
     NARROW,
     WIDE,
     FakeEngine,
@@ -20,6 +22,7 @@ from fake_engine import (
     until,
 )
 from textual._xterm_parser import XTermParser
+from textual.events import Hide, Key
 from textual.pilot import Pilot
 
 from engine.domain.errors import user_error
@@ -258,7 +261,7 @@ async def test_letters_that_are_commands_elsewhere_are_typed() -> None:
 def test_alt_enter_of_common_terminals_is_no_plain_enter() -> None:
     assert handover_driver.ExtraKey.ALT_ENTER.value == "alt+enter"
     events = [*XTermParser(False).feed("\x1b\r")]
-    assert [event.key for event in events] == ["alt+enter"]
+    assert [event.key for event in events if isinstance(event, Key)] == ["alt+enter"]
 
 
 async def test_queued_message_is_withdrawn_and_one_that_was_sent_is_not() -> None:
@@ -278,3 +281,87 @@ async def test_queued_message_is_withdrawn_and_one_that_was_sent_is_not() -> Non
         assert len(engine.asked) == count
         await typed(pilot, "tab", "o", "k", "enter")
         assert sent(engine)[-1] == ("ok", DeliveryTime.NOW)
+
+
+def burst(app: SwarmApp, *keys: str) -> None:
+    """Press keys faster than anything handles them."""
+    for key in keys:
+        app.post_message(Key(key, key if len(key) == 1 else None))
+
+
+async def becomes(pilot: Pilot[None], is_so: Callable[[], bool]) -> None:
+    """Wait until `is_so`, which no batch of the engine has to report."""
+    async with asyncio.timeout(LIMIT_S):
+        while not is_so():
+            await pilot.pause(0.01)
+
+
+def line_holds(app: SwarmApp, text: str) -> bool:
+    """Return whether the line is open with a text."""
+    bar = screen_of(app).messages.bar
+    return bar is not None and bar.text == text
+
+
+@pytest.mark.parametrize("key", ["enter", "ctrl+n", "alt+enter", "ctrl+x"])
+async def test_a_burst_of_letters_and_a_key_that_sends_is_one_message(key: str) -> None:
+    engine = working()
+    async with dashboard(engine) as (app, pilot):
+        text = "stop;that," * 8
+        burst(app, "m", *text, key, "x", "q")
+        await becomes(pilot, lambda: bool(sent(engine)) and line_holds(app, "xq"))
+        assert [one for one, _ in sent(engine)] == [text]
+        assert engine.asked == [("interrupt" if key == "ctrl+x" else "send", "a1")]
+
+
+async def test_a_draft_that_is_closed_in_the_same_burst_is_whole() -> None:
+    engine = working()
+    async with dashboard(engine) as (app, pilot):
+        burst(app, "m", *"draft", "escape", "m")
+        await becomes(pilot, lambda: line_holds(app, "draft"))
+        burst(app, *"ed", "enter", "escape")
+        await becomes(pilot, lambda: sent(engine) == [("drafted", DeliveryTime.NOW)])
+        await becomes(pilot, lambda: screen_of(app).messages.bar is None)
+
+
+async def test_a_late_report_that_the_line_was_closed_leaves_the_focus_in_it() -> None:
+    engine = working()
+    async with dashboard(engine) as (app, pilot):
+        await typed(pilot, "m")
+        bar_of(app).area.post_message(Hide())  # of a line that was closed and opened again
+        await typed(pilot, *"pause")
+        assert bar_of(app).text == "pause"
+        assert engine.pause is None
+
+
+async def test_the_line_has_the_focus_when_the_last_message_has_gone() -> None:
+    engine = working()
+    async with dashboard(engine) as (app, pilot):
+        await typed(pilot, "m", *"one", "enter")
+        await typed(pilot, "tab")
+        assert app.focused is bar_of(app).queue
+        bar_of(app).show(())
+        assert app.focused is bar_of(app).area
+
+
+@pytest.mark.parametrize("key", ["H", "m"])
+async def test_a_run_that_has_ended_names_the_keys_that_go_on(key: str) -> None:
+    engine = working()
+    engine.pass_through("a1", S.SUCCEEDED)
+    async with dashboard(engine) as (app, pilot):
+        await typed(pilot, key)
+        if key == "m":
+            assert "Task 1 has ended" in shown(app)
+        else:
+            assert "has ended: it has no turn to interrupt" in toasts(app)[-1]
+            assert "m or R goes on in its thread" in toasts(app)[-1]
+            assert "never got" not in toasts(app)[-1]
+
+
+async def test_a_run_that_ended_without_a_thread_has_no_turn_either() -> None:
+    engine = FakeEngine()
+    engine.add("a1", "Task 1", interactive=True)
+    engine.pass_through("a1", S.PREPARING, S.FAILED)
+    async with dashboard(engine) as (app, pilot):
+        await typed(pilot, "H")
+        assert "has ended" in toasts(app)[-1]
+        assert "r retries it" in toasts(app)[-1]

@@ -38,7 +38,7 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
         Command(
             "message.interrupt",
             "ctrl+x",
-            "interrupt with",
+            "interrupt",
             "message.interrupt",
             "Interrupt the turn, and go on with it",
             13,

@@ -119,7 +119,7 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
         Command(
             "inbox.deny_message",
             "N",
-            "deny with",
+            "deny, reply",
             "inbox.deny_message",
             "Deny with a message",
             12,

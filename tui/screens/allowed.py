@@ -79,7 +79,8 @@ def why_not(command_id: str, run: Run | None, marked: int, headed: int) -> UserE
     if command_id in ("run.cancel", "run.kill"):
         return _why_not_cancellable(run)
     if command_id in ("run.message", "run.interrupt"):
-        return _why_not_spoken_to(run, marked or headed)
+        verb = command_id.removeprefix("run.")
+        return _why_not_spoken_to(run, marked or headed, verb)
     if command_id == "run.apply":
         return _why_no_home(run, marked)
     if command_id in ("run.retry", "run.edit", "run.resume") and marked:
@@ -90,9 +91,11 @@ def why_not(command_id: str, run: Run | None, marked: int, headed: int) -> UserE
     return None
 
 
-def _why_not_spoken_to(run: Run, several: int) -> UserError:
+def _why_not_spoken_to(run: Run, several: int, verb: str) -> UserError:
+    if several and verb == "interrupt":
+        return user_error("RUN_NOT_INTERACTIVE", "None of these runs has a turn to interrupt.")
     if run.status in lifecycle.FINISHED and not several:
-        return _why_not_again(run)
+        return _why_no_turn(run) if verb == "interrupt" else _why_not_again(run)
     if several:
         return user_error("RUN_NOT_INTERACTIVE", "None of these runs can be written to now.")
     if not run.is_interactive:
@@ -104,6 +107,13 @@ def _why_not_spoken_to(run: Run, several: int) -> UserError:
         f"The run {run.id} {lifecycle.status_words(run.status)}.",
         "Wait until it is running.",
     )
+
+
+def _why_no_turn(run: Run) -> UserError:
+    message = f"The run {run.id} has ended: it has no turn to interrupt."
+    has_thread = bool(run.thread_id)
+    way_out = "m or R goes on in its thread." if has_thread else "r retries it, e edits its prompt."
+    return user_error("RUN_NOT_INTERACTIVE", message, way_out)
 
 
 def _why_no_home(run: Run, marked: int) -> UserError:

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING
 from engine.domain.answers import Values
 from engine.domain.errors import UserError, user_error
 from engine.domain.interaction import INPUT_KINDS, Decision
+from tui.formatting.request_text import subject
 from tui.models.open_requests import RequestGroup
+from tui.terminal.cells import clean, crop
 from tui.widgets.status.toast import app_of, attempt, report, tell
 
 if TYPE_CHECKING:
     from tui.screens.inbox import InboxScreen
 
+TITLE = 60
+"""Cells for what is denied in the title of the dialog."""
 DONE = {Decision.APPROVE: "approved", Decision.DENY: "denied", Decision.STOP: "denied"}
 
 
@@ -76,7 +80,8 @@ class RequestAnswers:
                 self._screen.call_later(self._confirm, groups, Decision.DENY, text)
 
         hint = "The agent reads it together with the denial, and goes on."
-        request = WriteRequest("Deny with a message", "", hint, "Deny", send, is_line=True)
+        heading = f"Deny · {_named(groups)}"
+        request = WriteRequest(heading, "", hint, "Deny", send, is_line=True)
         app_of(self._screen).push_screen(WriteDialog(request))
 
     def _targets(self, decision: Decision) -> tuple[Sequence[RequestGroup], bool]:
@@ -138,6 +143,13 @@ class RequestAnswers:
             report(app, _lost(lost, len(answers)))
         elif done and len(answers) > 1:
             tell(app, f"{len(answers)} requests {DONE[decision]}")
+
+
+def _named(groups: Sequence[RequestGroup]) -> str:
+    """Return what is asked, on one line; of several requests, their number, too."""
+    count = sum(len(group.open) for group in groups)
+    times = f"{count} requests: " if count > 1 else ""
+    return crop(f"{times}{', '.join(clean(subject(group.request)) for group in groups[:9])}", TITLE)
 
 
 def _lost(errors: Sequence[UserError], count: int) -> UserError:

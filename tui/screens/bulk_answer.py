@@ -18,6 +18,7 @@ from tui.formatting.request_text import TextRow, essential_rows, laid_out, oddit
 from tui.models.open_requests import RequestGroup
 from tui.screens.dialog import Dialog
 from tui.widgets.lists.request_view import TextView
+from tui.widgets.status.toast import app_of
 
 ACTIONS = {
     Decision.APPROVE: ("y", "Approve"),
@@ -54,6 +55,7 @@ class BulkAnswerDialog(Dialog[bool]):
     DEFAULT_CSS = """
     BulkAnswerDialog {
         .box { width: 110; height: 90%; }
+        #unread { color: $warning; display: none; }
         AllRequests { height: 1fr; margin-top: 1; }
         #odd { color: $warning; }
     }
@@ -64,6 +66,7 @@ class BulkAnswerDialog(Dialog[bool]):
         super().__init__()
         self._groups, self._text = groups, text
         self._key, self._label = ACTIONS[decision]
+        self._has_to_be_read = decision is Decision.APPROVE
 
     def compose(self) -> ComposeResult:
         """Show the requests between the question and its answers."""
@@ -74,13 +77,15 @@ class BulkAnswerDialog(Dialog[bool]):
             box.border_subtitle = Content("j k scroll · esc back")
             distinct = len(self._groups)
             which = f" that ask for {distinct} different things" if distinct > 1 else ""
-            yield Static(Content(f"{self._label} {count} {noun}{which}? Read all of it."))
+            key = f" {self._key} works at the end." if self._has_to_be_read else ""
+            yield Static(Content(f"{self._label} {count} {noun}{which}? Read all of it.{key}"))
             if self._text:
                 yield Static(Content(f"With the message: {printable(self._text, 400)}"))
             if odd:
                 needs = "needs" if odd == 1 else "need"
                 yield Static(Content(f"{odd} of them {needs} a second look."), id="odd")
             yield AllRequests(self._groups)
+            yield Static(id="unread")
             with Container(classes="buttons -beside"):
                 yield Button(
                     Content(f"[{self._key}] {self._label} {count}"), id="answer", compact=True
@@ -93,11 +98,32 @@ class BulkAnswerDialog(Dialog[bool]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Answer."""
-        self.dismiss(True if event.button.id == "answer" else None)
+        if event.button.id == "answer":
+            self._answer()
+        else:
+            self.dismiss(None)
 
     def on_key(self, event: events.Key) -> None:
         """Answer by the key of the command."""
         if event.key == self._key:
             event.stop()
-            if self.query_one(AllRequests).is_painted:  # not typed ahead of what it answers
-                self.dismiss(True)
+            self._answer()
+
+    def _answer(self) -> None:
+        """Answer, unless something that would be approved has not been on the screen."""
+        shown = self.query_one(AllRequests)
+        if not shown.is_painted:  # typed ahead of what it answers
+            return
+        if self._has_to_be_read and not shown.is_read:
+            self._show_unread(shown)
+        else:
+            self.dismiss(True)
+
+    def _show_unread(self, shown: AllRequests) -> None:
+        """Show how much is unread; a toast that covers it is dismissed."""
+        app_of(self).clear_notifications()
+        read = min(shown.painted_to, shown.essential)
+        hint = self.query_one("#unread", Static)
+        hint.display = True
+        text = f"Nothing is approved: {read} of {shown.essential} lines were on the screen."
+        hint.update(Content(f"{text} Scroll to the end."))

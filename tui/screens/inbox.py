@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import getters, on, work
+from textual import events, getters, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
@@ -27,7 +27,7 @@ from tui.widgets.lists.request_list import RequestList
 from tui.widgets.lists.request_view import RequestView
 from tui.widgets.lists.rule_list import RuleList, RuleView
 from tui.widgets.status.key_bar import KeyBar
-from tui.widgets.status.toast import app_of, attempt
+from tui.widgets.status.toast import app_of, attempt, report
 from tui.widgets.status.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -243,6 +243,20 @@ class InboxScreen(LiveScreen):
         (self.rule_list if self.shows_rules else self.listed).focus()
         self.run_worker(self._rules.read(), group="rules")
         self.refresh_bindings()
+
+    def show_requests(self) -> None:
+        """Show the requests, whatever was shown before."""
+        if self.shows_rules:
+            self.action_next_tab()
+
+    def on_key(self, event: events.Key) -> None:
+        """Report where the requests are, for a key that answers them while the rules are shown."""
+        bound = self._bindings.key_to_bindings.get(event.key, ())
+        if self.shows_rules and any(one.action in OF_REQUESTS for one in bound):
+            event.stop()
+            message = "The rules are shown, not the requests: nothing was answered."
+            way = "] shows the requests."
+            report(app_of(self), user_error("REQUEST_NOT_PENDING", message, way))
 
     def action_previous_tab(self) -> None:
         """Show the other tab: there are two."""

@@ -6,7 +6,6 @@ import asyncio
 
 from textual import events
 from textual.binding import BindingsMap
-from textual.screen import Screen
 from textual.widget import Widget
 
 from tui.widgets.status.toast import app_of
@@ -27,7 +26,7 @@ async def carry_out(field: Widget, bindings: BindingsMap, event: events.Key) -> 
             return
 
 
-async def settled(form: Screen[str]) -> None:
+async def settled(form: Widget) -> None:
     """Wait until everything typed so far has arrived in the fields it was meant for."""
     waiting: list[asyncio.Event] = []
     for field in form.query(FIELDS):

@@ -18,6 +18,7 @@ from tui.models.open_requests import OpenRequests, RequestGroup
 from tui.terminal.cells import clean, crop, fit
 from tui.widgets.base.line_view import MOVES, LineView
 from tui.widgets.base.marks import Marks
+from tui.widgets.status.toast import app_of
 
 NOTHING = (
     "No agent asks for anything. Runs that were started with --interactive ask here: for commands "
@@ -108,7 +109,8 @@ class RequestList(LineView):
         self.post_message(self.RequestHighlighted())
 
     def cursor_moved(self) -> None:
-        """Mark the range up to the cursor."""
+        """Mark the range up to the cursor; toasts are dismissed, which cover the next request."""
+        app_of(self).clear_notifications()
         self.marks.follow_cursor()
 
     # Drawing

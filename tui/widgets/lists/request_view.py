@@ -39,6 +39,9 @@ class TextView(LineView):
         self._rows: Sequence[TextRow] = ()
         self.is_painted = False
         """Whether it has been on the screen."""
+        self.painted_to = 0
+        """The rows that have been on the screen, from the first one on, without a gap."""
+        self._laid_out_for: int = 0
 
     def rows(self, width: int) -> Sequence[TextRow]:
         """Return all rows, none wider than `width` cells."""
@@ -52,12 +55,36 @@ class TextView(LineView):
         """Arrange the text for the width at hand."""
         width = self.scrollable_content_region.width
         if self.is_attached and width:
+            if width != self._laid_out_for:  # other rows, of which none was on the screen
+                self._laid_out_for, self.painted_to = width, 0
             self._rows = self.rows(width - 2)
             self.set_lines(len(self._rows), cursor=cursor)
 
+    @property
+    def essential(self) -> int:
+        """Return the number of rows that have to be read, from the first one on."""
+        return len(self._rows)
+
+    @property
+    def is_covered(self) -> bool:
+        """Return whether a toast covers rows that have to be read."""
+        region, top = self.content_region, self.scroll_offset.y
+        rows = max(0, min(region.height, self.essential - top))
+        shown = Region(region.x, region.y, region.width, rows)
+        toasts = self.screen.query("Toast")
+        return any(toast.is_attached and shown.overlaps(toast.region) for toast in toasts)
+
+    @property
+    def is_read(self) -> bool:
+        """Return whether all that has to be read was on the screen, and is not covered now."""
+        return self.is_painted and self.painted_to >= self.essential and not self.is_covered
+
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Return the lines of a region."""
+        """Return the lines of a region, and remember what has been on the screen."""
         self.is_painted = True
+        top, height = self.scroll_offset.y, self.scrollable_content_region.height
+        if top <= self.painted_to < top + height and not self.is_covered:
+            self.painted_to = top + height
         return super().render_lines(crop)
 
     def draw(self, line: int, width: int) -> Strip:
@@ -89,7 +116,7 @@ class TextView(LineView):
 
 
 class RequestView(TextView):
-    """All of one request, and which of it has been on the screen."""
+    """All of one request."""
 
     def __init__(self) -> None:
         super().__init__(title="Request")
@@ -98,7 +125,6 @@ class RequestView(TextView):
         self._asked: tuple[object, int, Sequence[TextRow]] = (None, 0, ())
         """The rows of what was laid out last, which may be long, with their request and width."""
         self._essential = 0
-        self._painted_to = 0
         self.painted_group: RequestGroup | None = None
         """The request as it was painted last: the only one that may be answered."""
 
@@ -112,13 +138,13 @@ class RequestView(TextView):
         self.set_title(f"Request{kind}")
         self.lay_out(cursor=self.cursor_line if is_same else 0)
         if not is_same:
-            self._painted_to = 0
+            self.painted_to = 0
             self.scroll_to(y=0, animate=False, force=True)
 
     @property
-    def is_read(self) -> bool:
-        """Return whether all that would be approved has been on the screen."""
-        return self._painted_to >= self._essential
+    def essential(self) -> int:
+        """Return the number of rows of what would be approved."""
+        return self._essential
 
     def rows(self, width: int) -> Sequence[TextRow]:
         """Return the request first, then the facts around it."""
@@ -133,11 +159,8 @@ class RequestView(TextView):
         return [*rows, *laid_out(list(context_rows(request, self._around)), width)]
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Return the lines of a region, and remember what has been on the screen."""
+        """Return the lines of a region, and remember which request they show."""
         self.painted_group = self._group
-        top, height = self.scroll_offset.y, self.scrollable_content_region.height
-        if top <= self._painted_to:  # without a gap
-            self._painted_to = max(self._painted_to, top + height)
         return super().render_lines(crop)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
-from textual import getters, on
+from textual import events, getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from engine.domain.events import Event
@@ -21,6 +20,7 @@ from tui import commands, formatting
 from tui.formatting.questions import counted
 from tui.terminal.cells import crop
 from tui.widgets.base.containers import TransparentVertical
+from tui.widgets.base.key_order import settled
 from tui.widgets.base.own_keys import is_own_key
 from tui.widgets.forms.prompt_area import PromptArea
 from tui.widgets.runs.message_queue import MessageQueue
@@ -65,12 +65,18 @@ class MessageArea(PromptArea):
     MessageArea { height: auto; min-height: 1; max-height: 5; margin: 0; }
     """
 
-    class Sent(Message):
-        """The user pressed `enter`."""
+    def __init__(self, send: Callable[[], None]) -> None:
+        super().__init__("", placeholder="A message to the agent")
+        self._send = send
 
     def action_send(self) -> None:
         """Send the message now."""
-        self.post_message(self.Sent())
+        self._send()  # at once: a posted message would send what was typed after the key, too
+
+    def on_hide(self, event: events.Hide) -> None:
+        """Keep the focus where the line is open again: this reports that it was closed before."""
+        if self.parent is not None and self.parent.display:
+            event.prevent_default()
 
 
 class MessageBar(TransparentVertical):
@@ -98,7 +104,7 @@ class MessageBar(TransparentVertical):
     def compose(self) -> ComposeResult:
         """Compose the line between its heading and the queue."""
         yield Static(id="heading")
-        yield MessageArea("", placeholder="A message to the agent")
+        yield MessageArea(self._send_now)
         yield MessageQueue()
 
     def open(self, runs: Sequence[Run], draft: str) -> None:
@@ -123,10 +129,12 @@ class MessageBar(TransparentVertical):
         """The text in the line."""
         return self.area.text
 
-    def show(self, runs: Sequence[Run], events: Iterable[Event] = ()) -> None:
+    def show(self, runs: Sequence[Run], happened: Iterable[Event] = ()) -> None:
         """Show the runs as they are now, and the state of their messages."""
-        self.queue.hear(events)
+        self.queue.hear(happened)
         self.queue.show(runs)
+        if self.queue.has_focus and not self.queue.display:
+            focus_now(self.area)
         ended = sum(run.status in FINISHED for run in runs)
         one = len(runs) == 1
         whom = crop(formatting.title(runs[0]), TITLE) if one else counted(len(runs), "run")
@@ -158,17 +166,19 @@ class MessageBar(TransparentVertical):
         del character
         return is_own_key(self, self._bindings, key)
 
-    @on(MessageArea.Sent)
-    def _send_now(self, event: MessageArea.Sent) -> None:
-        event.stop()
+    def _send_now(self) -> None:
         self._request(DeliveryTime.NOW)
 
-    def action_after(self) -> None:
+    # The app carries these keys out, while letters typed before them may still be on their way.
+
+    async def action_after(self) -> None:
         """Send the message: the agent reads it after this turn."""
+        await settled(self)
         self._request(DeliveryTime.AFTER_TURN)
 
-    def action_interrupt(self) -> None:
+    async def action_interrupt(self) -> None:
         """End the turn: the agent goes on with the message at once."""
+        await settled(self)
         self._request(DeliveryTime.NOW, interrupts=True)
 
     def _request(self, delivery: DeliveryTime, *, interrupts: bool = False) -> None:
@@ -180,8 +190,9 @@ class MessageBar(TransparentVertical):
         has_messages = self.queue.display and not self.queue.has_focus
         focus_now(self.queue if has_messages else self.area)
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         """Close the line; what was typed is kept."""
+        await settled(self)
         self._receiver.close()
 
     @on(MessageQueue.WithdrawRequested)
