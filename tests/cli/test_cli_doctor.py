@@ -45,11 +45,20 @@ def test_all_is_well(swarm: Swarm, codex: Path) -> None:
     found = _by_name(done.json)
     assert {"codex", "git", "database", "disk", "settings", "terminal", "orphans"} <= found.keys()
     assert found["codex"]["message"] == f"Codex 0.163.0 at {codex}"
+    assert "codex interactive" not in found
     assert all(
         finding.keys() == {"name", "health", "message", "recovery"} for finding in found.values()
     )
     lines = swarm("doctor", "--codex-bin", str(codex)).out.splitlines()
     assert sum(line.startswith("✓ ok") for line in lines) >= 6
+
+
+def test_codex_that_is_too_old_for_interactive_runs_is_a_warning(swarm: Swarm, codex: Path) -> None:
+    codex.write_text(codex.read_text().replace("0.163.0", "0.162.9"))
+    done = swarm("doctor", "--codex-bin", str(codex), "--json")
+    found = _by_name(done.json)["codex interactive"]
+    assert (done.code, found["health"]) == (0, "warning")
+    assert found["message"] == "Interactive runs need Codex 0.163 or newer."
 
 
 def test_a_missing_codex_is_a_failure_with_a_way_out(swarm: Swarm) -> None:

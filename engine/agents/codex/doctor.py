@@ -17,6 +17,8 @@ from engine.system.short_command import TIMEOUT_S
 
 OLDEST = (0, 100, 0)
 """`exec --json` as this program knows it; older ones speak differently."""
+OLDEST_INTERACTIVE = (0, 163, 0)
+"""`app-server` as this program knows it."""
 
 
 NOT_RUN = (126, 127)
@@ -50,9 +52,18 @@ async def version(codex: str) -> str:
     found = re.search(r"\d+\.\d+\.\d+\S*", text)
     if not found:
         raise user_error("CODEX_CLI_MISSING", f"{Path(codex).name} does not report its version.")
-    if tuple(int(part) for part in re.findall(r"\d+", found[0])[:3]) < OLDEST:
+    if _numbers(found[0]) < OLDEST:
         raise user_error("CODEX_TOO_OLD", f"This Codex CLI is too old: {found[0]}.")
     return found[0]
+
+
+def can_be_interactive(version: str) -> bool:
+    """Return whether interactive runs work with a version of Codex."""
+    return _numbers(version) >= OLDEST_INTERACTIVE
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
 
 
 async def checks(

@@ -10,12 +10,23 @@ from engine.domain.errors import CATALOGUE
 from engine.domain.finding import CheckHealth, Finding
 from engine.domain.secrets import hide
 
+_OLDEST_INTERACTIVE = ".".join(map(str, doctor.OLDEST_INTERACTIVE[:2]))
+
 
 async def diagnose(named: str | None, configured: str | None) -> list[Finding]:
     """Check version, login, network and sandbox; `named` is the CLI to check, else `configured`."""
     path = await asyncio.to_thread(find_codex, named, configured)
     version = await doctor.version(path)
     findings = [Finding("codex", CheckHealth.OK, f"Codex {version} at {path}")]
+    if not doctor.can_be_interactive(version):
+        findings.append(
+            Finding(
+                "codex interactive",
+                CheckHealth.WARNING,
+                f"Interactive runs need Codex {_OLDEST_INTERACTIVE} or newer.",
+                CATALOGUE["CODEX_TOO_OLD"].recovery,
+            )
+        )
     checks = await doctor.checks(path)
     if not checks:
         findings.append(
