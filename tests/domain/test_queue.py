@@ -19,7 +19,7 @@ from engine.domain.interaction import (
     ModeChange,
     RunMode,
 )
-from engine.domain.lifecycle import FINISHED
+from engine.domain.lifecycle import FINISHED, status_words
 from engine.domain.model import Pause, Run, RunSpec, Status
 from engine.domain.projection import View
 from engine.domain.queue import QueueRules, hopeless, next_run, paused, unfinished, waits
@@ -292,7 +292,7 @@ def test_what_a_retry_does() -> None:
     ],
 )
 def test_interrupt_without_a_turn_explains_what_is_possible(status: Status, recovery: str) -> None:
-    with pytest.raises(UserError, match=f"The run a is {status}") as refused:
+    with pytest.raises(UserError, match=f"The run a {status_words(status)}") as refused:
         requests.interrupt(run("a", status, interactive=True), "interrupt:1")
     assert (refused.value.code, refused.value.recovery) == ("RUN_NOT_INTERACTIVE", recovery)
 

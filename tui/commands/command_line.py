@@ -13,4 +13,5 @@ def command_line_hint(typed: str, names: CommandNames) -> str:
     words = typed.lower().removeprefix("swarm-tui ").split()
     if not words or words[0] not in names():
         return ""
-    return f"`swarm-tui {words[0]}` is on the command line."
+    command = f"swarm-tui {words[0]}"
+    return f"`{command}` is on the command line."
