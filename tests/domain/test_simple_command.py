@@ -246,7 +246,7 @@ def test_usual_prefix_names_the_program_that_runs(script: str, prefix: str) -> N
         ".//scripts//deploy.py",
         "scripts/./deploy.py",
         "a/../scripts/deploy.py",
-        "/work/scripts/deploy.py",
+        "/srv/scripts/deploy.py",
         "--script=./scripts/deploy.py",
     ],
 )
