@@ -42,7 +42,7 @@ async def _ours(folder: Path, count: int) -> float:
             pids = _of_home(paths.home)
             began = time.perf_counter()
             await engine.cancel_all(list(engine.view.live))
-            while _alive(pids):  # noqa: ASYNC110  nobody tells
+            while _alive(pids):  # noqa: ASYNC110  the system reports no end of other processes
                 await asyncio.sleep(0.002)
             return time.perf_counter() - began
     finally:

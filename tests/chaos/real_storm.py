@@ -46,7 +46,7 @@ TAIL_S = 240
 
 @dataclass
 class RealStorm:
-    """What a storm came to; `numbers` are those of messages and of commands."""
+    """The result of a storm; `numbers` are those of messages and of commands."""
 
     kills: int
     runs: int = 0

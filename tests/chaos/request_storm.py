@@ -57,7 +57,7 @@ RAN, HEARD = "ran.txt", "heard.txt"
 
 @dataclass
 class RequestStorm:
-    """What a storm came to; everything after `seconds` must be zero."""
+    """The result of a storm; everything after `seconds` must be zero."""
 
     kills: Counter[str] = field(default_factory=Counter)
     runs: int = 0

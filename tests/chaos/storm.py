@@ -42,7 +42,7 @@ asyncio.run(supervise(Paths(home, home / "config.yaml"), CONFIG))
 
 @dataclass(frozen=True)
 class Storm:
-    """What a storm came to."""
+    """The result of a storm."""
 
     kills: int
     runs: int

@@ -1,4 +1,4 @@
-"""What the user sets of a run: tags, a note, dismissed and archived."""
+"""Annotations of a run: tags, a note, dismissed and archived."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Live reports read from the output of an attempt as it grows, whoever supervises it."""
+"""Live reports in the growing output of an attempt, in any process that shows it."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class FakeComments:
 
 
 class FakePushes:
-    """Pushes of a fake engine's runs: there is no remote."""
+    """Pushes of the runs of a fake engine, which has no remote."""
 
     async def push(self, run: str, wanted: object = None) -> NoReturn:
         raise user_error("INPUT_INVALID")

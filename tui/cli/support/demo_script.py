@@ -94,8 +94,8 @@ def _spec(scene: DemoRun, source: Path, pace: float) -> RunSpec:
 async def direct(engine: EnginePort, scenes: dict[str, DemoRun], *, is_alone: bool = True) -> None:
     """Do what a user would: retry the run that crashed.
 
-    `is_alone`: there is no user. So it also cancels the run that never ends, and approves what
-    the agents ask for.
+    `is_alone`: no user is there. It then also cancels the run that never ends, and approves the
+    requests of the agents.
     """
     runs = {scene.title: run_id for run_id, scene in scenes.items()}
     acts = {runs[CRASHING]: lambda: engine.retry(runs[CRASHING])}

@@ -22,7 +22,7 @@ _SHELLS = ("bash", "sh", "zsh")
 _FOLDERS = ("/bin", "/usr/bin")
 _LONGEST = 10_000
 _ESCAPED = re.compile(r"\\(?:r|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
-"""What a character that cannot be seen looks like in a diff, or text that looks like that."""
+"""The escapes of invisible characters in a diff, and text that looks like one."""
 
 
 def of(
