@@ -22,10 +22,10 @@ PICK_PYTHON = for python in $(PYTHON) python3 python3.13 python3.12 python3.11 n
 	test "$$python" != none || { echo 'Python >= 3.11 with venv is needed.' >&2; exit 1; }
 
 .PHONY: help run demo test check chaos lost-work fuzz format snapshots docs constraints clean
-.PHONY: bench bench-quick bench-compare soak soak-short
+.PHONY: api-examples bench bench-quick bench-compare soak soak-short
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(READY) ## Open the dashboard on your own home (ARGS="ls": any command)
 	@$(BIN)/swarm-tui $(ARGS)
@@ -68,7 +68,7 @@ soak: $(READY) ## An hour of the dashboard with 50 runs: what grows? (ARGS="--ru
 soak-short: $(READY) ## The same in five minutes
 	@$(BIN)/python -m benchmarks.soak --minutes 5 $(ARGS)
 
-bench-compare: $(BENCH) ## Measure, and show an earlier result beside it (BEFORE=file)
+bench-compare: $(BENCH) ## Measure; fail where a row got worse than an earlier result (BEFORE=file)
 	@$(BIN)/python -m benchmarks --against $(BEFORE) $(ARGS)
 
 format: $(READY) ## Format the code and fix what can be fixed
@@ -81,6 +81,9 @@ snapshots: $(READY) ## Make the dashboard's snapshots again, after looking at th
 docs: $(READY) ## Write the reference pages and pictures from the code
 	@$(BIN)/python docs/reference.py
 	@$(BIN)/python docs/pictures.py
+
+api-examples: $(READY) ## Record the examples in the description of the API again
+	@$(BIN)/python docs/api_examples.py
 
 constraints: ## Write constraints.txt again: the newest versions that fit, with hashes
 	@rm -rf build/venv; mkdir -p build; $(PICK_PYTHON); "$$python" -m venv build/venv

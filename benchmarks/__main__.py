@@ -9,7 +9,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks import readme, results, table
+from benchmarks import drawing, readme, results, table
+from benchmarks.history import history
 from benchmarks.measuring import measure
 from benchmarks.row import Bench, Row
 from benchmarks.rows import all_rows
@@ -26,7 +27,7 @@ in turn, in one run; what is judged is the median of the rounds, pair by pair.
 
 
 def main() -> int:
-    """Measure what is asked for; 1 where something is far off, or broke."""
+    """Measure what is asked for; 1 where something is far off, broke, or got worse than before."""
     asked = _asked()
     rows = [row for row in all_rows() if _wanted(row, asked)]
     before = results.read(asked.against) if asked.against else {}
@@ -44,14 +45,17 @@ def main() -> int:
     print(table.table(found, before))
     if asked.write:
         _keep(found)
-    return 1 if any(row["verdict"] == "far off" for row in found) else 0
+    worse = [row["what"] for row in found if results.is_worse(row, before.get(row["name"]))]
+    for what in worse:
+        print(f"Worse than before by more than the spread: {what}", file=sys.stderr)
+    return 1 if worse or any(row["verdict"] == "far off" for row in found) else 0
 
 
 def _asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help="rows, by the start of their names; none: all")
     parser.add_argument("--quick", action="store_true", help="the short rows, fewer rounds")
-    parser.add_argument("--against", type=Path, metavar="FILE", help="show an earlier result too")
+    parser.add_argument("--against", type=Path, metavar="FILE", help="fail where a row got worse")
     parser.add_argument("--write", action="store_true", help="keep the figures")
     return parser.parse_args()
 
@@ -69,6 +73,7 @@ def _keep(found: list[dict[str, Any]]) -> None:
     machine = results.machine()
     where = f"{machine['processors']} processors, Python {machine['python']}, {machine['system']}."
     readme.write(kept)
+    drawing.PICTURE.write_text(drawing.picture(kept, history()), "utf-8")
     PAGE.write_text(f"{INTRODUCTION}{where}\n\n{table.table(kept, {})}", "utf-8")
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,6 +60,19 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     if not path.exists():
         return {}
     return {row["name"]: row for row in json.loads(path.read_text("utf-8"))["rows"]}
+
+
+def is_worse(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> bool:
+    """Return whether a row got worse than an earlier result by more than the spread of both.
+
+    Quick and full results measure different amounts: those are not compared.
+    """
+    if not before or not (row["value"] and before["value"]) or row["quick"] != before["quick"]:
+        return False
+    now, then = row["value"], before["value"]
+    if row["better"] == "higher":
+        return now["high"] < then["low"]
+    return now["low"] > then["high"]
 
 
 def write(path: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
+import sqlite3
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 from engine.config.paths import Paths
@@ -13,6 +16,7 @@ from engine.config.settings import Config
 from engine.domain.events import Body, StatusChanged, Step
 from engine.domain.interaction import InputRequest, ProposedChange, RequestKind, RequestPhase
 from engine.domain.model import Agent, RunSpec, Status
+from engine.domain.usage import slot_of
 from engine.engine import Engine
 from tui.app import SwarmApp
 from tui.cli.support import demo_script
@@ -63,6 +67,47 @@ async def inbox() -> None:
                 await pilot.press("j")
                 await pilot.pause(1)
                 keep("inbox", app.export_screenshot(title="swarm-tui"))
+
+
+async def usage() -> None:
+    """Record three weeks of usage, and take a picture of the screen that sums it up."""
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        paths = Paths(home, home / "config.yaml")
+        async with Engine.open(paths, Config(slots=4)) as engine:
+            spend(paths.database)
+            app = SwarmApp(engine)
+            async with app.run_test(size=(130, 32)) as pilot:
+                await pilot.press("8")
+                await pilot.pause(1)
+                await pilot.press("j")
+                await pilot.pause(1)
+                keep("usage", app.export_screenshot(title="swarm-tui"))
+
+
+def spend(database: Path) -> None:
+    """Fill the ledger: more on weekdays, and two rate-limit windows."""
+    chance, now = random.Random(4), time.time()
+    midnight = now - now % 86400
+    with closing(sqlite3.connect(database)) as db, db:
+        for day in range(24):
+            work = 0.2 if time.gmtime(midnight - day * 86400).tm_wday > 4 else 1.0
+            for n in range(int(9 * work) + 1):
+                at = (
+                    midnight
+                    - day * 86400
+                    + chance.uniform(0, 0.9) * (86400 if day else now % 86400)
+                )
+                tokens = int(chance.lognormvariate(13.2, 0.8) * work)
+                parts = (tokens, int(tokens * 0.8), tokens // 25, tokens // 60, tokens // 30_000)
+                place = (f"{day}-{n}", slot_of(at), "gpt-5-codex", "default", "shop")
+                values = (*place, *parts, tokens / 500)
+                db.execute(f"INSERT INTO usage_slots VALUES ({', '.join('?' * 11)})", values)
+        add = "INSERT INTO limit_samples VALUES ('default', ?, ?, ?, ?, ?)"
+        for hours, percent in ((30, 38), (20, 47), (10, 58), (0.7, 66), (0.1, 67)):
+            at = now - hours * 3600
+            db.execute(add, ("secondary", at, percent, 10080, now + 3.2 * 86400))
+        db.execute(add, ("primary", now - 300, 31, 300, now + 2.6 * 3600))
 
 
 async def record(engine: Engine, run: str, bodies: list[Body]) -> None:
@@ -123,3 +168,4 @@ def keep(name: str, picture: str) -> None:
 if __name__ == "__main__":
     asyncio.run(dashboard())
     asyncio.run(inbox())
+    asyncio.run(usage())

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+import api_pages
 import click
 import json_pages
 import msgspec
@@ -15,7 +16,7 @@ from msgspec import Meta, Struct
 
 from engine.config.run_options import RUN_OPTIONS
 from engine.config.settings import Config
-from engine.config.values import Duration, Size
+from engine.config.values import Duration, Percent, Size
 from engine.domain.errors import CATALOGUE
 from tui.cli.main import group
 from tui.commands import GROUPS, keys_of
@@ -79,6 +80,8 @@ def pages() -> dict[Path, str]:
         HERE / "json.md": json_pages.page(NOTE),
         HERE / "schemas.json": json_pages.schemas(),
         HERE / "workspaces.md": workspaces(),
+        HERE / "openapi.json": api_pages.openapi(),
+        HERE / "api.md": api_pages.page(),
     }
 
 
@@ -193,7 +196,7 @@ def _meaning(annotation: Any) -> tuple[Any, str]:  # noqa: ANN401  a type
 def _shown(value: object) -> str:
     if value is None or value in ((), {}):
         return ""
-    if isinstance(value, (Duration, Size)):
+    if isinstance(value, (Duration, Percent, Size)):
         return f"`{value.written()}`"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"
@@ -226,13 +229,15 @@ def _all_commands(
 def main() -> None:
     """Write the pages; with `--check`, only print the names of outdated ones."""
     if sys.argv[1:] == ["--check"]:
-        sys.exit(", ".join(path.name for path in pages() if not _is_current(path)) or 0)
+        # Made once: a second description of the API in one process can differ from the first.
+        outdated = [path.name for path, text in pages().items() if not _is(path, text)]
+        sys.exit(", ".join(outdated) or 0)
     for path, text in pages().items():
         path.write_text(text, "utf-8")
 
 
-def _is_current(path: Path) -> bool:
-    return path.exists() and path.read_text("utf-8") == pages()[path]
+def _is(path: Path, text: str) -> bool:
+    return path.exists() and path.read_text("utf-8") == text
 
 
 if __name__ == "__main__":

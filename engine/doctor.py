@@ -79,7 +79,16 @@ class Doctor:
         findings += _surroundings(self._paths)
         findings += await _checked("supervisor", self._supervisor())
         findings.append(_supervision(self._faults()))
+        findings += await _checked("other sessions", self._other_sessions())
         return findings + await _checked("orphans", self._orphans())
+
+    async def _other_sessions(self) -> list[Finding]:
+        """Check that the session files were read, where they are counted."""
+        problem = (await self._store.sessions.progress()).problem
+        if not problem or not self._config.usage.other_sessions:
+            return []
+        recovery = "Their usage is missing. `usage.other_sessions: false` turns the reading off."
+        return [Finding("other sessions", CheckHealth.WARNING, problem, recovery)]
 
     async def _orphans(self) -> list[Finding]:
         ended, unknown = await self._left_over()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,6 @@ from engine.config import workspace_roots
 from engine.config.config_file import ConfigWatch, LoadedConfig, load_usable
 from engine.config.paths import Paths
 from engine.config.settings import Config
-from engine.domain.changed_lines import ChangedLines
 from engine.domain.errors import UserError, add_late, user_error
 from engine.domain.events import Event
 from engine.domain.fault import SETTINGS, Fault, fault_words
@@ -39,7 +39,8 @@ from engine.system.environment import distrust
 from engine.system.open_files import raise_limit
 
 if TYPE_CHECKING:
-    from engine.batches.matrix import read_matrix
+    from engine.api_tokens import ApiTokens
+    from engine.batches.matrix import matrix_of, read_matrix
     from engine.batches.request import BatchRequest
     from engine.batches.service import Batches, BatchPlan
     from engine.disk.cleanup import CleanupItemResult, CleanupReport
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from engine.domain.approval_rules import ApprovalRule
     from engine.domain.consent import Consent
     from engine.domain.folder_size import FolderSize
-    from engine.domain.messages import Subscription as Interest
     from engine.execution.background import BackgroundProcess, start_if_needed
     from engine.execution.executor import AttemptFile, AttemptPart, AttemptRef, Executor
     from engine.execution.live_output import LiveOutput
@@ -63,19 +63,30 @@ if TYPE_CHECKING:
     from engine.notifications.service import Notifications, ReceiverHealth, ReceiverStatus
     from engine.patterns.service import Patterns
     from engine.runs.annotations import RunAnnotations
+    from engine.runs.applying import ApplyOptions, RunApplied, apply_run
     from engine.runs.comments import LocatedComment, RunComments
+    from engine.runs.forgetting import ForgetPlan, RunForgetting
+    from engine.runs.forks import RunForks
+    from engine.runs.pull_requests import RunPullRequests
     from engine.runs.pushes import PushRequest, PushResult, RunPushes
+    from engine.runs.threads import RunThreads
+    from engine.runs.updates import CommitsBehind, RunUpdates, UpdateReport, UpdateRequest
     from engine.supervising_process import supervise
     from engine.supervision import Supervision
     from engine.templates.parameters import Parameter
     from engine.templates.service import Templates
     from engine.templates.template import RenderedTemplate, Template
     from engine.trust.service import Trust
+    from engine.usage.run_costs import RunCosts
+    from engine.usage.service import UsageReports
     from engine.workspaces.apply.apply import ApplyMode, ApplyResult
+    from engine.workspaces.apply.restore import RestoreResult
     from engine.workspaces.apply.three_way import Conflict
+    from engine.workspaces.apply.undo import UndoneApply
     from engine.workspaces.checkpoints.changes import Changes, FileDelta
     from engine.workspaces.checkpoints.checkpoints import Checkpoint
     from engine.workspaces.checkpoints.comparison import Comparison
+    from engine.workspaces.files.open_file import OpenFile
     from engine.workspaces.files.tree import FilePreview, TreeEntry
     from engine.workspaces.git.pull_request import PullRequest
     from engine.workspaces.service import Workspaces
@@ -83,6 +94,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ApplyMode",
+    "ApplyOptions",
     "ApplyResult",
     "AttemptFile",
     "AttemptPart",
@@ -98,6 +110,7 @@ __all__ = [
     "CleanupItemResult",
     "CleanupPlan",
     "CleanupReport",
+    "CommitsBehind",
     "Comparison",
     "Conflict",
     "Consent",
@@ -112,9 +125,11 @@ __all__ = [
     "FilePreview",
     "Finding",
     "FolderSize",
+    "ForgetPlan",
     "LocatedComment",
     "LocationKind",
     "LockHolder",
+    "OpenFile",
     "Parameter",
     "PullRequest",
     "PushRequest",
@@ -123,6 +138,8 @@ __all__ = [
     "ReceiverStatus",
     "RecoveryReport",
     "RenderedTemplate",
+    "RestoreResult",
+    "RunApplied",
     "SourceInfo",
     "SupervisionState",
     "TaskTree",
@@ -130,7 +147,12 @@ __all__ = [
     "Templates",
     "TrashEntry",
     "TreeEntry",
+    "UndoneApply",
     "UnsavedWork",
+    "UpdateReport",
+    "UpdateRequest",
+    "apply_run",
+    "matrix_of",
     "read_holder",
     "read_matrix",
     "recover",
@@ -139,12 +161,13 @@ __all__ = [
     "supervision_state",
 ]
 
+_log = logging.getLogger(__name__)
 MAX_SLOTS = 1000
 ESSENTIAL = ("journal", "supervision", "scheduler", "follower")
 """Tasks without which runs do not progress, or do so unseen."""
 RADAR_RUNS = 1000
-OVERLAPS_S, OVERLAPS_AT_ONCE = 1.0, 30
-"""Seconds between two searches for overlaps, and the runs that one looks at."""
+OVERLAPS_S = 1.0
+"""Seconds between two searches for overlaps."""
 
 
 add_late(lambda: import_module("engine.agents.profiles"))
@@ -187,6 +210,7 @@ class Engine:
         )
         self.memory = self._services.memory
         self.search = self._services.search
+        self.queue_pace = self._services.queue_pace
         self._supervision: Supervision | None = None
         self._supervising: SupervisedTask | None = None
         self._ownership = SupervisorLock(paths.lock)
@@ -218,10 +242,12 @@ class Engine:
         loaded = loaded or load_usable(paths)
         config = loaded.config
         async with AsyncExitStack() as stack:
-            store = await stack.enter_async_context(open_store(paths.database, _wishes(config)))
+            store = await stack.enter_async_context(_store_of(paths, config))
             engine = cls(paths, config, store, View(), executors or {})
             engine._services.config_error = loaded.error
             await engine._shared.refresh()
+            await engine.queue_pace.load()
+            await engine._services.settle_forgotten()
             distrust(map(str, await asyncio.to_thread(workspace_roots.known, paths.home)))
             stack.push_async_callback(engine.tasks.close)
             if follow or supervise:
@@ -311,39 +337,36 @@ class Engine:
         statuses: Iterable[str] = (),
         project: str | None = None,
         batch: str | None = None,
+        below: str | None = None,
+        older_than: str | None = None,
         limit: int = -1,
     ) -> list[Run]:
         """Return the runs that match, newest first, straight from the store."""
-        return await self._store.runs(statuses=statuses, project=project, batch=batch, limit=limit)
+        wanted: dict[str, Any] = {"project": project, "batch": batch, "below": below}
+        return await self._store.runs(
+            statuses=statuses, older_than=older_than, limit=limit, **wanted
+        )
 
     async def radar(self) -> OverlapDetector:
         """Return which of the latest runs change the same lines, straight from the store."""
+        from engine.runs.overlaps import learn_lines
+
         view = View(await self._store.runs(limit=RADAR_RUNS))
-        await self._learn_lines(view)
+        await learn_lines(view, self.workspaces)
         return view.radar
 
     async def find_overlaps(self) -> None:
         """Find the overlaps of runs from now on: after events, and never many at a time."""
+        from engine.runs.overlaps import learn_lines  # not before the first paint
+
         batches = self.batches(OVERLAPS_S)
         while True:
-            if changed := await self._learn_lines(self.view):
+            if changed := await learn_lines(self.view, self.workspaces):
                 self._publish((), changed)
             await anext(batches)
 
-    async def _learn_lines(self, view: View) -> set[str]:
-        changed = set[str]()
-        for run, (checkpoint, paths) in list(view.radar.candidates().items())[:OVERLAPS_AT_ONCE]:
-            lines: ChangedLines = {}
-            with suppress(UserError):  # without its lines, no overlap is claimed
-                lines = await self.workspaces.changed_lines(run, checkpoint, paths)
-            changed |= view.learn_lines(run, checkpoint, lines)
-        return changed
-
     async def find(self, name: str) -> Run:
-        """Return the run that `name` means: an id, its unique beginning or end, or `@last`.
-
-        Raises `UserError` RUN_NOT_FOUND or RUN_AMBIGUOUS.
-        """
+        """Return the run that `name` means; raises `UserError` RUN_NOT_FOUND or RUN_AMBIGUOUS."""
         return await find_run(self._store, name)
 
     async def shortest_ends(self, runs: Iterable[str]) -> dict[str, str]:
@@ -390,10 +413,7 @@ class Engine:
     async def answer_all(
         self, answers: Sequence[tuple[str, RequestAnswer]]
     ) -> list[Run | UserError]:
-        """Answer open requests of runs in one step; a failure costs only its own answer.
-
-        Returns for each answer the run, or the error.
-        """
+        """Answer open requests in one step; returns for each of them the run, or its error."""
         return await self._services.requests.answer_all(answers)
 
     async def rules(self) -> list[ApprovalRule]:
@@ -401,10 +421,7 @@ class Engine:
         return await self._services.rules.all()
 
     async def add_rule(self, rule: ApprovalRule) -> ApprovalRule:
-        """Add a rule, and return it with its id; it also answers equal requests that are open.
-
-        Raises `UserError` INPUT_INVALID for a rule that cannot be.
-        """
+        """Add a rule that answers equal open requests, too; raises `UserError` INPUT_INVALID."""
         added = await self._services.rules.add(rule)
         self._publish((), set())
         return added
@@ -435,9 +452,11 @@ class Engine:
         """Request the end of a run: SIGTERM, SIGKILL after the grace time; `kill`: at once."""
         return await self._services.requests.cancel(run, kill=kill)
 
-    async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
-        """Cancel those of the runs that can be, in one step; return their new state."""
-        return await self._services.requests.cancel_all(runs, kill=kill)
+    async def cancel_all(
+        self, runs: Iterable[str], *, kill: bool = False, children: bool = False
+    ) -> list[Run]:
+        """Cancel those of the runs that can be, and all below them with `children`."""
+        return await self._services.requests.cancel_all(runs, kill=kill, children=children)
 
     async def retry(
         self,
@@ -506,21 +525,47 @@ class Engine:
     @property
     def comments(self) -> RunComments:
         """Comments of the user on the changes of runs."""
-        from engine.runs.comments import RunComments
-
-        return RunComments(self.find, self._journal, self._services.requests, self.workspaces)
+        return self._services.comments
 
     @property
     def pushes(self) -> RunPushes:
         """Pushes of runs' branches to a remote."""
-        from engine.runs.pushes import RunPushes
+        return self._services.pushes
 
-        return RunPushes(self.paths, self.find, self._journal, self.workspaces)
+    @property
+    def threads(self) -> RunThreads:
+        """Threads of runs, opened in their agent's own program."""
+        return self._services.threads
+
+    @property
+    def pull_requests(self) -> RunPullRequests:
+        """Pull requests of runs."""
+        return self._services.pull_requests
+
+    @property
+    def forks(self) -> RunForks:
+        """New runs on copies of another run's workspace and thread."""
+        return self._services.forks
+
+    @property
+    def forgetting(self) -> RunForgetting:
+        """The removal of runs with all that belongs to them."""
+        return self._services.forgetting
+
+    @property
+    def updates(self) -> RunUpdates:
+        """Updates of workspaces onto the newest commit of their base."""
+        return self._services.updates
 
     @property
     def sources(self) -> SourceInspector:
         """The possible sources of workspaces."""
         return self._services.sources
+
+    @property
+    def usage(self) -> UsageReports:
+        """Usage of all runs and other sessions, and the limits."""
+        return self._services.usage
 
     @property
     def disk(self) -> Disk:
@@ -538,6 +583,11 @@ class Engine:
         return self._services.swarms
 
     @property
+    def costs(self) -> RunCosts:
+        """Estimated costs of runs."""
+        return self._services.costs
+
+    @property
     def patterns(self) -> Patterns:
         """Patterns of what worked, to learn from."""
         return self._services.patterns
@@ -551,6 +601,11 @@ class Engine:
     def trust(self) -> Trust:
         """The repositories' files that the user has trusted."""
         return self._services.trust
+
+    @property
+    def api_tokens(self) -> ApiTokens:
+        """The tokens of clients of the API."""
+        return self._services.api_tokens
 
     @property
     def logins(self) -> LoginCheck:
@@ -573,6 +628,8 @@ class Engine:
         """Hand on what happened; no listener that fails keeps the others from hearing of it."""
         self._bus.publish(events, runs)
         guard = self.tasks.faults.guard
+        with guard("limit news"):
+            self.queue_pace.notify(events, self.view.runs)
         with guard("search news"):
             self.search.notify()
         if self._supervision and (scheduler := self._supervision.scheduler):
@@ -582,6 +639,8 @@ class Engine:
                 scheduler.notify(runs)
             with guard("rules news"):
                 self._supervision.rules.notify(events)
+            with guard("spending news"):
+                self._supervision.spending.notify(events)
 
     def _published(self) -> None:
         self._publish((), set())
@@ -619,10 +678,13 @@ class Engine:
         self._supervising.when_done(self._published)
 
 
-def _wishes(config: Config) -> Sequence[Interest]:
-    """Return the receivers' subscriptions; without receivers, nothing is imported."""
+def _store_of(paths: Paths, config: Config) -> AbstractAsyncContextManager[Store]:
+    """Open the store with what it writes for receivers; without any, nothing is imported."""
     if not (config.webhooks or config.notify.apprise):
-        return ()
+        return open_store(paths.database)
     from engine.notifications.receivers import wishes
+    from engine.usage.prices import PriceList
+    from engine.usage.run_costs import RunCosts
 
-    return wishes(config)
+    costs = RunCosts(PriceList(config.prices))
+    return open_store(paths.database, wishes(config), cost=costs.of_run)

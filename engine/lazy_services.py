@@ -5,13 +5,16 @@ Half of what a command line waits for is imports, and a list of runs knows nothi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from engine.config.paths import Paths
 from engine.config.preferences import Preferences
 from engine.config.settings import Config
+from engine.domain.budget import Budget, BudgetUnit
 from engine.domain.errors import UserError
 from engine.domain.fault import Fault
 from engine.domain.model import Run, RunSpec, Workspace
@@ -19,8 +22,10 @@ from engine.execution.journal import Journal
 from engine.runs.finder import find_run
 from engine.search import HistorySearch
 from engine.store.store import Store
+from engine.usage.queue_pace import QueuePace
 
 if TYPE_CHECKING:
+    from engine.api_tokens import ApiTokens
     from engine.batches.service import Batches
     from engine.disk.service import Disk
     from engine.doctor import Doctor
@@ -31,24 +36,40 @@ if TYPE_CHECKING:
     from engine.notifications.service import Notifications
     from engine.patterns.service import Patterns
     from engine.runs.annotations import RunAnnotations
+    from engine.runs.comments import RunComments
+    from engine.runs.forgetting import RunForgetting
+    from engine.runs.forks import RunForks
+    from engine.runs.pull_requests import RunPullRequests
+    from engine.runs.pushes import RunPushes
     from engine.runs.requests import RunRequests
     from engine.runs.rules import ApprovalRules
+    from engine.runs.threads import RunThreads
+    from engine.runs.updates import RunUpdates
     from engine.templates.service import Templates
     from engine.trust.service import Trust
+    from engine.usage.budget_meter import BudgetMeter
+    from engine.usage.other_sessions import OtherSessions
+    from engine.usage.prices import PriceList
+    from engine.usage.run_costs import RunCosts
+    from engine.usage.service import UsageReports
     from engine.workspaces.service import Workspaces
     from engine.workspaces.sources import SourceInspector
 
 WHERE = {
     "engine.disk.cleanup": ("CleanupItemResult", "CleanupReport"),
     "engine.domain.consent": ("Consent",),
+    "engine.runs.applying": ("ApplyOptions", "RunApplied", "apply_run"),
     "engine.runs.comments": ("LocatedComment",),
+    "engine.runs.forgetting": ("ForgetPlan",),
     "engine.runs.pushes": ("PushRequest", "PushResult"),
+    "engine.runs.updates": ("CommitsBehind", "UpdateReport", "UpdateRequest"),
+    "engine.workspaces.files.open_file": ("OpenFile",),
     "engine.workspaces.git.pull_request": ("PullRequest",),
     "engine.supervising_process": ("supervise",),
     "engine.disk.service": ("DiskUsage",),
     "engine.doctor": ("Finding", "CheckHealth", "DiskSpace"),
     "engine.batches.request": ("BatchRequest",),
-    "engine.batches.matrix": ("read_matrix",),
+    "engine.batches.matrix": ("matrix_of", "read_matrix"),
     "engine.templates.parameters": ("Parameter",),
     "engine.templates.template": ("RenderedTemplate", "Template"),
     "engine.notifications.service": ("ReceiverHealth", "ReceiverStatus"),
@@ -72,10 +93,14 @@ WHERE = {
     "engine.workspaces.checkpoints.changes": ("Changes", "FileDelta"),
     "engine.workspaces.checkpoints.checkpoints": ("Checkpoint",),
     "engine.workspaces.checkpoints.comparison": ("Comparison",),
+    "engine.workspaces.apply.restore": ("RestoreResult",),
     "engine.workspaces.apply.three_way": ("Conflict",),
+    "engine.workspaces.apply.undo": ("UndoneApply",),
     "engine.workspaces.files.tree": ("FilePreview", "TreeEntry"),
 }
 """Modules of the names that `engine.engine` exports and imports late."""
+
+_log = logging.getLogger(__name__)
 
 CheckRequest = Callable[[RunSpec, bool], Awaitable[RunSpec]]
 """Checks a request for a run; the second argument: its missing trust is not an error."""
@@ -101,6 +126,7 @@ class LazyServices:
         self.config_error: UserError | None = None
         """The mistake in the settings file; while there is one, no run can be started."""
         self._store = store
+        store.child_limits = lambda: self.config.children.limits
         self._journal = journal
         self._check = check
         self._faults = faults
@@ -108,6 +134,17 @@ class LazyServices:
         self._find = partial(find_run, store)
         self.memory = Preferences(store)
         self.search = HistorySearch(store)
+        self.queue_pace = QueuePace(config.queue, store, self._accounts())
+
+    def _accounts(self) -> Sequence[str]:
+        """Return the accounts that runs go on under where theirs has no room."""
+        if not self.config.accounts:
+            return ()
+        from engine.agents.profiles import DEFAULT
+        from engine.agents.registry import agent_of
+
+        accounts = agent_of(DEFAULT.name).accounts
+        return accounts.names(self.config) if accounts.can_move(self.config) else ()
 
     def check_config(self) -> None:
         """Raise the mistake in the settings file, if there is one."""
@@ -138,6 +175,13 @@ class LazyServices:
         from engine.runs.requests import RunRequests
 
         return RunRequests(self, self._store, self._journal)
+
+    @cached_property
+    def threads(self) -> RunThreads:
+        """Threads of runs in their agent's own program."""
+        from engine.runs.threads import RunThreads
+
+        return RunThreads(self, self._store, self._journal)
 
     @cached_property
     def logins(self) -> LoginCheck:
@@ -183,6 +227,60 @@ class LazyServices:
         return RunAnnotations(self._journal)
 
     @cached_property
+    def comments(self) -> RunComments:
+        """Comments of the user on the changes of runs."""
+        from engine.runs.comments import RunComments
+
+        return RunComments(self._find, self._journal, self.requests, self.workspaces)
+
+    @cached_property
+    def pushes(self) -> RunPushes:
+        """Pushes of runs' branches to a remote."""
+        from engine.runs.pushes import RunPushes
+
+        return RunPushes(self.paths, self._find, self._journal, self.workspaces)
+
+    @cached_property
+    def updates(self) -> RunUpdates:
+        """Updates of workspaces onto the newest commit of their base."""
+        from engine.runs.updates import RunUpdates
+
+        return RunUpdates(self.paths, self._find, self._journal, self)
+
+    @cached_property
+    def pull_requests(self) -> RunPullRequests:
+        """Pull requests of runs, read with `gh`."""
+        from engine.runs.pull_requests import RunPullRequests
+
+        return RunPullRequests(self.paths, self._find, self._journal)
+
+    @cached_property
+    def forks(self) -> RunForks:
+        """New runs on copies of another run's workspace and thread."""
+        from engine.runs.forks import RunForks
+
+        return RunForks(self.paths, self._find, self._store, self._journal, self.requests)
+
+    @cached_property
+    def forgetting(self) -> RunForgetting:
+        """The removal of runs with all that belongs to them."""
+        from engine.runs.forgetting import RunForgetting
+
+        return RunForgetting(self.paths, self._store, self._journal, self.disk)
+
+    async def settle_forgotten(self) -> None:
+        """Put back the files of runs that a process was about to forget when it ended."""
+        if not await asyncio.to_thread(self.paths.forgotten.is_dir):
+            return  # nothing is imported
+        from engine.runs.forgetting import is_unsettled
+
+        try:
+            if await asyncio.to_thread(is_unsettled, self.paths):
+                await self.forgetting.settle()
+        except (UserError, OSError) as error:  # maintenance tries again
+            _log.warning("files of runs stay aside: %s", error)
+
+    @cached_property
     def trust(self) -> Trust:
         """The repositories' files that the user has trusted."""
         from engine.trust.service import Trust
@@ -190,11 +288,48 @@ class LazyServices:
         return Trust(self._store, self.config)
 
     @cached_property
+    def api_tokens(self) -> ApiTokens:
+        """The tokens of clients of the API."""
+        from engine.api_tokens import ApiTokens
+
+        return ApiTokens(self._store)
+
+    @cached_property
     def templates(self) -> Templates:
         """The run templates."""
         from engine.templates.service import Templates
 
         return Templates(self.paths, self._store, self.trust, self.config)
+
+    @cached_property
+    def usage(self) -> UsageReports:
+        """Usage of all runs and other sessions, and the limits."""
+        from engine.usage.service import UsageReports
+
+        others = self.other_sessions if self.config.usage.other_sessions else None
+        return UsageReports(self._store.usage, self.prices.cost_usd, others=others)
+
+    @cached_property
+    def budget_meter(self) -> BudgetMeter:
+        """The meter of what runs have used of their budgets."""
+        from engine.usage.budget_meter import BudgetMeter
+
+        return BudgetMeter(self._store.usage, self.prices, self.usage.cycles)
+
+    async def check_budget(self, budget: Budget | None, spec: RunSpec) -> None:
+        """Raise `UserError` for a budget in money of a run whose model has no known price."""
+        if budget is not None and budget.unit is BudgetUnit.USD:
+            # In a thread: a price list takes its time to load.
+            await asyncio.to_thread(self.budget_meter.check_price, budget, spec.model or "")
+
+    @cached_property
+    def other_sessions(self) -> OtherSessions:
+        """The reader of threads that were started elsewhere."""
+        from engine.usage.other_sessions import OtherSessions
+        from engine.usage.session_homes import session_homes
+
+        homes = partial(session_homes, self.config)
+        return OtherSessions(self.paths, self._store.sessions, homes)
 
     @cached_property
     def disk(self) -> Disk:
@@ -209,6 +344,20 @@ class LazyServices:
         from engine.workspaces.sources import SourceInspector
 
         return SourceInspector(self.paths, self._find)
+
+    @cached_property
+    def prices(self) -> PriceList:
+        """Prices of models."""
+        from engine.usage.prices import PriceList
+
+        return PriceList(self.config.prices)
+
+    @cached_property
+    def costs(self) -> RunCosts:
+        """Estimated costs of runs."""
+        from engine.usage.run_costs import RunCosts
+
+        return RunCosts(self.prices)
 
     @cached_property
     def patterns(self) -> Patterns:
@@ -238,4 +387,6 @@ class LazyServices:
             self.sources,
             self._check,
             self.logins.require,
+            self.costs.of_run,
+            self.check_budget,
         )

@@ -20,17 +20,20 @@ from engine.system.environment import requested_environment, separate_agents_cod
 
 VALID_S = 20.0
 """How long a successful check counts for the next requests."""
+_KEY_MISSING = "ACCOUNT_KEY_MISSING"
 PATIENCE_S = 8.0
 """Where an agent does not answer within this time, a run is created all the same."""
 
 
 async def login_error(
-    spec: RunSpec, config: Config, environment: Mapping[str, str]
+    spec: RunSpec, config: Config, environment: Mapping[str, str], account: str
 ) -> UserError | None:
-    """Return why the agent cannot be started in this environment; None if it can."""
+    """Return why the agent cannot be started under an account; None if it can."""
+    agent = agent_of(spec.agent)
     base, _ = separate_agents_code(environment, [spec.workspace.source or ""])
     try:
-        return await agent_of(spec.agent).login_error(spec, config, base)
+        under = await asyncio.to_thread(agent.accounts.environment, account, config, base)
+        return await agent.login_error(spec, config, under.base, account)
     except UserError as error:
         return error
 
@@ -49,25 +52,50 @@ class LoginCheck:
         for spec in specs:
             await self._require(spec, environment)
 
+    async def require_account(self, account: str) -> None:
+        """Raise `UserError` where the default agent cannot work under an account here and now."""
+        spec = RunSpec(prompt="", title="", project="", account=account)
+        if error := await login_error(spec, self._config, requested_environment(), account):
+            raise error
+
     async def require_again(self, run: Run) -> None:
         """Raise `UserError` where the agent of a run is missing or no longer logged in."""
         try:
             environment = await asyncio.to_thread(requested, self._paths, run.id)
         except OSError:  # a damaged file: the attempt reports it
             return
-        await self._require(run.spec, environment)
+        await self._require(run.spec, environment, run.account)
 
-    async def _require(self, spec: RunSpec, environment: Mapping[str, str]) -> None:
+    async def _require(
+        self, spec: RunSpec, environment: Mapping[str, str], present: str = ""
+    ) -> None:
         if spec.workspace.host != LOCAL:  # the login there is not ours to check
             return
         variables = hash(tuple(sorted(environment.items())))
         options = profile_of(spec.agent).options
-        key = (spec.agent, variables, *(value_of(spec, option) for option in options))
+        key = (spec.agent, variables, present, *(value_of(spec, option) for option in options))
         if time.monotonic() - self._succeeded.get(key, -math.inf) < VALID_S:
             return
         # An agent that does not answer is asked again by the scheduler, which reports it.
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
-                if error := await login_error(spec, self._config, environment):
+                if error := await self._error(spec, environment, present):
                     raise error
         self._succeeded[key] = time.monotonic()
+
+    async def _error(
+        self, spec: RunSpec, environment: Mapping[str, str], present: str
+    ) -> UserError | None:
+        """Return why a run could start under none of its accounts; None if it can under one."""
+        accounts = agent_of(spec.agent).accounts
+        names: Iterable[str] = [spec.account or present]
+        if not spec.account and accounts.can_move(self._config):
+            names = accounts.names(self._config)
+        first: UserError | None = None
+        for name in names:
+            error = await login_error(spec, self._config, environment, name)
+            # The process that supervises may have the variable that is missing in this one.
+            if error is None or error.code == _KEY_MISSING:
+                return None
+            first = first or error
+        return first

@@ -11,10 +11,12 @@ from engine.agents.registry import agent_of
 from engine.config.paths import Paths
 from engine.config.run_options import RUN_OPTIONS
 from engine.config.settings import Config
+from engine.config.writable_folders import writable_folders
 from engine.domain.errors import user_error
 from engine.domain.model import LOCAL, Run, RunSpec
 from engine.domain.requests import check_known
 from engine.domain.run_option import problem_of, value_of
+from engine.domain.text import is_utf8
 from engine.system.environment import problem_in, requested_environment
 from engine.workspaces.create import create
 
@@ -28,6 +30,7 @@ def check_spec(spec: RunSpec, config: Config, paths: Paths, run: Run | None = No
     agent = agent_of(spec.agent)
     agent.check_installed(spec, config)
     if spec.workspace.host == LOCAL:
+        agent.accounts.check(spec.account or "", config, writable_folders(paths, spec, run))
         # Its folder for temporary files is its own, and made later.
         base = {k: v for k, v in requested_environment().items() if k != "TMPDIR"}
         agent.check_home(spec, paths, base, run)
@@ -48,7 +51,7 @@ def check_texts(spec: RunSpec) -> None:
         )
     if not spec.prompt.strip():
         raise user_error("INPUT_INVALID", "The prompt is empty.", "Describe the task.")
-    if not all(map(_is_utf8, _texts(spec))):
+    if not all(map(is_utf8, _texts(spec))):
         raise user_error("INPUT_INVALID", "The input holds bytes that are not UTF-8.")
     for option in RUN_OPTIONS:
         value = value_of(spec, option)
@@ -56,7 +59,7 @@ def check_texts(spec: RunSpec) -> None:
             raise user_error("INPUT_INVALID", f"{option.flag}: {problem}.")
     if problem := problem_in(spec.env):
         raise user_error("INPUT_INVALID", f"A variable is refused: {problem}.")
-    if "\0" in (spec.verify or "") or not _is_utf8(spec.verify or ""):
+    if "\0" in (spec.verify or "") or not is_utf8(spec.verify or ""):
         raise user_error("INPUT_INVALID", "The verify command holds what no shell can read.")
 
 
@@ -69,11 +72,3 @@ def _texts(spec: RunSpec) -> Iterator[str]:
             yield value
         elif isinstance(value, tuple):
             yield from cast("tuple[str, ...]", value)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -40,6 +40,16 @@ async def preload(*, with_receivers: bool) -> None:
         await asyncio.to_thread(child_files.hold, program)
     await asyncio.sleep(AFTER_S)
     await import_all(modules(with_receivers=with_receivers))
+    await _hold_reader_of_sessions()
+
+
+async def _hold_reader_of_sessions() -> None:
+    from engine.usage.other_sessions import PACKAGE, PARTS
+
+    try:
+        await asyncio.to_thread(child_files.hold_package, PACKAGE, PARTS)
+    except OSError as error:  # it is gone already: reading reports that
+        _log.info("cannot hold %s: %s", PACKAGE, error)
 
 
 async def import_all(names: Iterable[str]) -> None:

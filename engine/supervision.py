@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from engine.domain.account_choice import AccountRules, merged, with_hold
 from engine.domain.errors import UserError
 from engine.domain.events import Notice
 from engine.domain.fault import SUPERVISOR_LOCK
 from engine.domain.model import LOCAL, Pause, Run
 from engine.domain.projection import View
-from engine.domain.queue import QueueRules, paused
+from engine.domain.queue import QueueRules
 from engine.execution.fault_reporter import FaultReporter
 from engine.execution.input_reminder import InputReminder
 from engine.execution.journal import Journal
@@ -28,6 +30,7 @@ from engine.system.clock import Clock
 if TYPE_CHECKING:
     from engine.execution.rule_applier import RuleApplier
     from engine.execution.scheduler import Scheduler
+    from engine.execution.spend_watch import SpendWatch
     from engine.execution.supervisor_context import SupervisorContext
 
 OWNER_RETRY_S = 0.5
@@ -68,6 +71,14 @@ class Supervision:
         from engine.execution.rule_applier import RuleApplier
 
         return RuleApplier(self._view, self._store, self._journal, self._parts.rules.of_files)
+
+    @cached_property
+    def spending(self) -> SpendWatch:
+        """The watch over the tokens of running runs; imported when it supervises."""
+        from engine.execution.spend_watch import SpendWatch
+
+        flag_at, now = self._parts.config.usage.flag_at, self._clock.now
+        return SpendWatch(self._view, self._journal, self._store.usage.spent, flag_at, now)
 
     def notify(self) -> None:
         """Take note that faults were recorded or cleared."""
@@ -129,7 +140,12 @@ class Supervision:
             keeper.check,
         )
         tending = Maintenance(
-            parts.disk, self._store, parts.config, lambda: not self._view.live, self._clock
+            parts.disk,
+            self._store,
+            parts.config,
+            lambda: not self._view.live,
+            self._clock,
+            parts.forgetting.finish,
         )
         try:
             branch.start("imports", self._preload)
@@ -140,8 +156,7 @@ class Supervision:
             branch.start("look-after", scheduler.check_runs)
             self._follow_requests(branch)
             branch.start("maintenance", tending.run)
-            branch.start("search", parts.search.keep_up)
-            branch.start("notifications", lambda: parts.notifications.run(branch))
+            self._start_services(branch)
             scheduling = branch.start("scheduler", scheduler.run)
             await scheduling.wait()
             if scheduling.error:
@@ -152,12 +167,28 @@ class Supervision:
             self.scheduler = None
             await self._withdraw_faults()
 
+    def _start_services(self, branch: TaskTree) -> None:
+        """Start the tasks beside the runs themselves."""
+        branch.start("search", self._parts.search.keep_up)
+        branch.start("other sessions", lambda: self._parts.other_sessions.run())
+        branch.start("pull requests", self._update_pull_requests)
+        branch.start("spending", self.spending.run)
+        branch.start("notifications", lambda: self._parts.notifications.run(branch))
+
     def _follow_requests(self, branch: TaskTree) -> None:
         """Start the tasks that look after the open requests of agents."""
         settings = self._parts.config.approvals
         reminder = InputReminder(self._view, self._journal, settings, self._clock.now)
         branch.start("approval rules", self.rules.run)
         branch.start("reminders", reminder.run)
+
+    async def _update_pull_requests(self) -> None:
+        """Read the open pull requests of runs from time to time, until cancelled."""
+        from engine.runs.pull_requests import PullRequestUpdates
+
+        every = self._parts.config.pull_requests.refresh
+        every_s = None if every is None else float(every)
+        await PullRequestUpdates(self._view, self._parts.pull_requests.refresh, every_s).run()
 
     async def _withdraw_faults(self) -> None:
         """Show no fault of ours any more: nothing of it is at work."""
@@ -195,7 +226,7 @@ class Supervision:
             commit=commit,
             pause=self._pause,
             checkpoints=asyncio.Semaphore(CHECKPOINTS),
-            budgets=Budgets(self._store, self._view),
+            budgets=Budgets(self._store, self._view, self._parts.budget_meter, commit),
             tasks=branch,
             clock=self._clock,
         )
@@ -208,27 +239,43 @@ class Supervision:
 
     def _rules(self) -> QueueRules:
         return QueueRules(
-            self._shared.slots, self._parts.config.queue.per_project, self._shared.pause
+            self._shared.slots,
+            self._parts.config.queue.per_project,
+            self._shared.pause,
+            self._parts.queue_pace.holds(self._clock.now()),
+            self._account_rules,
         )
 
-    async def _check_login(self, run: Run) -> UserError | None:
-        """Return why the agent cannot be started for `run`; None if it can."""
+    @cached_property
+    def _account_rules(self) -> Mapping[str, AccountRules]:
+        """The accounts of each agent that has several."""
+        from engine.agents.registry import agents
+
+        config = self._parts.config
+        known = {
+            agent.name: AccountRules(agent.accounts.names(config), agent.accounts.can_move(config))
+            for agent in agents()
+        }
+        return {name: rules for name, rules in known.items() if rules.has_several}
+
+    async def _check_login(self, run: Run, account: str) -> UserError | None:
+        """Return why the agent cannot be started for `run` under an account; None if it can."""
         from engine.config.run_environment import requested
         from engine.login_check import login_error
 
         base = await asyncio.to_thread(requested, self._parts.paths, run.id)
-        return await login_error(run.spec, self._parts.config, base)
+        return await login_error(run.spec, self._parts.config, base, account)
 
     async def _pause(self, pause: Pause | None) -> None:
         """Pause for a cause, or end that pause; one the user asked for stays as it is."""
 
         def decide(known: Pause | None) -> Pause | None:
             now = self._clock.now()
-            if known and (known.until is None or (pause is None and paused(known, now))):
-                return known
-            if pause and pause.until and known and known.until:
-                return max(pause, known, key=lambda held: held.until or 0.0)
-            return pause
+            if pause is None or not pause.account:
+                return merged(known, pause, now)
+            if rules := self._account_rules.get(pause.agent or ""):
+                return with_hold(known, pause, rules, now)
+            return merged(known, replace(pause, account=""), now)
 
         await self._shared.change_pause(decide)
         self._published()

@@ -71,11 +71,26 @@ def _open_files() -> int:
     return len(os.listdir(folder)) if folder.is_dir() else 0
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _codex_homes(tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """Make the folder of the tests' Codex homes, itself the home of fixtures of a whole module.
+
+    Without `CODEX_HOME`, the sessions of this machine's user would be read. Not in `tmp_path`: a
+    folder above a Codex home is no source for work in place.
+    """
+    folder = tmp_path_factory.mktemp("codex-homes")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CODEX_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    ours = ("SWARM_CODEX", "CODEX_HOME", "CODEX_SQLITE_HOME", "OPENAI_API_KEY", "NO_COLOR", "TMUX")
-    for name in ours:
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, _codex_homes: Path) -> None:
+    for name in ("SWARM_CODEX", "CODEX_SQLITE_HOME", "OPENAI_API_KEY", "NO_COLOR", "TMUX"):
         monkeypatch.delenv(name, raising=False)
+    codex_home = _codex_homes / tmp_path.name
+    codex_home.mkdir(exist_ok=True)  # the real Codex refuses a folder that is missing
+    monkeypatch.setenv("CODEX_HOME", str(codex_home))
     monkeypatch.setenv("SWARM_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SWARM_CONFIG", str(tmp_path / "config.yaml"))
 

@@ -15,14 +15,19 @@ EVERYWHERE = frozenset({
     "look-after", "maintenance", "search", "notifications", "receiver", "faults", "heartbeat",
     "imports", "unreadable runs", "run", "checkpoint", "settings", "search news", "run records",
     "notification news", "scheduler news", "queue", "budgets", "radar", "clock", "login check",
-    "approval rules", "rules news", "reminders",
+    "approval rules", "rules news", "reminders", "pull requests", "spending",
+    "spending news", "limit news", "other sessions",
 })  # fmt: skip
 """Tasks and guards of every face with a supervising engine."""
 OF_FACE = {
     "background": frozenset({"lines"}),
     "foreground": frozenset({"attendant"}),
-    "dashboard": frozenset({"dashboard", "overlaps", "alerts", "screen", "whole screen"}),
+    "dashboard": frozenset(
+        {"forecast", "dashboard", "overlaps", "alerts", "screen", "whole screen"}
+    ),
 }
+OF_API = frozenset({"feed", "streams"})
+"""Tasks of a server of the API: `tests/api/test_api_event_faults.py`."""
 OF_PROGRAM = frozenset({"answers", "demo", "browser window", "screens"})
 """Tasks that only a whole program starts: `tests/cli/test_cli_every_task.py`."""
 

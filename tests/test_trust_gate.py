@@ -14,6 +14,7 @@ from support import settled, spec, supervising
 from engine.agents.codex.settings import CodexSettings
 from engine.config.paths import Paths
 from engine.config.settings import Config
+from engine.domain.budget import Budget
 from engine.domain.consent import Consent, TrustConcern, TrustItem, runs
 from engine.domain.errors import UserError
 from engine.domain.model import (
@@ -111,7 +112,7 @@ steps:
 async def test_a_flow_in_a_repository_asks_for_each_thing(paths: Paths, shop: Path) -> None:
     file = shop / "flow.yaml"
     file.write_text(FLOW)
-    limits = {"timeout_s": 60.0, "budget_tokens": 5}
+    limits = {"timeout_s": 60.0, "budget": Budget(5)}
     async with Engine.open(paths) as engine:
         told = await asks_of(engine, order(shop, file=file, spec=limits))
         assert told == [
@@ -312,7 +313,7 @@ async def test_a_template_that_takes_a_name_is_told(paths: Paths, shop: Path) ->
                 await filled(engine, shop, name)
             words = f"takes the place of the template `{name}` that is {layer}"
             assert words in raised.value.message
-        assert (await filled(engine, shop, "safe", trust=True)).budget_tokens is None
+        assert (await filled(engine, shop, "safe", trust=True)).budget is None
 
 
 @pytest.mark.parametrize(

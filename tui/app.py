@@ -27,6 +27,7 @@ from tui.screens.live import (
     EventRequested,
     InboxRequested,
     LiveScreen,
+    RunDiffRequested,
     StartRequested,
 )
 from tui.services.command_finder import CommandFinder
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 FLOOD = 300
 """Events of a batch that are more than anybody can follow: the next may take twice as long."""
+TERMINAL_ACTIONS = ("editor", "shell", "codex", "settings", "suspend_process")
 APP_ACTIONS = {command.action for command in commands.COMMANDS if command.scope == "app"}
 
 
@@ -261,24 +263,40 @@ class SwarmApp(App[None]):
     @on(CodeRequested)
     async def _show_wanted(self, wanted: CodeRequested) -> None:
         """Show something of a run on the screen made for it."""
+        from tui.screens.changes import ChangesScreen
         from tui.screens.code import CodeScreen
 
         came_from = self.current_mode
         await self.switch_mode(wanted.mode)
         screen = self.live_screen
+        if isinstance(screen, ChangesScreen):
+            screen.review.begin(wanted.queue)
         if isinstance(screen, CodeScreen):
             # The file leads back to its diff, the diff never back to the file.
-            back = wanted.mode == "file" or came_from == "batch"
+            back = wanted.mode == "file" or came_from in ("batch", "usage")
             screen.came_from = came_from if back else "runs"
             screen.open(wanted.run_id, wanted.path)
+
+    @on(RunDiffRequested)
+    async def _show_run_diff(self, wanted: RunDiffRequested) -> None:
+        """Show how a run differs from another one; the way back leads to where it was asked."""
+        from tui.screens.run_diff import RunDiffScreen
+
+        came_from = self.current_mode
+        await self.switch_mode("rundiff")
+        if isinstance(self.live_screen, RunDiffScreen):
+            self.live_screen.came_from = came_from
+            self.live_screen.open(wanted.run_id, wanted.other)
 
     @on(BatchRequested)
     async def _show_batch(self, wanted: BatchRequested) -> None:
         """Show a batch on the screen made for it."""
         from tui.screens.batch import BatchScreen
 
+        came_from = self.current_mode
         await self.switch_mode("batch")
         if isinstance(self.live_screen, BatchScreen):
+            self.live_screen.came_from = "usage" if came_from == "usage" else "runs"
             self.live_screen.open(wanted.batch)
 
     @on(EventRequested)
@@ -311,10 +329,10 @@ class SwarmApp(App[None]):
         """Keep the program's own commands out of dialogs, an editor from where it has nothing."""
         if action in APP_ACTIONS and self.screen is not self.live_screen:
             return False
-        if action in ("editor", "shell") and self.subject is None:
+        if action in ("editor", "shell", "codex") and self.subject is None:
             return False
         # In a browser there is no terminal to lend.
-        if action in ("editor", "shell", "settings", "suspend_process") and self.is_web:
+        if action in TERMINAL_ACTIONS and self.is_web:
             return False
         return super().check_action(action, parameters)
 
@@ -375,6 +393,10 @@ class SwarmApp(App[None]):
         if isinstance(self.live_screen, InboxScreen):
             self.live_screen.show_requests()
 
+    async def action_usage(self) -> None:
+        """Show usage and limits."""
+        await self.switch_mode("usage")
+
     @on(InboxRequested)
     async def _show_inbox(self, wanted: InboxRequested) -> None:
         """Show the requests of a run."""
@@ -409,8 +431,12 @@ class SwarmApp(App[None]):
         self.theming.choose()
 
     def action_editor(self) -> None:
-        """Open the file that is shown, or else the workspace, in the user's editor."""
-        self.programs.edit()
+        """Open the file that is shown in the editor, or the run in a program to choose."""
+        self.programs.open()
+
+    def action_codex(self) -> None:
+        """Open the thread of the run in interactive Codex."""
+        self.programs.open_thread()
 
     def action_settings(self) -> None:
         """Edit the settings file."""

@@ -1,8 +1,8 @@
-"""The programs that are measured: `python -m benchmarks.dashboard.faces FACE HOME [RATE]`.
+"""The programs that are measured: `python -m benchmarks.dashboard.faces FACE HOME [RATE [REST]]`.
 
 The dashboard is the real one, on a real engine; beside it events are handed to its view and its bus
-at a rate. An empty Textual app on the same engine reads the same batches. A stock app shows the
-same events with Textual's own widgets.
+at a rate, after a rest in seconds. An empty Textual app on the same engine reads the same batches.
+A stock app shows the same events with Textual's own widgets.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.config.paths import Paths
 from engine.config.settings import Config
@@ -36,7 +36,7 @@ async def _open(home: Path) -> AsyncGenerator[Engine]:
         yield engine
 
 
-def feed(rate: float) -> Callable[[Engine], Awaitable[None]]:
+def feed(rate: float, rest_s: float = 0) -> Callable[[Engine], Awaitable[None]]:
     """Make what happens in an engine at a rate, as if its followers had found it."""
 
     async def fed(engine: Engine) -> None:
@@ -44,6 +44,7 @@ def feed(rate: float) -> Callable[[Engine], Awaitable[None]]:
 
         from benchmarks.dashboard.load import Stream
 
+        await asyncio.sleep(rest_s)
         live = [run.id for run in engine.view.runs.values() if run.status is Status.RUNNING]
         stream = Stream(live, rate)
         seqs = {run: engine.view.runs[run].seq for run in live}
@@ -60,14 +61,14 @@ def feed(rate: float) -> Callable[[Engine], Awaitable[None]]:
     return fed
 
 
-async def dashboard(home: Path, rate: float) -> None:
+async def dashboard(home: Path, rate: float, rest_s: float = 0) -> None:
     """Show the dashboard."""
     from tui.cli.commands.dashboard import show
 
     async def fed(app: SwarmApp) -> None:
         engine = app.engine
         assert isinstance(engine, Engine)
-        await feed(rate)(engine)
+        await feed(rate, rest_s)(engine)
 
     await show(lambda: _open(home), fed if rate else None)
 
@@ -123,9 +124,14 @@ async def stock(home: Path, rate: float) -> None:
         await _beside(Stock(engine), engine, rate)
 
 
-FACES = {"dashboard": dashboard, "empty": empty, "plain": plain, "stock": stock}
+FACES: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+    "dashboard": dashboard,
+    "empty": empty,
+    "plain": plain,
+    "stock": stock,
+}
 
 
 if __name__ == "__main__":
-    face, home, *rates = sys.argv[1:]
-    asyncio.run(FACES[face](Path(home), float(rates[0]) if rates else 0.0))
+    face, home, *numbers = sys.argv[1:]
+    asyncio.run(FACES[face](Path(home), *map(float, numbers or ["0"])))

@@ -20,6 +20,8 @@ GROUPS = (
     "watching",
     "workspaces",
     "paging",
+    "sessions",
+    "streams",
 )
 
 

@@ -26,7 +26,10 @@ _COLUMNS = "id, run, seq, at, attempt, type, data"
 
 @contextmanager
 def _rounds(bench: Bench) -> Iterator[Round]:
+    from tui.cli.support.session import collect_garbage
+
     said = lines(bench.size(2000, 1_000))
+    collect_garbage()  # as the command does
 
     def ours() -> float:
         return asyncio.run(_ingest(bench.folder(), said))

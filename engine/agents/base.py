@@ -8,11 +8,12 @@ needed to go on reading is the agent's own state: JSON, which the engine stores 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from engine.agents.accounts import AccountPort
 from engine.agents.profile import AgentProfile
 from engine.domain.answers import Values
 from engine.domain.errors import UserError, reported, user_error
@@ -106,6 +107,8 @@ class CommandRequest:
     """Our variables, which no setting takes away from those commands."""
     message: str = ""
     """The id of the message of the user that the prompt is, if it is one."""
+    forks: bool = False
+    """Whether the thread is copied first: it stays as it is, and the copy is continued."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,10 @@ class SessionScope:
     """The folders in which workspaces are or were created."""
     in_trash: Collection[str]
     """Workspaces that can come back."""
+    needed: Collection[str] = ()
+    """Threads that the threads of forks are made of."""
+    homes: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """The homes of accounts beside the user's own, by their names."""
 
 
 class SessionFinder(Protocol):
@@ -235,6 +242,11 @@ class AgentPort(Protocol):
         """
         ...
 
+    @property
+    def accounts(self) -> AccountPort:
+        """The accounts of the agent: logins, limits and homes beside the user's own."""
+        ...
+
     def check(self, spec: RunSpec) -> None:
         """Raise `UserError` for a spec that it refuses; looks at no disk."""
         ...
@@ -257,9 +269,12 @@ class AgentPort(Protocol):
         ...
 
     async def login_error(
-        self, spec: RunSpec, config: Config, base: Mapping[str, str]
+        self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:
-        """Return why it cannot work for such a run in this environment; None if it can."""
+        """Return why it cannot work for such a run in this environment; None if it can.
+
+        `base` is the environment under the account, which is named in the error.
+        """
         ...
 
     def is_own_affair(self, spec: RunSpec, error: UserError) -> bool:
@@ -275,11 +290,21 @@ class AgentPort(Protocol):
         ...
 
     def notices(self, run: Run, paths: Paths, base: Mapping[str, str]) -> list[Body]:
-        """Return what the user should know before an attempt starts. Blocking."""
+        """Return what the user should know before an attempt starts. Blocking.
+
+        `base` is its environment under its account.
+        """
         ...
 
     def command(self, request: CommandRequest) -> AgentCommand:
         """Return the command of an attempt; raises `UserError`. The prompt is its stdin."""
+        ...
+
+    def thread_command(self, request: CommandRequest) -> AgentCommand:
+        """Return the command that opens a thread on the user's terminal; raises `UserError`.
+
+        `request` has the run's last attempt. Blocking.
+        """
         ...
 
     def pending_records(self, run: Run) -> Sequence[tuple[str, bytes]]:
@@ -305,11 +330,13 @@ class AgentPort(Protocol):
         *,
         interactive: bool = False,
         message: str = "",
+        forks: bool = False,
     ) -> bytes:
         """Return the state with which an attempt begins; `message` is the id of its prompt.
 
         `earlier` are the states of the attempts before it, latest first; `used` is what the run
-        has used by now.
+        has used by now. With `forks` they are those of the run whose thread is copied: what that
+        has used is not counted again.
         """
         ...
 
@@ -325,7 +352,7 @@ class AgentPort(Protocol):
         ...
 
     def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:
-        """Return where it keeps the sessions of a run with this environment."""
+        """Return where it keeps the sessions of a run; `base` is that under its account."""
         ...
 
     def resets_at(
@@ -341,6 +368,21 @@ class AgentPort(Protocol):
         """Return a finder of its session files."""
         ...
 
-    def kept_files(self) -> list[tuple[Path, str]]:
-        """List the files that it keeps in the user's own home, each with its name. Blocking."""
+    @property
+    def session_source(self) -> str | None:
+        """The name of the module that reads usage from its session files: a `SessionSource`.
+
+        None: only runs start its threads.
+        """
+        ...
+
+    def session_homes(self, config: Config, base: Mapping[str, str]) -> Mapping[str, Path]:
+        """Return the folders in which it keeps the sessions of the user's accounts, by account."""
+        ...
+
+    def kept_files(self, homes: Mapping[str, Path]) -> list[tuple[Path, str]]:
+        """List the files that it keeps in the user's own home, each with its name. Blocking.
+
+        `homes` are those of accounts, by their names.
+        """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,5 +32,9 @@ class AgentProfile:
     """Files that its sandbox puts on top of a workspace, empty, while a command runs."""
     home: Callable[[Mapping[str, str]], Path] | None = None
     """Returns the folder of its login, settings and sessions, of the user with these variables."""
+    model_provider: str = ""
+    """The provider of its models where their names have none, as price lists call it."""
+    more_homes: Callable[[], Iterable[Path]] = tuple
+    """Returns the homes of further accounts: agents may work in none of them."""
     prompt_prefix: str = ""
     """The beginning of prompts that only this agent understands."""

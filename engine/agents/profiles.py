@@ -20,6 +20,7 @@ PROFILES = (CODEX, SIMULATED)
 OPTIONS = tuple(option for profile in PROFILES for option in profile.options)
 CONTROL_FOLDERS = tuple(name for profile in PROFILES for name in profile.control_folders)
 SANDBOX_FILES = frozenset[str]().union(*(profile.sandbox_files for profile in PROFILES))
+MODEL_PROVIDERS = tuple(one.model_provider for one in PROFILES if one.model_provider)
 _by_name: dict[str, AgentProfile] = {}
 
 
@@ -53,6 +54,7 @@ def homes(variables: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
     for profile in _by_name.values():
         if profile.home:
             yield profile.title, profile.home(variables)
+        yield from ((f"an account of {profile.title}", home) for home in profile.more_homes())
 
 
 for _profile in PROFILES:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from engine.batches.rows import InputRow, invalid, key_of, text_of
 from engine.domain.batch import MOST_RUNS
+from engine.domain.text import printable_name
 
 
 def read_matrix(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -27,6 +28,17 @@ def read_matrix(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
             raise invalid(f"{where}: it stands there twice.")
         found[key] = tuple(text_of(key, value, where) for value in values)
     return found
+
+
+def matrix_of(values: Mapping[str, Sequence[object]]) -> dict[str, tuple[str, ...]]:
+    """Return a matrix of JSON values as texts; raises `UserError`."""
+    for key, listed in values.items():
+        if not listed:
+            raise invalid(f"`{printable_name(key[:60])}` has no values.")
+    return {
+        key_of(key, "matrix"): tuple(text_of(key, value, key) for value in listed)
+        for key, listed in values.items()
+    }
 
 
 def _split(text: str) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.domain.budget import Budget
 from engine.domain.model import RunSpec, WorkspaceSpec
 
 
@@ -23,6 +24,8 @@ class BatchRequest:
     matrix: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     count: int = 1
     name: str | None = None
-    budget_tokens: int | None = None
+    budget: Budget | None = None
     usual: Callable[[Path], WorkspaceSpec] | None = None
     """Returns the workspace for a repository in a row, where no kind was requested."""
+    text: str | None = None
+    """The content of the file, where it was sent with the request and is in no folder."""

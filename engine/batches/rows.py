@@ -56,6 +56,13 @@ def read_file(path: Path) -> str:
         raise invalid(f"{name}:{line}: this is not UTF-8.") from error
 
 
+def checked(text: str) -> str:
+    """Return the text of a file that was sent; raises `UserError` where it is too large."""
+    if len(text.encode("utf-8", "surrogatepass")) > LIMIT_BYTES:
+        raise invalid(f"The rows are larger than {LIMIT_BYTES // 1024**2} MiB.")
+    return text
+
+
 def rows(path: Path, text: str) -> list[InputRow]:
     """Return the rows that `text`, the content of `path`, holds; raises `UserError`, naming one."""
     name, kind = printable_name(path.name), KINDS[path.suffix.lower()]

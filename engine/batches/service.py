@@ -20,7 +20,9 @@ from engine.domain.attention import is_dismissed
 from engine.domain.base_name import PULL
 from engine.domain.batch import Batch, BatchSummary, PlannedRun, standing
 from engine.domain.batch_json import export
+from engine.domain.budget import Budget
 from engine.domain.consent import Consent, TrustRequest
+from engine.domain.cost import RunCost
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSetup, WorkspaceSpec
@@ -71,10 +73,14 @@ class Batches:
         sources: SourceInspector,
         check: Callable[[RunSpec, bool], Awaitable[RunSpec]],
         check_login: Callable[[Iterable[RunSpec]], Awaitable[None]],
+        cost: RunCost,
+        check_budget: Callable[[Budget | None, RunSpec], Awaitable[None]],
     ) -> None:
+        self._check_budget = check_budget
         self._paths, self._store, self._journal = paths, store, journal
         self._templates, self._trust, self._sources = templates, trust, sources
         self._check, self._check_login = check, check_login
+        self._cost = cost
 
     # Before it starts
 
@@ -91,7 +97,8 @@ class Batches:
         known = templates.load(template_sources.files(self._templates.folder, root))
         file = self._file(order)
         flow, rows = (file.flow, file.rows) if file else (None, ())
-        is_foreign = file and self._templates.is_foreign(file.path, root)
+        is_named = file and order.text is None  # what was sent is the user's own
+        is_foreign = file and is_named and self._templates.is_foreign(file.path, root)
         planned = orders.planned(order, known, rows, flow, file if is_foreign else None)
         requests = self._requests(order, planned, known)
         if file and is_foreign:
@@ -103,7 +110,7 @@ class Batches:
             _name(order, flow.name if flow else None),
             order.template,
             made_of=_made_of(order),
-            budget_tokens=order.budget_tokens,
+            budget=order.budget,
         )
         return BatchPlan(swarm, tuple(planned), tuple(requests))
 
@@ -114,7 +121,7 @@ class Batches:
 
         if order.file is None:
             return None
-        text = rows.read_file(order.file)
+        text = rows.read_file(order.file) if order.text is None else rows.checked(order.text)
         return BatchFile(order.file, text, *orders.parse(order.file, text))
 
     def _requests(
@@ -200,6 +207,8 @@ class Batches:
     async def start(self, plan: BatchPlan) -> tuple[Batch, list[Run]]:
         """Check a batch once more and queue all its runs in one go: all of them, or none."""
         plan = await self.check(plan)
+        for model in {each.spec.model: each.spec for each in plan.planned}.values():
+            await self._check_budget(plan.swarm.budget, model)
         await self._check_login(each.spec for each in plan.planned)
         files = RequestedFiles(self._paths, requested_environment())
         done = await files.queue(
@@ -238,31 +247,32 @@ class Batches:
 
     async def standing(self, batch: str, slots: int) -> BatchSummary:
         """Return the summary of a batch, straight from the store."""
-        return standing(await self.runs(batch), time.time(), slots)
+        return standing(await self.runs(batch), time.time(), slots, self._cost)
 
     async def losers(self, batch: str, kept: Sequence[Run]) -> frozenset[str]:
-        """Return the runs whose workspaces can go: ended, not in `kept` and not applied."""
+        """Return the runs whose workspaces can go: ended, not in `kept`, never applied."""
         if not kept:
             return frozenset()
         stays = {run.id for run in kept}
         return frozenset(
             run.id
             for run in await self.runs(batch)
-            if run.status in FINISHED and run.id not in stays and not run.is_applied
+            if run.status in FINISHED and run.id not in stays and not run.applied
         )
 
     async def export(self, swarm: Batch, kind: str, path: Path, slots: int) -> Path:
         """Write the results of a batch into a file: `md`, `csv` or `json`."""
         runs, now = await self.runs(swarm.id), time.time()
-        text = export(kind, swarm, standing(runs, now, slots), runs, now)
+        so_far = standing(runs, now, slots, self._cost)
+        text = export(kind, swarm, so_far, runs, now, self._cost)
         await asyncio.to_thread(write_output, path, text.encode("utf-8", "replace"))
         return path
 
     # What can be done
 
-    async def set_budget(self, batch: str, tokens: int | None) -> None:
-        """Set the token budget that the runs share, from now on."""
-        await self._store.set_budget(batch, tokens)
+    async def set_budget(self, batch: str, budget: Budget | None) -> None:
+        """Set the budget that the runs share, from now on."""
+        await self._store.set_budget(batch, budget)
 
     async def to_retry(self, batch: str) -> list[Run]:
         """Return the runs of it that failed, and then those that were cancelled because of them.
@@ -344,6 +354,7 @@ def _as_checked(each: PlannedRun, done: RunSpec, files: Sequence[Mapping[str, st
         if spec.project == Path(done.workspace.source or "").name
         else spec.project,
         preparation=with_guard(done.preparation, asked, files),
+        parent=done.parent,
         env={**done.env, **spec.env},
         output_schema=done.output_schema,
         interactive=done.interactive,

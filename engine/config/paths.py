@@ -160,6 +160,11 @@ class Paths:
         """Return the folder of a run's own files."""
         return self.home / "runs" / safe_name(run)
 
+    @property
+    def forgotten(self) -> Path:
+        """Files of runs that were forgotten, until they are removed."""
+        return self.home / "forgotten"
+
     def attempt(self, run: str, attempt: int) -> AttemptFolder:
         """Return the folder of one attempt's files."""
         return AttemptFolder(self.run(run) / f"attempt-{attempt}")

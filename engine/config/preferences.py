@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from engine.domain.errors import UserError
+from engine.system.decoding import json_decoder
 
 _PREFIX = "remembered."
 _log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class Preferences:
         """Return the value remembered under `name`; None if there is none of that `kind`."""
         text = self._kept.get(_PREFIX + name)
         try:
-            return None if text is None else msgspec.json.decode(text, type=kind)
+            return None if text is None else json_decoder(kind)(text)
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
 

@@ -190,12 +190,13 @@ AGENT_OPTIONS = (
     ),
     RunOption(
         name="budget",
-        sets="budget_tokens",
-        kind=Kind.TOKENS,
-        metavar="TOKENS",
-        help="End the run when it has used more tokens, such as 50000, 200k or 1.5M.",
+        sets="budget",
+        kind=Kind.BUDGET,
+        metavar="AMOUNT",
+        help="End the run when it has used more: 200k or 1.5M (tokens), $5 (at list prices), 10% "
+        "(of the week) or 10%5h.",
         label="Budget",
-        hint="none · 200k, 1.5M tokens",
+        hint="none · 200k tokens, $5, 10% of the week, 10%5h",
         in_files=True,
     ),
     RunOption(
@@ -223,6 +224,15 @@ AGENT_OPTIONS = (
         hint="now · 22:30, +30m",
     ),
     RunOption(
+        name="ignore-pace",
+        sets="ignore_pace",
+        kind=Kind.FLAG,
+        help="Start although `queue.reserve` keeps a reserve, or `queue.pace` spreads starts.",
+        label="Ignore pace",
+        shown="starts past the reserve",
+        in_files=True,
+    ),
+    RunOption(
         name="learn-from",
         sets="learn_from",
         kind=Kind.LESSON,
@@ -242,6 +252,8 @@ AGENT_OPTIONS = (
     *OPTIONS,
 )
 RUN_OPTIONS = TASK_OPTIONS + WORKSPACE_OPTIONS + AGENT_OPTIONS
+OF_AGENTS = frozenset(option.sets for option in OPTIONS)
+"""The fields that options of one agent alone set."""
 FILE_OPTIONS = tuple(option for option in RUN_OPTIONS if option.in_files)
 COLUMNS = tuple(option for option in RUN_OPTIONS if option.is_column)
 FOUND_OUT = tuple(

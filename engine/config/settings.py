@@ -18,6 +18,7 @@ from engine.config.values import (
     Duration,
     EventName,
     PathInside,
+    Percent,
     RootFolder,
     Size,
     WebhookName,
@@ -28,6 +29,7 @@ from engine.system import environment
 
 if TYPE_CHECKING:
     from engine.domain.approval_rules import ApprovalRule
+    from engine.domain.children import ChildLimits
 
 Positive = Annotated[int, Meta(ge=1, le=1000)]
 MOST = 10**9
@@ -45,11 +47,47 @@ class _Section(Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
+class ReserveSettings(_Section, frozen=True):
+    """Parts of the rate-limit windows that the queue leaves for interactive work."""
+
+    weekly: Annotated[
+        Percent, _says("percent of each window longer than a day that the queue leaves unused")
+    ] = Percent(0)
+    window: Annotated[
+        Percent, _says("percent of each shorter window, such as 5 h, that it leaves unused")
+    ] = Percent(0)
+
+
 class QueueSettings(_Section, frozen=True):
     """Settings of the queue."""
 
     per_project: Annotated[Positive | None, _says("runs of one project at a time")] = None
     stagger_s: Annotated[Seconds, _says("seconds between two starts, about")] = 0.5
+    reserve: ReserveSettings = ReserveSettings()
+    pace: Annotated[
+        Literal["none", "even"],
+        _says("`even` spreads starts over each rate-limit window: [usage.md](usage.md)"),
+    ] = "none"
+
+
+class ChildrenSettings(_Section, frozen=True):
+    """Settings of runs that runs start."""
+
+    depth: Annotated[
+        Annotated[int, Meta(ge=0, le=20)],
+        _says("levels of runs below a run that the user started; 0: runs start no runs"),
+    ] = 2
+    runs: Annotated[
+        Annotated[int, Meta(ge=0, le=1000)],
+        _says("runs below a run that the user started, on all levels together"),
+    ] = 20
+
+    @property
+    def limits(self) -> ChildLimits:
+        """The limits that are checked where a run is queued."""
+        from engine.domain.children import ChildLimits
+
+        return ChildLimits(self.depth, self.runs)
 
 
 class WatchdogSettings(_Section, frozen=True):
@@ -246,14 +284,105 @@ class NotificationSettings(_Section, frozen=True):
     ] = ()
     events: Annotated[
         tuple[EventName, ...],
-        _says("the events that are sent; of a batch only its end, and no pause of your own"),
+        _says(
+            "the events that are sent; of a batch only its end and expensive runs, and no pause of "
+            "your own"
+        ),
     ] = (
         EventName("run.failed"),
         EventName("run.stalled"),
         EventName("run.needs_input"),
+        EventName("run.expensive"),
         EventName("queue.paused"),
         EventName("batch.finished"),
     )
+
+
+class ApiSettings(_Section, frozen=True):
+    """Settings of the HTTP API."""
+
+    port: Annotated[
+        Annotated[int, Meta(ge=0, le=65535)],
+        _says("the port that `swarm-tui api` listens on; 0 chooses a free one"),
+    ] = 8765
+    names: Annotated[
+        tuple[str, ...],
+        _says("names in addresses by which clients may call it, beside `localhost` and --host"),
+    ] = ()
+    requests_per_minute: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)], _says("requests of each token in a minute")
+    ] = 1200
+    failures_per_minute: Annotated[
+        Annotated[int, Meta(ge=1, le=1_000_000)],
+        _says("requests without a valid token in a minute, from each address"),
+    ] = 60
+    streams: Annotated[Positive, _says("streams of events that may be open")] = 400
+    streams_per_token: Annotated[Positive, _says("streams of events of each token")] = 250
+    body_limit: Annotated[Size, _says("the largest body of a request")] = Size(8 * 1024**2)
+
+
+class UsageSettings(_Section, frozen=True):
+    """Settings of usage."""
+
+    flag_at: Annotated[
+        Annotated[float, Meta(ge=1.5, le=MOST)] | None,
+        _says(
+            "how many times the median of its batch, or of its template, a run has to use to be "
+            "flagged as expensive; `null`: never"
+        ),
+    ] = 5
+    other_sessions: Annotated[
+        bool,
+        _says("count the threads, too, that were started without swarm-tui: [usage.md](usage.md)"),
+    ] = True
+
+
+Price = Annotated[float, Meta(ge=0, le=10**6)]
+"""USD per million tokens."""
+
+
+class ModelPrice(_Section, frozen=True):
+    """The price of a model; without `cached`, cached input costs as much as other."""
+
+    input: Price
+    output: Price
+    cached: Price | None = None
+
+    @property
+    def of_cached(self) -> float:
+        """Return the price of cached input."""
+        return self.input if self.cached is None else self.cached
+
+
+class PullRequestSettings(_Section, frozen=True):
+    """Settings of the pull requests of runs."""
+
+    refresh: Annotated[
+        Duration | None,
+        _says("how often open pull requests are read with `gh`; `null`: only on demand"),
+    ] = Duration(5 * 60)
+
+
+McpPermission = Literal["apply", "push", "cleanup", "verify", "sources"]
+
+
+class McpSettings(_Section, frozen=True):
+    """Settings of the MCP server, which lets other agents start and follow runs."""
+
+    agents: Annotated[
+        bool, _says("let the agents of runs start runs of their own: they get the server")
+    ] = False
+    enable: Annotated[
+        tuple[McpPermission, ...],
+        _says(
+            "further rights of agents: `apply`, `push` and `cleanup` are tools, `verify` sets the "
+            "check of a run, `sources` lets an agent of a run choose any source folder"
+        ),
+    ] = ()
+    others: Annotated[
+        Literal["read", "none"],
+        _says("access of an agent of a run to runs that it did not start"),
+    ] = "read"
 
 
 class CleanupSettings(_Section, frozen=True):
@@ -346,6 +475,7 @@ class Config(AgentSections, _Section, frozen=True):
     ] = ()
     grace_s: Annotated[Seconds, _says("seconds from SIGTERM to SIGKILL")] = 5.0
     queue: QueueSettings = QueueSettings()
+    children: ChildrenSettings = ChildrenSettings()
     watchdog: WatchdogSettings = WatchdogSettings()
     workspace: WorkspaceSettings = WorkspaceSettings()
     projects: Annotated[
@@ -364,16 +494,33 @@ class Config(AgentSections, _Section, frozen=True):
     ] = ()
     notify: NotificationSettings = NotificationSettings()
     approvals: ApprovalSettings = ApprovalSettings()
+    prices: Annotated[
+        dict[str, ModelPrice],
+        _says(
+            "own prices of models in USD per million tokens, instead of the list's: "
+            "`{gpt-5.5: {input: 5, cached: 0.5, output: 30}}`; without `cached`, cached input "
+            "costs as much as other: [usage.md](usage.md#cost)"
+        ),
+    ] = {}
+    pull_requests: PullRequestSettings = PullRequestSettings()
+    usage: UsageSettings = UsageSettings()
+    api: ApiSettings = ApiSettings()
+    mcp: McpSettings = McpSettings()
     cleanup: CleanupSettings = CleanupSettings()
     ui: UiSettings = UiSettings()
 
     def __post_init__(self) -> None:
-        """Refuse two hooks of one name."""
+        """Refuse two hooks, or two prices, of one name."""
         names = [hook.name for hook in self.webhooks]
         if twice := next((name for name in names if names.count(name) > 1), None):
             raise ValueError(f"two webhooks are called `{twice}`.")
+        self.check_accounts()
+        models = [name.lower() for name in self.prices]
+        if twice := next((name for name in models if models.count(name) > 1), None):
+            raise ValueError(f"two prices are for the model `{twice}`.")
         # Programs that are started from now on do not get them.
         environment.withhold(hook.secret_env for hook in self.webhooks if hook.secret_env)
+        environment.withhold(self.key_variables)
         environment.reserve_for_agents(self.secret_variables)
 
 
@@ -447,7 +594,7 @@ def _without_values(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: object) -> object:
-    if isinstance(value, Duration):
+    if isinstance(value, (Duration, Percent)):
         return float(value)
     if isinstance(value, Address):
         return value.shown
@@ -465,4 +612,4 @@ def text(config: Config) -> str:
 def _word(value: object) -> str:
     if isinstance(value, Address):
         return value.shown
-    return value.written() if isinstance(value, (Duration, Size)) else str(value)
+    return value.written() if isinstance(value, (Duration, Percent, Size)) else str(value)

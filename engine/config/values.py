@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 
+from engine.domain.budget import read_budget, written
 from engine.domain.messages import TOPICS
+from engine.domain.text import is_utf8
+from engine.system.absolute import parse_absolute
 
 _UNITS_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _UNITS_BYTES = {"": 1, "b": 1} | {
@@ -53,6 +55,34 @@ class Size(int):
         return str(int(self))
 
 
+class Percent(float):
+    """A part of a whole, written `30%` or `30`, from 0 to 100."""
+
+    @classmethod
+    def parse(cls, value: object) -> Percent:
+        """Read a percentage; raises ValueError, which names the allowed form."""
+        found = re.fullmatch(r"\s*(\d{1,3}(?:\.\d{1,6})?)\s*%?\s*", str(value), re.ASCII)
+        if not found or isinstance(value, bool) or float(found[1]) > 100:
+            raise ValueError("a percentage from 0% to 100% is needed, such as 30%")
+        return cls(float(found[1]))
+
+    def written(self) -> str:
+        """Write it as `parse` reads it."""
+        return f"{float(self):g}%"
+
+
+class BudgetText(str):
+    """A budget, written `500000`, `500k`, `$5`, `10%` or `10%5h`."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> BudgetText:
+        """Read a budget; raises ValueError, which names the allowed forms."""
+        text = "" if isinstance(value, bool) else str(value)
+        return cls(written(read_budget(text)))
+
+
 class BranchName(str):
     """The name of a run's branch, such as `swarm/{run}`."""
 
@@ -82,11 +112,7 @@ class RootFolder(str):
     @classmethod
     def parse(cls, value: object) -> RootFolder:
         """Read a folder; raises ValueError where its path is not absolute."""
-        text = value if isinstance(value, str) else ""
-        path = os.path.expanduser(text)  # noqa: PTH111  `Path` raises for an unknown user
-        if not path.startswith("/") or not text.isprintable() or not _is_utf8(text):
-            raise ValueError("an absolute path is needed, such as /data/workspaces or ~/workspaces")
-        return cls(os.path.normpath(path).replace("//", "/", 1))
+        return cls(parse_absolute(value, "/data/workspaces or ~/workspaces"))
 
 
 class PathInside(str):
@@ -99,17 +125,9 @@ class PathInside(str):
         """Read a path; raises ValueError where it leads out of the folder, or is none."""
         text = value.strip("/") if isinstance(value, str) and not value.startswith("/") else ""
         parts = text.split("/")
-        if "\0" in text or any(part in ("", ".", "..") for part in parts) or not _is_utf8(text):
+        if "\0" in text or any(part in ("", ".", "..") for part in parts) or not is_utf8(text):
             raise ValueError("a path below the source is needed, such as .env or conf/*.local")
         return cls(text)
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 class WebhookName(str):

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from engine.domain import nearest
 from engine.domain.errors import UserError, user_error
+from engine.system.decoding import convert
 
 T = TypeVar("T", bound=Struct)
 NUMBER_CHARACTERS = 100
@@ -39,10 +40,10 @@ def parse(text: str, name: str, kind: type[T], code: str = "CONFIG_INVALID") -> 
     `UserError`, naming line and nearest valid key.
     """
     values, tree = _read(text, name, code) if text else (None, None)
-    if values is None:
-        return kind()
+    if values is None:  # an empty file: every key has its default, or is missing
+        values = dict[str, Any]()
     try:
-        return msgspec.convert(values, kind, dec_hook=_decode)
+        return convert(values, kind, dec_hook=_decode)
     except (msgspec.ValidationError, RecursionError) as error:
         raise _located(str(error), tree, name, kind, values, code) from error
 
@@ -104,12 +105,18 @@ def _located(
     values: Any,  # noqa: ANN401  whatever YAML can hold
     code: str,
 ) -> UserError:
-    what, _, where = problem.partition(" - at `$")
+    what, at, where = re.split("( - at `key` in `\\$| - at `\\$)|$", problem, maxsplit=1)
     keys = _named(
         [key for key in re.split(r"[.\[\]`]+", where.replace("...", "…")) if key], kind, values
     )
     unknown = re.search(r"unknown field `(.*)`", what)
-    if unknown:
+    if at and "key" in at:
+        inside = _value_at(values, keys)
+        wrong = next((str(key) for key in inside if not isinstance(key, str)), "…")
+        path = f"`{'.'.join(keys)}`: " if keys else ""
+        what = f"{path}the key {wrong} must be a text: put it in quotes."
+        keys.append(wrong)
+    elif unknown:
         keys.append(unknown[1])
         meant = nearest.hint(unknown[1], _valid_keys(kind, keys[:-1]))
         what = f"unknown key `{'.'.join(keys)}`.{meant}"
@@ -146,9 +153,16 @@ def _named(keys: list[str], kind: Any, values: Any) -> list[str]:  # noqa: ANN40
     return found
 
 
+def _value_at(values: Any, keys: list[str]) -> Any:  # noqa: ANN401  whatever YAML can hold
+    for key in keys:
+        inside = cast("list[Any] | dict[str, Any]", values)
+        values = inside[int(key)] if isinstance(inside, list) else inside[key]
+    return values
+
+
 def _fits(value: object, kind: Any) -> bool:  # noqa: ANN401  a type
     try:
-        msgspec.convert(value, kind, dec_hook=_decode)
+        convert(value, kind, dec_hook=_decode)
     except msgspec.ValidationError:
         return False
     return True
@@ -216,7 +230,7 @@ def _nodes(text: str) -> Any:  # noqa: ANN401  YAML nodes know their lines, and 
 
 
 def _line(node: Any, keys: list[str]) -> int:  # noqa: ANN401  a YAML node
-    line: int = node.start_mark.line + 1
+    line: int = node.start_mark.line + 1 if node else 1
     for key in keys:
         found = _child(node, key)
         if found is None:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+from engine.config import thread_lock
 from engine.config.locks import lock_for, locked
 from engine.config.paths import Paths
 from engine.config.settings import Config
@@ -24,6 +25,7 @@ from engine.domain.events import ArtifactSaved, Body, Notice
 from engine.domain.hosts import local_path, path_here
 from engine.domain.lifecycle import FINISHED, status_words
 from engine.domain.model import Run
+from engine.domain.reasons import Subject
 from engine.domain.text import size
 from engine.store.store import Store
 from engine.workspaces.create.origin import OriginCache
@@ -215,25 +217,31 @@ class WorkspaceCleanup:
         including_unsaved: bool = True,
         needs_patch: bool = False,
         together: str = "",
+        has_backup: bool = True,
     ) -> TrashEntry:
         """Move a run's workspace to the trash; copy work that is nowhere else beside the run.
 
         `path` names one that a fresh start left; None: the one the run has now. Without
         `including_unsaved`, one with work that is nowhere else stays: WORK_UNSAVED. With
-        `needs_patch` so does one of whose changes no patch can be kept.
+        `needs_patch` so does one of whose changes no patch can be kept. Without `has_backup`,
+        nothing is copied beside the run: the trash keeps unsaved work until it is emptied.
         """
         async with self._trash.alone():
             known = await self.standing(run, path)
             check_ended(known)
+            thread_lock.check_free(self._paths, run)
             if not _is_there(known):  # another clean-up was quicker
                 raise user_error("WORKSPACE_MISSING")
             lost = await self.unsaved(known)
             if lost and not including_unsaved:
                 raise user_error("WORK_UNSAVED", f"The run {run} is kept: {lost.words}.")
-            kept, is_whole = await keep(known, self._paths, lost, needs_patch=needs_patch)
+            kept, is_whole = [], not (lost or lost.history)
+            if has_backup:
+                kept, is_whole = await keep(known, self._paths, lost, needs_patch=needs_patch)
             bodies: list[Body] = [ArtifactSaved(one.name, one.stat().st_size) for one in kept]
             words = _said(f"workspace moved to the trash{_staying(lost)}", why)
-            await self.note(known, words, bodies, trash=True)
+            subject = Subject.CLEAN_UP if why else None
+            await self.note(known, words, bodies, trash=True, subject=subject)
             try:
                 return await self._trash.put(
                     known,
@@ -246,6 +254,17 @@ class WorkspaceCleanup:
                     await asyncio.shield(self.note(known, "workspace still there", trash=False))
                 raise
 
+    async def discard(self, run: Run, including_unsaved: bool, together: str) -> TrashEntry:
+        """Move the workspace of a run that is about to be forgotten to the trash."""
+        return await self.delete(
+            run.id,
+            path_here(run),
+            "the run is forgotten",
+            including_unsaved=including_unsaved,
+            together=together,
+            has_backup=False,
+        )
+
     # The run that is meant
 
     async def run(self, run: str) -> Run:
@@ -254,6 +273,10 @@ class WorkspaceCleanup:
         if not found:
             raise user_error("RUN_NOT_FOUND", f"There is no run {run}.")
         return found[0]
+
+    async def standing_of(self, runs: Sequence[Run]) -> list[Run]:
+        """Return the workspaces of runs that are there, each as a run that has it."""
+        return await standing(self._store, self._paths, runs)
 
     async def standing(self, run: str, path: str | None) -> Run:
         """Return a run with the workspace at `path` as its own."""
@@ -266,7 +289,13 @@ class WorkspaceCleanup:
         raise user_error("WORKSPACE_MISSING")
 
     async def note(
-        self, run: Run, words: str, first: Sequence[Body] = (), *, trash: bool | None = None
+        self,
+        run: Run,
+        words: str,
+        first: Sequence[Body] = (),
+        *,
+        trash: bool | None = None,
+        subject: Subject | None = None,
     ) -> None:
         """Record an action on a workspace; `trash`: whether it is there from now on.
 
@@ -278,7 +307,8 @@ class WorkspaceCleanup:
             if trash is not False:
                 check_ended(known)
             its_own = known.workspace == run.workspace
-            return [*first, Notice("info", words, trash=trash if its_own else None)]
+            moved = trash if its_own else None
+            return [*first, Notice("info", words, trash=moved, subject=subject)]
 
         await self._append(run.id, decide)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from engine.domain.digest import digest_of
 from engine.domain.hosts import path_here
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, WorkspaceKind
@@ -83,6 +84,8 @@ class CleanupItem:
     """Whether it stays because work in it is nowhere else."""
     unapplied: int = 0
     """Changed files that were not applied, where that is the only reason why it stays."""
+    unsaved: str = ""
+    """The work in it that is nowhere else, in words, where it goes with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,22 @@ class CleanupPlan:
         """The bytes that it frees."""
         return sum(item.size for item in self.take)
 
+    @property
+    def digest(self) -> str:
+        """The digest that confirms it: it changes with the items that go and their unsaved work.
+
+        It does not change with sizes and ages, nor with the items that stay.
+        """
+        taken = [
+            [item.run, item.path, item.unsaved, sorted(_identity(one) for one in item.folders)]
+            for item in self.take
+        ]
+        return digest_of(self.artefacts_only, self.sessions, sorted(taken))
+
+
+def _identity(folder: RebuildableFolder) -> list[str | int]:
+    return [folder.path, folder.device, folder.inode]
+
 
 def plan(candidates: Iterable[CleanupCandidate], wish: CleanupFilter, now: float) -> CleanupPlan:
     """Decide over each candidate; `now` in seconds since 1970."""
@@ -130,7 +149,16 @@ def plan(candidates: Iterable[CleanupCandidate], wish: CleanupFilter, now: float
         path, title = path_here(one.run), one.run.spec.title
         unapplied = one.unapplied if unsaved else 0
         item = CleanupItem(
-            one.run.id, title, project, size, why, path, one.folders, bool(unsaved), unapplied
+            one.run.id,
+            title,
+            project,
+            size,
+            why,
+            path,
+            one.folders,
+            bool(unsaved),
+            unapplied,
+            one.unsaved,
         )
         (keep if kept or unsaved else take).append(item)
     return CleanupPlan(largest_first(take), largest_first(keep), wish.artefacts_only)

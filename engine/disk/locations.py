@@ -12,6 +12,7 @@ from engine.agents import registry
 from engine.agents.base import SessionFile
 from engine.config import workspace_roots
 from engine.config.paths import Paths
+from engine.config.settings import Config
 from engine.domain.hosts import path_here
 from engine.domain.model import Run
 
@@ -58,7 +59,7 @@ def find(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
         for path in _folders(trash):
             run = path.name.rpartition("-")[2]
             places.append(DiskLocation(LocationKind.TRASH, path, path.name, _known(run, known)))
-    taken = {paths.workspaces, paths.home / "runs", paths.trash}
+    taken = {paths.workspaces, paths.home / "runs", paths.trash, paths.forgotten}
     for path in _entries(paths.home):
         if path not in taken:
             is_database = path.name.startswith(paths.database.name)
@@ -83,9 +84,13 @@ def workspaces(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
     return places
 
 
-def of_agents() -> list[DiskLocation]:
-    """List what the agents keep in the user's own home. Blocking."""
-    kept = [place for agent in registry.agents() for place in agent.kept_files()]
+def of_agents(config: Config) -> list[DiskLocation]:
+    """List what the agents keep in the user's own home, and in those of accounts. Blocking."""
+    kept = [
+        place
+        for agent in registry.agents()
+        for place in agent.kept_files(agent.accounts.homes(config))
+    ]
     return [DiskLocation(LocationKind.AGENT, path, name) for path, name in kept]
 
 

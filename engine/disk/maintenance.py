@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from engine.config.settings import Config
 from engine.disk.cleanup_plan import HOUR_S, CleanupFilter, CleanupItem, CleanupPlan
@@ -13,6 +13,7 @@ from engine.disk.service import COUNTED, Disk
 from engine.domain.errors import UserError
 from engine.execution.base_refs import release_unused
 from engine.store.store import Store
+from engine.store.usage_ledger import SAMPLES_KEPT_S
 from engine.system.clock import Clock
 
 FIRST_S = 20.0
@@ -33,8 +34,10 @@ class Maintenance:
         config: Config,
         is_idle: Callable[[], bool],
         clock: Clock | None = None,
+        finish_forgotten: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._disk = disk
+        self._finish_forgotten = finish_forgotten
         self._store = store
         self._settings = config.cleanup
         self._is_idle = is_idle
@@ -58,7 +61,9 @@ class Maintenance:
         if not self._clock.is_trusted:
             _log.warning("upkeep: the clock was moved far forward; nothing expires for one day")
             expiring = ()
-        for step in (self._tend, self._release_bases, *expiring, self._measure):
+        forgotten = (self._finish_forgotten,) if self._finish_forgotten else ()
+        steps = (*forgotten, self._store.settle_usage, self._tend, self._release_bases)
+        for step in (*steps, *expiring, self._measure):
             try:
                 await step()
             except UserError as error:
@@ -103,6 +108,7 @@ class Maintenance:
     async def _drop_messages(self) -> None:
         now = time.time()
         await self._store.deliveries.drop(now - DELIVERED_S, now - MESSAGES_S)
+        await self._store.drop_samples(now - SAMPLES_KEPT_S)
 
     async def drop_events(self) -> int:
         """Drop old events by `cleanup.events_days`; return their number."""

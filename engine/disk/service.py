@@ -63,7 +63,7 @@ class Disk:
         self._trash = Trash(paths)
         self._sizes: dict[str, int] = {}
         """What entries of the trash take, in bytes: nothing changes in there."""
-        self.sessions = SessionCleanup(paths, store, self._trash, append)
+        self.sessions = SessionCleanup(paths, config, store, self._trash, append)
         self.cleaning = WorkspaceCleanup(paths, config, store, self._trash, append)
         self.delete = self.cleaning.delete
 
@@ -100,7 +100,7 @@ class Disk:
         runs = await self._store.runs()
         found = await asyncio.to_thread(locations.find, self._paths, runs)
         if LocationKind.AGENT in kinds:
-            found += await asyncio.to_thread(locations.of_agents)
+            found += await asyncio.to_thread(locations.of_agents, self._config)
         found = [place for place in found if place.kind in kinds]
         total, waiting = len(found), iter(found)
         async with (
@@ -175,6 +175,10 @@ class Disk:
     async def trash(self) -> list[TrashEntry]:
         """Return the entries of the trash, the newest first."""
         return await asyncio.to_thread(self._trash.list)
+
+    def entries(self) -> list[TrashEntry]:
+        """Return the entries of the trash, the newest first. Blocking."""
+        return self._trash.list()
 
     async def restore(self, entry: TrashEntry) -> None:
         """Bring a workspace back to where it was."""

@@ -8,9 +8,10 @@ from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from engine.agents import registry
-from engine.agents.base import SessionFile, SessionFinder, SessionScope
+from engine.agents.base import AgentPort, SessionFile, SessionFinder, SessionScope
 from engine.config import workspace_roots
 from engine.config.paths import Paths
+from engine.config.settings import Config
 from engine.disk.cleanup import CleanupItemResult, CleanupReport
 from engine.disk.cleanup_plan import CleanupFilter, CleanupItem, CleanupPlan, ago, largest_first
 from engine.disk.trash import Trash
@@ -30,8 +31,11 @@ class SessionCleanup:
     with, nor any other file in an agent's home.
     """
 
-    def __init__(self, paths: Paths, store: Store, trash: Trash, append: AppendDecided) -> None:
+    def __init__(
+        self, paths: Paths, config: Config, store: Store, trash: Trash, append: AppendDecided
+    ) -> None:
         self._paths = paths
+        self._config = config
         self._store = store
         self._trash = trash
         self._append = append
@@ -42,15 +46,22 @@ class SessionCleanup:
 
         def find() -> list[SessionFile]:
             in_trash = {entry.path for entry in self._trash.list()}
-            finders = self._finders(runs, in_trash)
+            finders = self._finders(runs, in_trash, threads_of_forks(runs))
             return [one for finder in finders for one in finder.find()]
 
         return await asyncio.to_thread(find)
 
-    def _finders(self, runs: Iterable[Run], in_trash: Collection[str]) -> list[SessionFinder]:
+    def _finders(
+        self, runs: Iterable[Run], in_trash: Collection[str], needed: Collection[str]
+    ) -> list[SessionFinder]:
         roots = workspace_roots.known(self._paths.home)
-        scope = SessionScope(self._paths, list(runs), roots, in_trash)
-        return [agent.sessions(scope) for agent in registry.agents()]
+        known = list(runs)
+
+        def scope_of(agent: AgentPort) -> SessionScope:
+            homes = agent.accounts.homes(self._config)
+            return SessionScope(self._paths, known, roots, in_trash, needed, homes)
+
+        return [agent.sessions(scope_of(agent)) for agent in registry.agents()]
 
     async def plan(self, wish: CleanupFilter) -> CleanupPlan:
         """Return the session files that would go and stay, with reasons, by `wish.paths`."""
@@ -89,7 +100,8 @@ class SessionCleanup:
         async with self._trash.alone():  # nothing comes back from there meanwhile
             runs = await self._store.runs(ids=[item.run]) if item.run else []
             in_trash = {entry.path for entry in await asyncio.to_thread(self._trash.list)}
-            finders = self._finders(runs, in_trash)
+            needed = threads_of_forks(await self._store.runs())
+            finders = self._finders(runs, in_trash, needed)
             found = await asyncio.to_thread(_first, finders, Path(item.path))
             if found is None or not found.may_go:
                 why = found.state if found else "is gone"
@@ -105,6 +117,12 @@ class SessionCleanup:
             words = f"removed a session that cannot go on: {size(item.size)}"
             await self._append(found.run.id, lambda _: [Notice("info", words)])
         return CleanupItemResult(item, item.size)
+
+
+def threads_of_forks(runs: Iterable[Run]) -> frozenset[str]:
+    """Return the threads that the threads of forks are made of."""
+    origins = (run.spec.fork for run in runs if run.spec.fork)
+    return frozenset(thread for origin in origins for thread in origin.threads)
 
 
 def _first(finders: Iterable[SessionFinder], path: Path) -> SessionFile | None:

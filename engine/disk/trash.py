@@ -31,6 +31,7 @@ from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.hosts import local_path
 from engine.domain.model import Run, Workspace, WorkspaceKind
 from engine.domain.text import one_line, printable_name
+from engine.system.decoding import json_decoder
 from engine.workspaces.create import base
 from engine.workspaces.files import removal
 from engine.workspaces.git.repository import Repository
@@ -74,7 +75,7 @@ class Trash:
 
     def _read(self, folder: Path) -> TrashEntry | None:
         try:
-            entry = msgspec.json.decode((folder / "entry.json").read_bytes(), type=TrashEntry)
+            entry = json_decoder(TrashEntry)((folder / "entry.json").read_bytes())
             place = self._trash_of(Path(entry.path))
         except (OSError, msgspec.MsgspecError, UnicodeError):
             return None

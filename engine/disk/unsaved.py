@@ -17,6 +17,7 @@ from engine.domain.errors import UserError
 from engine.domain.hosts import local_path
 from engine.domain.model import Run, Workspace, WorkspaceKind
 from engine.domain.text import printable_name
+from engine.workspaces.apply.rebased import tree_since
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.checkpoints.comparison import Comparison
@@ -149,9 +150,9 @@ async def _inspect(
     assert run.workspace
     scratch = store.git.git_dir.parent
     work = await applied_work(run, store, asked, paths.home)
-    old, now = await asyncio.gather(store.point(work.since), store.now())
+    old, now = await asyncio.gather(tree_since(store, work.since), store.now())
     made = await store.point(BASELINE)
-    changed = (await Comparison.between(store.git, old.tree, now.tree)).changes.files
+    changed = (await Comparison.between(store.git, old, now.tree)).changes.files
     undone = {os.fsdecode(path) for path in work.undone} - {file.path for file in changed}
     more = await _leftovers(run.workspace, store, now.files, made.at, worthless)
     place = None

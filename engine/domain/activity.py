@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from engine.domain.clock_time import clock_time
 from engine.domain.interaction import InputRequest, RequestKind
 from engine.domain.model import Pause, Run, Status
 from engine.domain.reasons import Cause, Occupation, WaitingFor
+from engine.domain.usage import DEFAULT_ACCOUNT, SIMULATED
 
 _RETRIES: dict[Cause | None, WaitingFor] = {
     Cause.AUTOMATIC_RETRY: WaitingFor.RETRY,
@@ -85,9 +87,26 @@ def time_left_s(run: Run, now: float) -> float | None:
 
 
 def paused_words(pause: Pause, now: float) -> str:
-    """Return the cause of the pause, and when the queue goes on."""
+    """Return the cause of a pause, of the queue or of an account, and its end."""
+    if is_hold(pause):
+        return f"waits: {held_words(pause, now)}"
     until = "" if pause.until is None else f", goes on in {clock(pause.until - now)}"
-    return f"the queue is paused: {pause.reason}{until}"
+    subject = f"the account {pause.account} is held" if pause.account else "the queue is paused"
+    return f"{subject}: {pause.reason}{until}"
+
+
+def is_hold(pause: Pause) -> bool:
+    """Return whether it holds the runs of an account, to keep a reserve or to spread starts."""
+    return pause.waiting_for in (WaitingFor.RESERVE, WaitingFor.PACE)
+
+
+def held_words(hold: Pause, now: float) -> str:
+    """Return why an account starts no run, and until when."""
+    own = (None, DEFAULT_ACCOUNT, SIMULATED)
+    other = "" if hold.account in own else f"account {hold.account}: "
+    verb = "resets" if hold.waiting_for is WaitingFor.RESERVE else "next start"
+    until = "" if hold.until is None else f"; {verb} {clock_time(hold.until, now)}"
+    return f"{other}{hold.reason}{until}"
 
 
 def activity(
@@ -107,7 +126,8 @@ def activity(
         case Status.QUEUED:
             place = f" ({ordinal(position)})" if position else ""
             waits_for = run.spec.after if after is None else after
-            return _held(run, now, pause, place) or _waiting(waits_for, place)
+            past = ", starts past the reserve" if run.ignores_pace or run.spec.ignore_pace else ""
+            return _held(run, now, pause, place) or f"{_waiting(waits_for, place)}{past}"
         case Status.PREPARING:
             return run.doing or "preparing the workspace"
         case Status.CANCELLING:

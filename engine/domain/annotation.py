@@ -1,4 +1,7 @@
-"""State of a run that the user sets: tags, a note, whether it is dismissed or archived."""
+"""State of a run that the user sets: tags, a note, whether it is dismissed or archived.
+
+And whether it leaves the queue although a reserve is kept or starts are spread.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from engine.domain.errors import user_error
 from engine.domain.lifecycle import FINISHED, status_words
+from engine.domain.model import Status
 from engine.domain.record import record
 from engine.domain.text import printable, printable_name
 
@@ -28,6 +32,7 @@ class Annotation:
     note: str | None = None
     is_dismissed: bool | None = None
     is_archived: bool | None = None
+    ignores_pace: bool | None = None
 
 
 def apply(run: Run, change: Annotation) -> None:
@@ -55,6 +60,13 @@ def archive(run: Run, is_archived: bool) -> Sequence[Annotation]:
     if is_archived:
         check_ended(run)
     return [] if run.is_archived is is_archived else [Annotation(is_archived=is_archived)]
+
+
+def start_past_pace(run: Run) -> Sequence[Annotation]:
+    """Allow a queued run to start past a reserve, or before its time is due, until it ends."""
+    if run.status is not Status.QUEUED:
+        raise user_error("RUN_NOT_QUEUED", f"The run {run.id} {status_words(run.status)}.")
+    return [] if run.ignores_pace else [Annotation(ignores_pace=True)]
 
 
 def tag(run: Run, added: Sequence[str], removed: Sequence[str] = ()) -> Sequence[Annotation]:

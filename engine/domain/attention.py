@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 from engine.domain.causes import UNSUCCESSFUL
-from engine.domain.lifecycle import ACTIVE, is_stalled
+from engine.domain.lifecycle import ACTIVE, FINISHED, is_stalled
 from engine.domain.model import Run, Status, WorkspaceKind
+from engine.domain.pull_request import is_merged
 
 
 class Attention(StrEnum):
@@ -24,10 +25,19 @@ def is_dismissed(run: Run) -> bool:
     return run.is_dismissed or run.is_archived
 
 
+def conflicts_left(run: Run) -> tuple[str, ...]:
+    """Return the files of an ended run that have the conflict markers of an update."""
+    if run.status not in FINISHED or run.updated is None:
+        return ()
+    return run.updated.conflicts
+
+
 def needs_you(run: Run) -> bool:
-    """Return whether a run waits for the user: it failed, stalled, or asks."""
+    """Return whether a run waits for the user: it failed, stalled, asks, or left conflicts."""
     if run.status in UNSUCCESSFUL:
-        return not is_dismissed(run)
+        return not (is_dismissed(run) or run.is_rejected)
+    if conflicts_left(run) and not is_settled(run) and not run.in_trash:
+        return True
     return is_stalled(run) or is_asking(run)
 
 
@@ -38,7 +48,7 @@ def is_asking(run: Run) -> bool:
 
 def is_settled(run: Run) -> bool:
     """Return whether the user has decided about the changes of a finished run."""
-    return run.is_applied or is_dismissed(run)
+    return run.is_applied or is_dismissed(run) or is_merged(run)
 
 
 def to_review(run: Run) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from engine.domain.activity import elapsed_s
+from engine.domain.budget import Budget
+from engine.domain.cost import CostSum, RunCost, no_cost, sum_costs
 from engine.domain.lifecycle import ACTIVE, FINISHED, LIVE
 from engine.domain.model import Run, RunSpec, Status, Usage, WorkspaceKind, WorkspaceSpec
 from engine.domain.record import record
@@ -24,7 +26,7 @@ class Batch:
     made_of: str = ""
     """What its runs were made from, in words: a file, a matrix, a number of copies."""
     created_at: float = 0.0
-    budget_tokens: int | None = None
+    budget: Budget | None = None
     """What all its runs together may use."""
 
 
@@ -55,6 +57,8 @@ class BatchSummary:
     counts: Counter[Status] | None = None
     percent: int = 0
     usage: Usage = Usage()
+    cost: CostSum = CostSum()
+    """An estimate at list prices, or the user's own."""
     started_at: float | None = None
     finished_at: float | None = None
     left_s: float | None = None
@@ -85,7 +89,7 @@ class BatchSummary:
         return self.usage.input + self.usage.output
 
 
-def standing(runs: Iterable[Run], now: float, slots: int) -> BatchSummary:
+def standing(runs: Iterable[Run], now: float, slots: int, cost: RunCost = no_cost) -> BatchSummary:
     """Sum up the runs of a batch at `now`, with so many slots for what is left of it."""
     known = list(runs)
     counts = Counter(run.status for run in known)
@@ -98,6 +102,7 @@ def standing(runs: Iterable[Run], now: float, slots: int) -> BatchSummary:
         counts,
         percents // max(1, len(known)),
         sum((run.usage for run in known), Usage()),
+        sum_costs(known, cost),
         min(starts, default=None),
         max(ends, default=None) if is_over else None,
         None if is_over else _left_s(known, now, slots),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Sequence
@@ -11,11 +9,14 @@ from typing import Any, cast
 
 from engine.domain.activity import elapsed_s
 from engine.domain.batch import Batch, BatchSummary
+from engine.domain.budget import budget_json
+from engine.domain.cost import DIGITS, RunCost, cost_json, estimate_text
+from engine.domain.csv_text import csv_text
 from engine.domain.events import iso
 from engine.domain.model import Run, Status
 from engine.domain.ranking import RankedTask, tasks
 from engine.domain.run_json import result_of, run_json
-from engine.domain.text import one_line, printable_name, visible
+from engine.domain.text import one_line, printable_name
 
 MOST_FIELDS = 50
 """Fields of results that become columns."""
@@ -31,14 +32,9 @@ COLUMNS = (
     "deletions",
     "input_tokens",
     "output_tokens",
+    "cost_usd",
     "elapsed_s",
     "attempts",
-)
-_NUMBER = re.compile(r"[+-]?[\d.]+\Z")
-# After any separator: a spreadsheet may split at another one than the comma. The blanks after a
-# separator are none themselves, or a row of them would be read again from each.
-_FORMULA = re.compile(
-    r"""((?:\A|[,;:|"'\t\n\u2028])[^\S\t\n\u2028]*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])"""
 )
 # With the colon, the at sign and the dot: bare addresses become links where they are whole.
 _MARKDOWN = re.compile(r"[\\|`\[\]!@]|:(?=//)|(?<=mailto):|(?<=xmpp):", re.IGNORECASE)
@@ -65,14 +61,19 @@ def batch_json(swarm: Batch, so_far: BatchSummary) -> dict[str, Any]:
             "input": so_far.usage.input,
             "cached_input": so_far.usage.cached,
             "output": so_far.usage.output,
+            "reasoning": so_far.usage.reasoning,
+            "requests": so_far.usage.requests,
         },
-        "budget": swarm.budget_tokens,
+        "cost_usd": cost_json(so_far.cost.usd),
+        "unpriced_runs": so_far.cost.unpriced,
+        "budget": int(swarm.budget.amount) if swarm.budget and swarm.budget.is_tokens else None,
+        "budget_limit": budget_json(swarm.budget),
         "left_s": None if so_far.left_s is None else round(so_far.left_s, 1),
     }
 
 
 def results_json(
-    swarm: Batch, so_far: BatchSummary, runs: Sequence[Run], now: float
+    swarm: Batch, so_far: BatchSummary, runs: Sequence[Run], now: float, cost: RunCost
 ) -> dict[str, Any]:
     """Return a batch with its tasks, and their runs, the best first."""
     return {
@@ -81,17 +82,24 @@ def results_json(
             {
                 "given": task.given,
                 "winner": task.winner.id if task.winner else None,
-                "runs": [run_json(run, now) for run in task.runs],
+                "runs": [run_json(run, now, cost=cost) for run in task.runs],
             }
             for task in tasks(runs)
         ],
     }
 
 
-def export(kind: str, swarm: Batch, so_far: BatchSummary, runs: Sequence[Run], now: float) -> str:
+def export(
+    kind: str,
+    swarm: Batch,
+    so_far: BatchSummary,
+    runs: Sequence[Run],
+    now: float,
+    cost: RunCost,
+) -> str:
     """Write a batch's results as `md`, `csv` or `json`."""
     if kind == "json":
-        return json.dumps(results_json(swarm, so_far, runs, now), indent=2) + "\n"
+        return json.dumps(results_json(swarm, so_far, runs, now, cost), indent=2) + "\n"
     found = tasks(runs)
     names = list(dict.fromkeys(name for task in found for name in task.given))
     results = {run.id: _fields(result_of(run)) for run in runs}
@@ -99,14 +107,14 @@ def export(kind: str, swarm: Batch, so_far: BatchSummary, runs: Sequence[Run], n
     rows = [
         [
             *(task.given.get(name, "") for name in names),
-            *_row(place, run, now),
+            *_row(place, run, now, cost),
             *(results[run.id].get(name, "") for name in fields),
         ]
         for task in found
         for place, run in enumerate(task.runs, start=1)
     ]
     heads = [*names, *COLUMNS, *fields]
-    return _csv(heads, rows) if kind == "csv" else _markdown(swarm, so_far, found, heads, rows)
+    return csv_text(heads, rows) if kind == "csv" else _markdown(swarm, so_far, found, heads, rows)
 
 
 def _fields(result: object) -> dict[str, str]:
@@ -122,7 +130,7 @@ def _fields(result: object) -> dict[str, str]:
     }
 
 
-def _row(place: int, run: Run, now: float) -> list[str]:
+def _row(place: int, run: Run, now: float, cost: RunCost) -> list[str]:
     values = (
         place,
         run.id,
@@ -132,30 +140,22 @@ def _row(place: int, run: Run, now: float) -> list[str]:
         *_changes(run),
         run.usage.input,
         run.usage.output,
+        _money(cost(run)),
         round(elapsed_s(run, now), 1),
         run.attempt,
     )
     return [str(value) for value in values]
 
 
+def _money(usd: float | None) -> str:
+    """Write a cost without an exponent; nothing where it is unknown."""
+    return "" if usd is None else f"{usd:.{DIGITS}f}"
+
+
 def _changes(run: Run) -> tuple[int, int, int] | tuple[str, str, str]:
     if run.has_unknown_changes:
         return "unknown", "unknown", "unknown"
     return run.changes.files, run.changes.insertions, run.changes.deletions
-
-
-def _csv(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerows([_as_text(printable_name(cell)) for cell in row] for row in (heads, *rows))
-    return out.getvalue()
-
-
-def _as_text(cell: str) -> str:
-    """Mark what a spreadsheet would take for a formula as text."""
-    # Before it is looked at: printing removes what hides the beginning of a formula.
-    cell = visible(cell)
-    return cell if _NUMBER.match(cell) else _FORMULA.sub(r"\1'", cell)
 
 
 def _markdown(
@@ -167,11 +167,13 @@ def _markdown(
 ) -> str:
     ended = ", ".join(f"{n} {status}" for status, n in sorted((so_far.counts or {}).items()) if n)
     rate = "" if so_far.pass_rate is None else f", {so_far.pass_rate:.0%} passed"
+    estimate = estimate_text(so_far.cost)
+    cost = f", {estimate}" if estimate else ""
     winners = [(task.given, task.winner) for task in found if task.winner and len(task.runs) > 1]
     lines = [
         f"# {_cell(swarm.id)}",
         "",
-        f"{so_far.runs} runs: {ended}{rate}; {so_far.tokens} tokens.",
+        f"{so_far.runs} runs: {ended}{rate}; {so_far.tokens} tokens{cost}.",
         "",
     ]
     for given, best in winners:

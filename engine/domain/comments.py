@@ -56,9 +56,15 @@ def add(run: Run, wanted: ReviewComment) -> Sequence[ReviewComment]:
     return [replace(wanted, n=run.last_comment + 1, phase=CommentPhase.ADDED, text=text)]
 
 
-def edit(run: Run, n: int, text: str) -> Sequence[ReviewComment]:
-    """Replace the text of a comment; one that was sent is to be sent again."""
+def edit(run: Run, n: int, text: str, seen: str | None = None) -> Sequence[ReviewComment]:
+    """Replace the text of a comment; one that was sent is to be sent again.
+
+    `seen` is the text that the user has edited: where the comment has another one by now, it is
+    kept. Raises `UserError` COMMENT_CHANGED.
+    """
     known, text = find(run, n), _checked(text)
+    if seen is not None and known.text not in (seen, text):
+        raise user_error("COMMENT_CHANGED", f"The comment {n} was changed: {known.text}")
     is_same = known.text == text and known.is_open
     return [] if is_same else [ReviewComment(n, CommentPhase.EDITED, text)]
 
@@ -116,6 +122,13 @@ def quote(lines: Sequence[str]) -> str:
     kept = "\n".join(printable(line) for line in lines[:QUOTED_LINES])
     is_cut = len(lines) > QUOTED_LINES or len(kept) > QUOTED_CHARACTERS
     return f"{kept[:QUOTED_CHARACTERS]}…" if is_cut else kept
+
+
+def reviewed_checkpoint(run: Run) -> int | None:
+    """Return the checkpoint that the last sent comments were about; None: none was sent."""
+    last = max((one.sent_at or 0.0 for one in run.comments), default=0.0)
+    sent = [one for one in run.comments if last and one.sent_at == last]
+    return max((one.checkpoint or 0 for one in sent), default=None)
 
 
 def find_lines(comment: ReviewComment, lines: Sequence[str]) -> int | None:

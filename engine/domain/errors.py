@@ -49,6 +49,8 @@ class CatalogueEntry:
     """The database stays lost until it is repaired."""
     is_recoverable: bool = False
     """`doctor --recover` can rebuild the database."""
+    loses_home: bool = False
+    """The home is no longer where it was opened: nothing in this process can use it again."""
     may_be_damage: bool = False
     """A git that met missing or broken objects, or did not name its problem."""
     hides_repository: bool = False
@@ -92,8 +94,16 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "The thread no longer fits into the model's context window.",
         "Start over with `retry --fresh` and a smaller task, or choose a model with more room.",
     ),
+    "ACCOUNT_UNKNOWN": CatalogueEntry(
+        "The settings have no such account.",
+        "Name one of `accounts` in the settings, or add it there.",
+    ),
     "THREAD_NOT_FOUND": CatalogueEntry(
         "The agent no longer knows this thread.", "Start over with `retry --fresh`."
+    ),
+    "THREAD_IN_USE": CatalogueEntry(
+        "The run's thread is open in a terminal.",
+        "Leave the agent there first, then try again.",
     ),
     "WORKSPACE_MISSING": CatalogueEntry(
         "The run's workspace is gone.",
@@ -122,6 +132,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "WORKSPACE_BUSY": CatalogueEntry(
         "Something else is at work in this folder.", "Wait until it is done, then try again."
     ),
+    "PLAN_CHANGED": CatalogueEntry(
+        "The plan has changed since it was made: nothing was deleted.",
+        "Make a new plan, read it, and confirm it with its digest.",
+    ),
     "WORK_UNSAVED": CatalogueEntry(
         "This work is nowhere else.",
         "Apply it with `swarm-tui apply`, or delete it all the same with --including-unsaved.",
@@ -133,8 +147,16 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "APPLY_CONFLICT": CatalogueEntry(
         "The run's changes do not fit: nothing was changed.",
-        "Commit or move away what the named files hold, or take the changes as a patch or "
-        "a commit on the run's branch.",
+        "Commit or move away what the named files hold, take the changes as a patch or a commit on "
+        "the run's branch, or hand the conflict to the agent with `swarm-tui apply RUN --resolve`.",
+    ),
+    "UPDATE_CONFLICT": CatalogueEntry(
+        "The newest commit of the base conflicts with the run's changes: nothing was changed.",
+        "Hand the conflict to the agent with `swarm-tui update RUN --resolve`.",
+    ),
+    "UPDATE_REFUSED": CatalogueEntry(
+        "The workspace cannot be updated: nothing was changed.",
+        "Start a new run from the newest commit, or use git in the workspace.",
     ),
     "UNDO_REFUSED": CatalogueEntry(
         "The source has changed since the changes were applied: nothing was undone.",
@@ -252,6 +274,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "The pull request could not be opened.",
         "Check `gh auth status`, then push again, or open it in a browser.",
     ),
+    "PULL_REQUEST_UNREADABLE": CatalogueEntry(
+        "The pull request could not be read.",
+        "Check `gh auth status` and the network, then try `swarm-tui pr RUN`.",
+    ),
     "SOURCE_NOT_FOUND": CatalogueEntry("The source folder does not exist.", "Check the path."),
     "RUN_NOT_FOUND": CatalogueEntry("No such run.", "List the runs with `swarm-tui ls`."),
     "RUN_AMBIGUOUS": CatalogueEntry(
@@ -272,13 +298,59 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "The agent has read the message, or there is none with this id.",
         "List the messages that it has not read with `swarm-tui send RUN --list`.",
     ),
+    "TRASH_NOT_FOUND": CatalogueEntry(
+        "The trash has no such entry.", "List it with `swarm-tui cleanup --empty-trash --dry-run`."
+    ),
     "RULE_NOT_FOUND": CatalogueEntry(
         "There is no such rule.", "List the rules with `swarm-tui rules`."
+    ),
+    "API_TOKEN_NOT_FOUND": CatalogueEntry(
+        "There is no such token.", "List the tokens with `swarm-tui api token ls`."
+    ),
+    "API_TOKEN_INVALID": CatalogueEntry(
+        "The token is missing, wrong or revoked.",
+        "Create one with `swarm-tui api token create NAME`, and send it in each request: "
+        "`Authorization: Bearer TOKEN`.",
+    ),
+    "API_SCOPE_MISSING": CatalogueEntry(
+        "The token does not permit this operation.",
+        "Create a token with another --scope: `read`, `run` or `admin`.",
+    ),
+    "API_REQUEST_REFUSED": CatalogueEntry(
+        "The request is for another host, or from a web page.",
+        "Use the address that `swarm-tui api` prints; other names of this machine belong in "
+        "`api.names` of the settings.",
+    ),
+    "API_LIMIT_REACHED": CatalogueEntry(
+        "Too many requests or streams.",
+        "Wait as long as `Retry-After` states, or raise the limit in `api` of the settings.",
+    ),
+    "API_MISSING": CatalogueEntry(
+        "The parts that serve the API are not installed.",
+        "Install this package with its `api` extra, for example `pipx install '.[api]'`.",
+    ),
+    "API_TLS_NEEDED": CatalogueEntry(
+        "An address that others can reach needs TLS.",
+        "Add --certificate and --key, or listen on 127.0.0.1 and forward the port with `ssh -L`.",
+    ),
+    "API_CERTIFICATE_INVALID": CatalogueEntry(
+        "The certificate and its key cannot be used.",
+        "Name PEM files that belong together, with a key that has no password.",
+    ),
+    "API_ADDRESS_UNAVAILABLE": CatalogueEntry(
+        "The API cannot listen at this address.", "Choose another with --host or --socket."
+    ),
+    "API_TOKEN_EXISTS": CatalogueEntry(
+        "There is a token of this name already.",
+        "Choose another name, or revoke it first with `swarm-tui api token revoke NAME`.",
     ),
     "HOME_UNSAFE": CatalogueEntry(
         "The agent's commands can write to the home.",
         "Name a folder in SWARM_HOME that is neither below the temporary folder nor in a "
         "workspace, or run without --interactive.",
+    ),
+    "COMMENT_CHANGED": CatalogueEntry(
+        "The comment was changed meanwhile.", "Save again to replace its text."
     ),
     "COMMENT_NOT_FOUND": CatalogueEntry(
         "No such comment.", "List them with `swarm-tui comments RUN`."
@@ -286,6 +358,22 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "RUN_NOT_ENDED": CatalogueEntry(
         "The run has not ended.",
         "Wait for its end with `swarm-tui wait`, or end it with `swarm-tui cancel`.",
+    ),
+    "CHILDREN_LIMIT": CatalogueEntry(
+        "The run may not start more runs.",
+        "Do the rest of the work in the run itself, or raise `children.depth` or `children.runs` "
+        "in the settings.",
+    ),
+    "PARENT_ENDED": CatalogueEntry(
+        "The run that would be the parent has ended, or is being cancelled.",
+        "Start the run without a parent, or resume the parent first.",
+    ),
+    "RUN_NEEDED": CatalogueEntry(
+        "Another run needs this one.", "Wait for the end of that run, or cancel it."
+    ),
+    "RUN_NOT_QUEUED": CatalogueEntry(
+        "The run is not queued.",
+        "Start a run that has ended again: `swarm-tui retry RUN --ignore-pace`.",
     ),
     "RUN_NOT_RETRYABLE": CatalogueEntry(
         "The run has not ended yet.", "Wait for it, or cancel it first."
@@ -304,10 +392,15 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "Retry: the run goes on from its last good checkpoint.",
     ),
     "BUDGET_EXCEEDED": CatalogueEntry(
-        "The run used up its token budget.",
+        "The run used up its budget.",
         "Continue in a new run with a budget of its own: "
-        "`swarm-tui run --from-run RUN --budget TOKENS`.",
+        "`swarm-tui run --from-run RUN --budget AMOUNT`.",
         is_final=True,
+    ),
+    "PRICE_UNKNOWN": CatalogueEntry(
+        "The model has no known price, so that a budget in money cannot be checked.",
+        "Set its price in `prices` of the settings, or a budget in tokens or percent: "
+        "`--budget 500k`, `--budget 10%`.",
     ),
     "VERIFY_FAILED": CatalogueEntry(
         "The verify command failed.",
@@ -393,11 +486,14 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         is_recoverable=True,
     ),
     "HOME_REMOVED": CatalogueEntry(
-        "The home was removed.", "Name another folder in SWARM_HOME, or start again."
+        "The home was removed.",
+        "Name another folder in SWARM_HOME, or start again.",
+        loses_home=True,
     ),
     "HOME_MOVED": CatalogueEntry(
         "The home is no longer where it was.",
         "Move it back, then start swarm-tui again; the agents go on meanwhile.",
+        loses_home=True,
     ),
     "DATABASE_UNUSABLE": CatalogueEntry(
         "The database cannot be used.",
@@ -428,6 +524,18 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "SERVE_MISSING": CatalogueEntry(
         "What shows the dashboard in a browser is not installed.",
         "Install this package with its `serve` extra, for example `pipx install '.[serve]'`.",
+    ),
+    "MCP_MISSING": CatalogueEntry(
+        "The MCP server is not installed.",
+        "Install this package with its `mcp` extra, for example `pipx install '.[mcp]'`.",
+    ),
+    "RUN_NOT_YOURS": CatalogueEntry(
+        "An agent may change only runs that it has started.",
+        "Start a run of your own, or ask the user to do it.",
+    ),
+    "RIGHTS_EXCEEDED": CatalogueEntry(
+        "The request asks for more rights than its sender has.",
+        "Leave that part out, or ask the user to start the run.",
     ),
     "PORT_UNAVAILABLE": CatalogueEntry(
         "The port cannot be used.", "Choose another with --port; 0 takes any that is free."
@@ -519,4 +627,6 @@ def os_failure(error: OSError) -> UserError:
     if error.errno in (errno.EACCES, errno.EPERM):
         name = f"{error.filename}: " if error.filename else ""
         return user_error("FILE_NOT_PERMITTED", f"{name}{error.strerror}.")
+    if error.errno == errno.ENAMETOOLONG:
+        return user_error("INPUT_INVALID", "The path is too long for the file system.")
     return user_error("INTERNAL", f"The system refused: {error}.", "Check the file it names.")

@@ -6,7 +6,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
+from engine.domain.account import AccountChosen
 from engine.domain.annotation import Annotation
+from engine.domain.base_update import WorkspaceUpdated
+from engine.domain.file_marks import FilesReviewed
 from engine.domain.interaction import (
     ApprovalPolicy,
     InputRequest,
@@ -14,12 +17,15 @@ from engine.domain.interaction import (
     RunMode,
     TurnInterrupt,
 )
-from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status
+from engine.domain.model import Applied, ErrorInfo, LimitWindow, PlanItem, Stage, Status, Usage
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_exit_code, bounded_time
+from engine.domain.pull_request import PullRequestSeen
 from engine.domain.push import BranchPushed
 from engine.domain.reasons import Cause, Subject, reason
 from engine.domain.record import record
 from engine.domain.review_comment import ReviewComment
+from engine.domain.spend import SpendFlag
+from engine.domain.thread_session import ThreadSession
 
 
 @record
@@ -111,21 +117,50 @@ class ChangesMeasured:
     paths: tuple[str, ...] | None = None
 
 
+_COUNTS = (
+    "input_tokens",
+    "cached_input_tokens",
+    "output_tokens",
+    "context_window",
+    "reasoning_output_tokens",
+    "requests",
+)
+
+
 @record
 class UsageCounted:
-    """Tokens of this run so far, all its attempts together."""
+    """Tokens and model requests of this run so far, all its attempts together.
+
+    `model` used what was added since the event before; None: not known. `of_sub_agent`: whether a
+    sub-agent used that.
+    """
 
     type: ClassVar[str] = "usage"
     input_tokens: int
     cached_input_tokens: int
     output_tokens: int
     context_window: int | None = None
+    reasoning_output_tokens: int = 0
+    requests: int = 0
+    model: str | None = None
+    of_sub_agent: bool | None = None
 
     def __post_init__(self) -> None:
-        for name in ("input_tokens", "cached_input_tokens", "output_tokens", "context_window"):
+        for name in _COUNTS:
             number = getattr(self, name)
             if number is not None and not 0 <= number <= MAX_COUNT:
                 object.__setattr__(self, name, bounded_count(number))
+
+    @property
+    def usage(self) -> Usage:
+        """Return the usage so far."""
+        return Usage(
+            self.input_tokens,
+            self.cached_input_tokens,
+            self.output_tokens,
+            self.reasoning_output_tokens,
+            self.requests,
+        )
 
 
 @record
@@ -145,7 +180,8 @@ class Notice:
     `uncheckpointed`: the last checkpoint failed. `store_lost`: whether the store of its
     checkpoints is damaged. `skipped_s`: seconds that passed on the wall clock and do not count:
     the machine slept, or the clock was moved. Negative: it was moved back, and the times of
-    events go back with it.
+    events go back with it. `spend` is the usage of a run that spends far more than others like
+    it.
     """
 
     type: ClassVar[str] = "notice"
@@ -157,6 +193,7 @@ class Notice:
     store_lost: bool | None = None
     skipped_s: float | None = None
     subject: Subject | None = None
+    spend: SpendFlag | None = None
 
 
 @record
@@ -196,6 +233,13 @@ class ApplyUndone:
 
 
 @record
+class RunForgotten:
+    """The run was forgotten: the last event of its stream, which is not stored."""
+
+    type: ClassVar[str] = "forgotten"
+
+
+@record
 class Raw:
     """A line of the agent that this version does not know, kept whole."""
 
@@ -222,7 +266,13 @@ Body = (
     | Annotation
     | ReviewComment
     | BranchPushed
+    | PullRequestSeen
+    | ThreadSession
     | ApplyUndone
+    | FilesReviewed
+    | RunForgotten
+    | WorkspaceUpdated
+    | AccountChosen
     | Raw
 )
 
@@ -247,7 +297,13 @@ BODIES: dict[str, type[Body]] = {
         Annotation,
         ReviewComment,
         BranchPushed,
+        PullRequestSeen,
+        ThreadSession,
         ApplyUndone,
+        FilesReviewed,
+        RunForgotten,
+        WorkspaceUpdated,
+        AccountChosen,
         Raw,
     )
 }

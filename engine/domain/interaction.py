@@ -91,6 +91,8 @@ class ModeChange:
 
     interactive: bool | None = None
     approvals: ApprovalPolicy | None = None
+    ignores_pace: bool = False
+    """Whether they start although a reserve is kept or starts are spread, until the run ends."""
 
 
 @record

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from engine.domain.activity import activity
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.events import Body, Event, Notice, StatusChanged, iso
 from engine.domain.model import Pause, Run, Status
 from engine.domain.open_enum import OpenEnum
@@ -32,6 +33,7 @@ class MessageTopic(StrEnum):
     RUN_CANCELLED = "run.cancelled"
     RUN_STALLED = "run.stalled"
     RUN_NEEDS_INPUT = "run.needs_input"
+    RUN_EXPENSIVE = "run.expensive"
     QUEUE_PAUSED = "queue.paused"
     BATCH_FINISHED = "batch.finished"
     TEST = "test"
@@ -118,15 +120,17 @@ def topic_of(body: Body) -> MessageTopic | None:
         return MessageTopic.RUN_STALLED
     if isinstance(body, Notice) and body.subject is Subject.NEEDS_INPUT:
         return MessageTopic.RUN_NEEDS_INPUT
+    if isinstance(body, Notice) and body.subject is Subject.EXPENSIVE:
+        return MessageTopic.RUN_EXPENSIVE
     return None
 
 
-def of_run(topic: MessageTopic, event: Event, run: Run) -> Message:
+def of_run(topic: MessageTopic, event: Event, run: Run, cost: RunCost = no_cost) -> Message:
     """Return the message for an event of a run; its id follows from the event."""
     if len(run.spec.prompt) > PROMPT_CHARACTERS:
         prompt = printable(run.spec.prompt, PROMPT_CHARACTERS)
         run = replace(run, spec=replace(run.spec, prompt=prompt))
-    data = run_json(run, event.at)
+    data = run_json(run, event.at, cost=cost)
     if topic is MessageTopic.RUN_NEEDS_INPUT and run.unanswered:
         data["request"] = request_json(run, run.unanswered[-1], event.at)
     return Message(_id(event), topic, event.at, run.id, data)
@@ -168,6 +172,8 @@ def is_wanted(message: Message, wish: Subscription) -> bool:
         return message.subject != PEOPLE
     if message.topic == MessageTopic.RUN_NEEDS_INPUT:
         return message.subject == PEOPLE
+    if message.topic == MessageTopic.RUN_EXPENSIVE:
+        return True  # at the end of its batch it would be too late
     # Of a batch they get the digest, and what they have done themselves they know.
     return not (message.data.get("batch") or message.data.get("by_user"))
 

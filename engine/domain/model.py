@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import field, fields
 from operator import attrgetter
 
+from engine.domain.base_update import WorkspaceUpdated
+from engine.domain.budget import Budget
+from engine.domain.file_marks import ReviewedFile
 from engine.domain.interaction import (
     ApprovalPolicy,
     InputRequest,
@@ -15,10 +18,12 @@ from engine.domain.interaction import (
 )
 from engine.domain.numeric import MAX_COUNT, bounded_count, bounded_percent, bounded_time
 from engine.domain.open_enum import OpenEnum
+from engine.domain.pull_request import PullRequestSeen
 from engine.domain.push import BranchPushed
 from engine.domain.reasons import Cause, Occupation, WaitingFor
 from engine.domain.record import mutable_record, record
 from engine.domain.review_comment import ReviewComment
+from engine.domain.spend import SpendFlag
 
 VERIFY_LIMIT_S = 900.0
 BASELINE = 0
@@ -131,6 +136,21 @@ class WatchdogOverride:
 
 
 @record
+class ForkOrigin:
+    """The run that another was forked from, as it was then."""
+
+    run: str
+    workspace: Workspace
+    """The workspace that is copied, with its checkpoints."""
+    thread: str | None = None
+    """The thread that is forked; None: it had none."""
+    account: str = ""
+    """The account in whose home these threads are; empty: the default one."""
+    threads: tuple[str, ...] = ()
+    """All threads that the fork's own is made of: an agent may read them from their files."""
+
+
+@record
 class RunSpec:
     """The user's request for a run, kept unchanged."""
 
@@ -146,6 +166,8 @@ class RunSpec:
     env: dict[str, str] = field(default_factory=dict[str, str])
     """Variables that were asked for. A stored run has none: they are in its own file alone."""
     model: str | None = None
+    account: str | None = None
+    """The account of the settings that its agent uses; None: as the settings have it."""
     interactive: bool | None = None
     """Whether the agent can ask and be spoken to while it works; None: as the settings have it."""
     approvals: ApprovalPolicy | None = None
@@ -175,11 +197,27 @@ class RunSpec:
     after: tuple[str, ...] = ()
     """Runs that must have succeeded before this one starts."""
     not_before: float | None = None
+    ignore_pace: bool = False
+    """Whether it starts although a reserve is kept, or starts are spread."""
+    budget: Budget | None = None
+    """The most that it may use, all attempts together."""
     budget_tokens: int | None = None
+    """The budget as earlier versions stored it; it becomes `budget`."""
     learn_from: str | None = None
     """The pattern of earlier work to learn from; asked for by its id, or by that of a run."""
     lesson: str = ""
     """The text about that for the agent, before the prompt."""
+    fork: ForkOrigin | None = None
+    """The run that it was forked from."""
+    parent: str | None = None
+    """The run that started it; None: the user did."""
+    ancestors: tuple[str, ...] = ()
+    """All runs above it, the top one first; set when it is queued, with `parent` as the last."""
+
+    def __post_init__(self) -> None:
+        if self.budget_tokens is not None:
+            object.__setattr__(self, "budget", self.budget or Budget(self.budget_tokens))
+            object.__setattr__(self, "budget_tokens", None)
 
 
 @record
@@ -206,25 +244,50 @@ class Pause:
     waiting_for: WaitingFor = WaitingFor.USER
     agent: str | None = None
     """The agent whose runs it holds; None: all runs."""
+    account: str | None = None
+    """The account whose runs it holds; None: all runs."""
+    can_move: bool = False
+    """Whether it holds only runs that name the account: the others go on under another."""
+    accounts: tuple[Pause, ...] = ()
+    """Accounts that hold their runs, also where the queue itself goes on."""
 
 
 @record
 class Usage:
-    """Tokens, of one run."""
+    """Tokens of one run, and the model requests that used them.
+
+    `cached` is a part of `input`, and `reasoning` is a part of `output`.
+    """
 
     input: int = 0
     cached: int = 0
     output: int = 0
+    reasoning: int = 0
+    requests: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("input", "cached", "output"):
+        for name in ("input", "cached", "output", "reasoning", "requests"):
             number = getattr(self, name)
             if not 0 <= number <= MAX_COUNT:
                 object.__setattr__(self, name, bounded_count(number))
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
-            self.input + other.input, self.cached + other.cached, self.output + other.output
+            self.input + other.input,
+            self.cached + other.cached,
+            self.output + other.output,
+            self.reasoning + other.reasoning,
+            self.requests + other.requests,
+        )
+
+    def __sub__(self, other: Usage) -> Usage:
+        """Return the difference; a part that would be negative is 0."""
+        return Usage(
+            self.input - other.input,
+            self.cached - other.cached,
+            self.output - other.output,
+            self.reasoning - other.reasoning,
+            self.requests - other.requests,
         )
 
 
@@ -372,6 +435,10 @@ class Run:
     plan_pace: PlanPace | None = None
     thread_id: str | None = None
     usage: Usage = Usage()
+    usage_by_model: tuple[tuple[str, Usage], ...] = ()
+    """The parts of its usage that models of known names have, its sub-agents' included."""
+    model: str = ""
+    """The model that it used last; empty while that is not known."""
     changes: ChangeCount = ChangeCount()
     touched: tuple[str, ...] = ()
     """The changed files, a bounded number of them."""
@@ -383,6 +450,8 @@ class Run:
     """Whether the workspace is ready: the set-up of another is to be run, or run again."""
     in_trash: bool = False
     """Whether the workspace was deleted; it can come back as long as the trash holds it."""
+    is_rejected: bool = False
+    """Whether the user moved its workspace to the trash, since its last attempt."""
     error: ErrorInfo | None = None
     exit_code: int | None = None
     notice: str = ""
@@ -416,18 +485,32 @@ class Run:
     """Whether the user has put it aside: it no longer needs attention."""
     is_archived: bool = False
     """Whether it is left out of the lists."""
+    ignores_pace: bool = False
+    """Whether the user lets it start although a reserve is kept, until it ends."""
     comments: tuple[ReviewComment, ...] = ()
     """The user's comments on its changes."""
+    reviewed: tuple[ReviewedFile, ...] = ()
+    """The files that the user marked as reviewed."""
     last_comment: int = 0
     """The number of the last comment; none is used twice."""
     pushed: BranchPushed | None = None
     """Its branch on a remote, as it was pushed last."""
+    pull_request: PullRequestSeen | None = None
+    """Its pull request, as it was read last."""
+    updated: WorkspaceUpdated | None = None
+    """The last update onto a newer commit of its base, unless it was undone."""
     mode: RunMode | None = None
     """The mode of its attempts since it was changed; None: as it was requested."""
     approvals: ApprovalPolicy | None = None
     """When its agent asks, since that was changed."""
     attempt_prompt: str = ""
     """The prompt of this attempt where the user wrote one; its beginning, if it is long."""
+    account: str = ""
+    """The account of this attempt; empty: the default one."""
+    thread_account: str = ""
+    """The account whose home has the newest state of the thread; empty: the default one."""
+    spend_flag: SpendFlag | None = None
+    """The usage for which this attempt was flagged last: far more than others like it."""
 
     @property
     def is_interactive(self) -> bool:

@@ -7,9 +7,18 @@ from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import replace
 
-from engine.domain import annotation, comments, interaction_fold, lifecycle
+from engine.domain import (
+    annotation,
+    comments,
+    file_marks,
+    interaction_fold,
+    lifecycle,
+    pull_request,
+)
+from engine.domain.account import AccountChosen, stored_name
 from engine.domain.activity import THINKING
 from engine.domain.annotation import Annotation
+from engine.domain.base_update import UpdatePhase, WorkspaceUpdated
 from engine.domain.changed_lines import ChangedLines
 from engine.domain.events import (
     ApplyUndone,
@@ -22,10 +31,12 @@ from engine.domain.events import (
     Notice,
     PlanChanged,
     Progressed,
+    RunForgotten,
     StatusChanged,
     Step,
     UsageCounted,
 )
+from engine.domain.file_marks import FilesReviewed
 from engine.domain.interaction import InputRequest, MessageChanged, TurnInterrupt
 from engine.domain.model import (
     BASELINE,
@@ -39,23 +50,40 @@ from engine.domain.model import (
     Workspace,
     WorkspaceKind,
 )
+from engine.domain.pull_request import PullRequestSeen
 from engine.domain.push import BranchPushed
 from engine.domain.radar import OverlapDetector
 from engine.domain.reasons import Cause, Occupation, Subject
 from engine.domain.review_comment import ReviewComment
 from engine.domain.skipped_time import shift_times
 from engine.domain.text import one_line
+from engine.domain.thread_session import ThreadSession
 
 NETWORK_WAIT = "waiting for network"
-_BY_USER = (Annotation, ReviewComment, BranchPushed, ApplyUndone)
+_BY_USER = (
+    *(Annotation, ReviewComment, BranchPushed, PullRequestSeen, ApplyUndone),
+    *(FilesReviewed, WorkspaceUpdated, ThreadSession, AccountChosen),
+)
+ReviewEvent = (
+    Annotation
+    | ReviewComment
+    | BranchPushed
+    | PullRequestSeen
+    | ApplyUndone
+    | FilesReviewed
+    | WorkspaceUpdated
+)
 
 _STAGES = {Stage.VERIFYING: Occupation.COMMAND}
 _OCCUPATIONS = {"command": Occupation.COMMAND, "sleep": Occupation.WAIT}
 """The work that a stage, or a kind of step, is."""
+_THINK = Occupation.THINK  # a member asked of its class takes as long as half of a step's fold
 
 MESSAGE_CHARACTERS = 300
 """The length to which the first line of a message is cut."""
 RESULT_CHARACTERS = 64_000
+MOST_MODELS = 20
+"""Models of a run whose usage is known one by one."""
 """Longer results are not kept with the run."""
 
 
@@ -85,7 +113,7 @@ def _is_ours(body: Body) -> bool:
     if isinstance(body, _BY_USER):
         return True
     is_notice = isinstance(body, Notice)
-    subjects = (Subject.STALLED, Subject.NEEDS_INPUT)
+    subjects = (Subject.STALLED, Subject.NEEDS_INPUT, Subject.EXPENSIVE)
     return is_notice and (body.skipped_s is not None or body.subject in subjects)
 
 
@@ -101,25 +129,39 @@ def _apply(run: Run, body: Body, at: float) -> None:
             _plan(run, body, at)
         case InputRequest() | MessageChanged() | TurnInterrupt():
             interaction_fold.apply(run, body, at)
-        case Annotation() | ReviewComment() | BranchPushed() | ApplyUndone():
+        case AccountChosen():
+            _account(run, body)
+        case (
+            Annotation()
+            | ReviewComment()
+            | BranchPushed()
+            | PullRequestSeen()
+            | ApplyUndone()
+            | FilesReviewed()
+            | WorkspaceUpdated()
+        ):
             _review(run, body, at)
         case _:
             _measure(run, body)
 
 
-def _review(
-    run: Run, body: Annotation | ReviewComment | BranchPushed | ApplyUndone, at: float
-) -> None:
-    """Fold in what the user did about the run."""
+def _review(run: Run, body: ReviewEvent, at: float) -> None:
+    """Fold in the user's decisions about the run, and what became of them."""
     match body:
         case Annotation():
             annotation.apply(run, body)
         case ReviewComment():
             comments.apply(run, body, at)
         case BranchPushed():
-            run.pushed = body
+            pull_request.push(run, body)
+        case PullRequestSeen():
+            run.pull_request = body
+        case FilesReviewed():
+            file_marks.apply(run, body)
         case ApplyUndone():
             run.applied = None
+        case WorkspaceUpdated():
+            run.updated = None if body.phase is UpdatePhase.UNDONE else body
 
 
 def _begin_attempt(run: Run, attempt: int) -> None:
@@ -132,7 +174,8 @@ def _begin_attempt(run: Run, attempt: int) -> None:
     run.notice = run.reason = run.stalled = run.message = run.attempt_prompt = ""
     interaction_fold.begin_attempt(run)
     annotation.begin_attempt(run)
-    run.cause = None
+    run.is_rejected = False
+    run.cause = run.spend_flag = None
     _do(run, "", run.last_event_at)
 
 
@@ -153,9 +196,17 @@ def _status(run: Run, body: StatusChanged, at: float) -> None:
         run.started_at, run.skipped_s = at, 0.0
     if body.status is Status.RUNNING and run.workspace and run.baseline is None:
         run.baseline = False  # whatever is remembered from now on is not what it started from
+    if body.status is Status.RUNNING:
+        run.thread_account = run.account
     if body.status in lifecycle.FINISHED:
         run.finished_at = at
     _do(run, "", at)
+
+
+def _account(run: Run, body: AccountChosen) -> None:
+    account = stored_name(body.account)
+    if account != run.account:
+        run.account, run.limits = account, ()  # those were of another account
 
 
 def _queue(run: Run, body: StatusChanged, at: float) -> None:
@@ -167,6 +218,7 @@ def _queue(run: Run, body: StatusChanged, at: float) -> None:
     run.limit_hits += body.cause is Cause.LIMIT
     if not again:
         run.retries_used = run.limit_hits = 0
+        run.ignores_pace = False
 
 
 def _progress(run: Run, body: Progressed, at: float) -> None:
@@ -182,7 +234,9 @@ def _progress(run: Run, body: Progressed, at: float) -> None:
         host = str(details.get("host") or LOCAL)
         before = run.workspace and (run.workspace.host, run.workspace.path)
         if before and (before != (host, folder) or details.get("is_new")):
-            run.applied, run.pushed, run.touched = None, None, ()
+            run.applied, run.touched = None, ()
+            run.pushed = run.pull_request = None
+            run.updated = None
             run.baseline, run.checkpoint = None, None
             run.uncheckpointed = run.store_lost = False
             run.changes = ChangeCount()
@@ -219,14 +273,15 @@ def _step(run: Run, body: Step, at: float) -> None:
         run.doing, run.doing_since = _words(body), at
         run.occupation = Occupation.WAIT if body.waits else _OCCUPATIONS.get(body.kind)
         return
-    if body.role == "assistant":
-        _message(run, body.text)
     if body.role == "tool":
-        run.open_items = max(0, run.open_items - 1)
         run.tool_steps += 1
+        if run.open_items:
+            run.open_items = max(0, run.open_items - 1)
+    elif body.role == "assistant":
+        _message(run, body.text)
     if not run.open_items:
         run.doing, run.doing_since = THINKING, at
-        run.occupation = Occupation.THINK
+        run.occupation = _THINK
 
 
 def _message(run: Run, text: str) -> None:
@@ -249,7 +304,10 @@ def _words(step: Step) -> str:
 def _notice(run: Run, body: Notice, at: float) -> None:
     run.notice = body.text
     run.applied = body.applied or run.applied
-    run.in_trash = run.in_trash if body.trash is None else body.trash
+    run.spend_flag = body.spend or run.spend_flag
+    if body.trash is not None:
+        run.in_trash = body.trash
+        run.is_rejected = body.trash and body.subject is not Subject.CLEAN_UP
     if body.uncheckpointed is not None:
         run.uncheckpointed = body.uncheckpointed
     if body.store_lost is not None:
@@ -264,10 +322,23 @@ def _notice(run: Run, body: Notice, at: float) -> None:
         _do(run, NETWORK_WAIT, at, Occupation.NETWORK)
 
 
+def _by_model(run: Run, body: UsageCounted) -> tuple[tuple[str, Usage], ...]:
+    """Return the usage of each model after this event; of a flood of names only the first."""
+    model, parts = body.model or run.model or run.spec.model, dict(run.usage_by_model)
+    grown = body.usage - run.usage
+    if not model or grown == Usage() or (model not in parts and len(parts) >= MOST_MODELS):
+        return run.usage_by_model
+    parts[model] = parts.get(model, Usage()) + grown
+    return tuple(parts.items())
+
+
 def _measure(run: Run, body: Body) -> None:
     match body:
         case UsageCounted():
-            run.usage = Usage(body.input_tokens, body.cached_input_tokens, body.output_tokens)
+            run.usage_by_model = _by_model(run, body)
+            run.usage = body.usage
+            if body.model and not body.of_sub_agent:
+                run.model = body.model
             run.context_window = body.context_window or run.context_window
         case ChangesMeasured():
             run.changes = ChangeCount(body.files, body.insertions, body.deletions)
@@ -288,11 +359,32 @@ def _unguarded(_: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
+class KnownRuns(dict[str, Run]):
+    """Runs by id. A caller that still holds the id of a forgotten run gets its last state.
+
+    Such a run is in no list of them: only `[]` finds it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._forgotten: dict[str, Run] = {}
+
+    def __missing__(self, run_id: str) -> Run:
+        return self._forgotten[run_id]
+
+    def forget(self, run_id: str) -> Run | None:
+        """Remove a run, and return it; None where it is not here."""
+        run = self.pop(run_id, None)
+        if run:
+            self._forgotten[run_id] = run
+        return run
+
+
 class View:
     """All runs as their events describe them; faces read it, only `apply` and `put` change it."""
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
-        self.runs: dict[str, Run] = {}
+        self.runs = KnownRuns()
         self.radar = OverlapDetector()
         self.guard: Callable[[str], AbstractContextManager[None]] = _unguarded
         """Guard around the radar, by name; without effect where no face shows faults."""
@@ -300,6 +392,8 @@ class View:
         """The runs that have not ended: what is asked for often costs as much as there is of it."""
         self.deleted: set[str] = set()
         """The runs whose workspaces went to the trash, and did not come back."""
+        self.forgotten: set[str] = set()
+        """The runs that were removed, whether or not they had been here."""
         self._batches: dict[str, set[str]] = {}
         for run in runs:
             self.put(run)
@@ -318,9 +412,27 @@ class View:
     def put(self, run: Run) -> set[str]:
         """Add a run, or replace an older state of it; return the runs whose display changed."""
         known = self.runs.get(run.id)
+        if run.id in self.forgotten:  # it was read before it was forgotten
+            return set()
         if known is None or known.seq < run.seq:
             return {run.id} | self._set(run)
         return {run.id}
+
+    def remove(self, runs: Iterable[str], at: float) -> list[Event]:
+        """Remove runs that were forgotten; return the last event of each that was here."""
+        ends: list[Event] = []
+        for run_id in runs:
+            self.forgotten.add(run_id)
+            run = self.runs.forget(run_id)
+            if run is None:
+                continue
+            ends.append(Event(run_id, run.seq + 1, at, run.attempt, RunForgotten()))
+            self._batches.get(run.spec.batch or "", set()).discard(run_id)
+            self.live.discard(run_id)
+            self.deleted.discard(run_id)
+            with self.guard("radar"):
+                self._count_overlaps(self.radar.remove(run_id))
+        return ends
 
     def queue(self) -> list[Run]:
         """Return the queued runs in the order in which they will start."""
@@ -368,6 +480,6 @@ class View:
 
     def _count_overlaps(self, runs: Iterable[str]) -> None:
         for run_id in runs:
-            known, count = self.runs[run_id], self.radar.count(run_id)
-            if known.overlaps != count:
+            known, count = self.runs.get(run_id), self.radar.count(run_id)
+            if known and known.overlaps != count:
                 self.runs[run_id] = replace(known, overlaps=count)

@@ -12,7 +12,7 @@ class BranchPushed:
     """The run's changes were pushed: the remote, its address without a password, and the branch.
 
     `web_address` shows the branch, or opens a pull request. `pull_request` is the address of the
-    one that was opened.
+    one that was opened. `checkpoint` is the state of the workspace that was pushed.
     """
 
     type: ClassVar[str] = "push"
@@ -22,3 +22,4 @@ class BranchPushed:
     commit: str
     web_address: str = ""
     pull_request: str = ""
+    checkpoint: int | None = None

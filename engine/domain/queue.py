@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import field
 
+from engine.domain.account import account_name
+from engine.domain.account_choice import AccountRules, account_hold, choose_account, holds
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, Status
 from engine.domain.projection import View
@@ -16,36 +19,79 @@ CLOCK_SLACK_S = 60.0
 
 @record
 class QueueRules:
-    """The rules of the queue: at most `slots` active runs, `per_project` of one project."""
+    """The rules of the queue: at most `slots` active runs, `per_project` of one project.
+
+    Parents of runs that have not ended do not count: see `slots_taken`.
+    """
 
     slots: int
     per_project: int | None = None
     pause: Pause | None = None
+    holds: Mapping[str, Pause] | None = None
+    """Accounts that may start no run at the moment, to keep a reserve or to spread starts."""
+    accounts: Mapping[str, AccountRules] = field(default_factory=dict[str, AccountRules])
+    """The accounts of agents that have several."""
+
+    def account_of(self, run: Run, now: float) -> tuple[str, str] | None:
+        """Return the account of a run's next attempt and the reason; None: it waits for one."""
+        rules = self.accounts.get(run.spec.agent) or AccountRules()
+        closed = () if ignores_pace(run) else self.holds or ()
+        return choose_account(run, rules, self.pause, now, closed)
 
 
 def next_run(view: View, rules: QueueRules, now: float) -> Run | None:
     """Return the queued run that may start at `now`, the first in order; None if none may."""
-    active = view.active()
-    if len(active) >= rules.slots:
+    taking = slots_taken(view)
+    if len(taking) >= rules.slots:
         return None
-    busy = Counter(run.spec.project for run in active)
+    busy = Counter(run.spec.project for run in taking)
     for run in view.queue():
         full = rules.per_project is not None and busy[run.spec.project] >= rules.per_project
-        if not full and not waits(view, run, now) and not pause_of(run, rules.pause, now):
+        if full or waits(view, run, now) or pause_of(run, rules.pause, now):
+            continue
+        if rules.account_of(run, now):
             return run
     return None
 
 
+def slots_taken(view: View) -> list[Run]:
+    """Return the active runs that take a slot: those without a child that has not ended.
+
+    A parent usually waits for its children. If it kept its slot meanwhile, parents could take all
+    slots, and their children would never start.
+    """
+    parents = {view.runs[run_id].spec.parent for run_id in view.live}
+    return [run for run in view.active() if run.id not in parents]
+
+
+def hold_of(run: Run, holds: Mapping[str, Pause]) -> Pause | None:
+    """Return the hold of the account that a queued run would use; None where it ignores holds."""
+    hold = None if ignores_pace(run) else holds.get(account_name(run))
+    return hold if hold and (run.spec.account or not hold.can_move) else None
+
+
+def present_holds(view: View, holds: Mapping[str, Pause]) -> list[Pause]:
+    """Return the holds that keep a queued run from its start."""
+    queue = view.queue() if holds else ()
+    found = {hold.account: hold for run in queue if (hold := hold_of(run, holds))}
+    return list(found.values())
+
+
+def ignores_pace(run: Run) -> bool:
+    """Return whether the user lets a run start although its account is held."""
+    return run.spec.ignore_pace or run.ignores_pace
+
+
 def paused(pause: Pause | None, now: float) -> bool:
     """Return whether a pause holds at `now`."""
-    return pause is not None and (pause.until is None or now < pause.until)
+    return holds(pause, now)
 
 
 def pause_of(run: Run, pause: Pause | None, now: float) -> Pause | None:
-    """Return the pause if it holds this run at `now`: one may concern a single agent."""
-    if not paused(pause, now):
-        return None
-    return pause if pause and pause.agent in (None, run.spec.agent) else None
+    """Return the pause if it holds this run at `now`: one may concern an agent or an account."""
+    if pause and paused(pause, now) and pause.agent in (None, run.spec.agent):
+        return pause
+    return account_hold(run, pause, now)
 
 
 def waits(view: View, run: Run, now: float) -> bool:
@@ -64,8 +110,13 @@ def unfinished(view: View, run: Run) -> list[str]:
 
 
 def hopeless(view: View, run: Run) -> str | None:
-    """Return the run that this one cannot wait for: it ended without success, or is missing."""
+    """Return the run that this one cannot wait for: it ended without success, or is missing.
+
+    One that was forgotten is not waited for.
+    """
     for run_id in run.spec.after:
+        if run_id in view.forgotten:
+            continue
         other = view.runs.get(run_id)
         if other is None or (other.status in FINISHED and other.status is not Status.SUCCEEDED):
             return run_id

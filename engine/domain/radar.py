@@ -64,6 +64,13 @@ class OverlapDetector:
             told |= self._replace(heapq.heappop(self._ended)[1], "", frozenset())
         return told
 
+    def remove(self, run: str) -> set[str]:
+        """Remove a run, and return the other runs whose overlaps changed."""
+        changed = self._replace(run, "", frozenset()) - {run}
+        for known in (self._tasks, self._checkpoints, self._lines):
+            known.pop(run, None)
+        return changed
+
     def candidates(self) -> dict[str, tuple[int, frozenset[str]]]:
         """Return the runs whose lines are needed: the checkpoint, and the paths others change."""
         found: dict[str, tuple[int, frozenset[str]]] = {}

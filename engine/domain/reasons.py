@@ -49,6 +49,10 @@ class Subject(OpenEnum):
     STALLED = "stalled"
     NETWORK = "network"
     NEEDS_INPUT = "needs-input"
+    EXPENSIVE = "expensive"
+    """It spends far more than others like it."""
+    CLEAN_UP = "clean-up"
+    """The automatic clean-up: not a decision of the user."""
 
 
 class WaitingFor(OpenEnum):
@@ -63,6 +67,10 @@ class WaitingFor(OpenEnum):
     DISK = "disk"
     MACHINE = "machine"
     USER = "user"
+    RESERVE = "reserve"
+    """A part of a rate-limit window is kept for interactive work."""
+    PACE = "pace"
+    """Starts are spread over a rate-limit window."""
 
 
 class Occupation(OpenEnum):

@@ -9,7 +9,7 @@ makes every record three times as slow to make.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from operator import attrgetter
 from typing import Any, TypeVar, cast, dataclass_transform
 
@@ -51,11 +51,27 @@ def mutable_record(kind: type[T]) -> type[T]:
 
 
 def _compiled_init(made: Any) -> Any:  # noqa: ANN401  whatever the fields are
-    """Return the `__init__` that `dataclass` writes for the fields of a class."""
-    kept = ("__doc__", "__module__", "__qualname__")
-    names = {"__slots__": (), **{name: getattr(made, name) for name in kept}}
-    whole: Any = dataclass(eq=False, repr=False)(type(made.__name__, (made,), names))
-    return whole.__init__
+    """Return the `__init__` that `dataclass` would write, in two thirds of the time."""
+    names: dict[str, Any] = {"MISSING": MISSING}
+    arguments, lines = ["self"], list[str]()
+    for number, one in enumerate(fields(made)):
+        default, value = "", one.name
+        if one.default is not MISSING:
+            default = f"=default_{number}"
+            names[f"default_{number}"] = one.default
+        elif one.default_factory is not MISSING:
+            default, value = "=MISSING", f"make_{number}() if {value} is MISSING else {value}"
+            names[f"make_{number}"] = one.default_factory
+        arguments.append(one.name + default)
+        lines.append(f"self.{one.name} = {value}")
+    if hasattr(made, "__post_init__"):
+        lines.append("self.__post_init__()")
+    exec(
+        f"def __init__({', '.join(arguments)}): {'; '.join(lines) or 'pass'}", names
+    )  # names of fields alone, as in `dataclasses`
+    init = names["__init__"]
+    init.__qualname__ = f"{made.__qualname__}.__init__"
+    return init
 
 
 def _values_of(names: list[str]) -> Callable[[object], object]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from textwrap import indent
 
 from engine.domain import run_mode
+from engine.domain.annotation import Annotation
 from engine.domain.answers import check_answer, split_secrets
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, status_change
@@ -105,10 +106,11 @@ def _queued_again(
         queued = replace(queued, mode=run_mode.mode_of(spec))
     if spec.interactive and spec.approvals is not run.approval_policy:
         queued = replace(queued, approvals=spec.approvals)
+    past = [Annotation(ignores_pace=True)] if change.ignores_pace else []
     if not prompt:
-        return [queued]
+        return [queued, *past]
     queued = replace(queued, prompt=printable(prompt, PROMPT_CHARACTERS))
-    return [queued, _queued(message, prompt, DeliveryTime.NOW)]
+    return [queued, *past, _queued(message, prompt, DeliveryTime.NOW)]
 
 
 def retry_ask(

@@ -23,9 +23,9 @@ class ReviewComment:
     """A comment on lines of a file, or a change of one: `n` is its number within the run.
 
     `path` is relative to the workspace; `path_bytes` is its name in hexadecimal where that is not
-    UTF-8. Lines count from 1. `is_old`: they are those before the run's changes. `quoted` are the
-    lines as they were, at most 20 of them. `checkpoint` is the run's last one at that time,
-    `fingerprint` the SHA-256 of the file.
+    UTF-8. Lines count from 1. `is_old`: they are those of the checkpoint `since`, by default those
+    before the run's changes. `quoted` are the lines as they were, at most 20 of them. `checkpoint`
+    is the run's last one at that time, `fingerprint` the SHA-256 of the file.
     """
 
     type: ClassVar[str] = "comment"
@@ -41,6 +41,7 @@ class ReviewComment:
     checkpoint: int | None = None
     fingerprint: str = ""
     sent_at: float | None = None
+    since: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -60,5 +61,14 @@ class ReviewComment:
         lines = (
             f"line {self.first}" if self.first == self.last else f"lines {self.first}–{self.last}"
         )
-        old = " before the changes" if self.is_old else ""
+        old = f" before the {'last ' if self.since else ''}changes" if self.is_old else ""
         return f"{printable_name(self.file)}, {lines}{old}"
+
+
+def stored_path(path: str) -> tuple[str, str]:
+    """Return a path as text, and its bytes in hexadecimal where the text cannot hold them."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return printable_name(path), path.encode("utf-8", "surrogateescape").hex()
+    return path, ""

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from engine.domain.account import account_name
 from engine.domain.activity import activity, asked_s, elapsed_s, waiting_for
+from engine.domain.budget import budget_json
+from engine.domain.cost import RunCost, cost_json, no_cost
 from engine.domain.events import iso
+from engine.domain.file_marks import ReviewedFile
 from engine.domain.interaction import InputRequest, MessageChanged
 from engine.domain.model import Pause, Run, Status
 from engine.domain.review_comment import ReviewComment
@@ -21,6 +25,7 @@ def run_json(
     *,
     after: Sequence[str] = (),
     pause: Pause | None = None,
+    cost: RunCost = no_cost,
 ) -> dict[str, Any]:
     """Return the run as a JSON object at `now` (seconds since 1970).
 
@@ -48,6 +53,9 @@ def run_json(
         "is_dismissed": run.is_dismissed,
         "is_archived": run.is_archived,
         "comments": [comment_json(one) for one in run.comments],
+        "forked_from": spec.fork.run if spec.fork else None,
+        "parent": spec.parent,
+        "reviewed_files": [reviewed_json(one) for one in run.reviewed],
         "template": spec.template,
         "learn_from": spec.learn_from,
         "lesson": spec.lesson or None,
@@ -59,9 +67,12 @@ def run_json(
         "attempts": run.attempt,
         "thread_id": run.thread_id,
         "model": spec.model,
+        "model_used": run.model or None,
+        "account": account_name(run),
         "sandbox": spec.sandbox.value,
         "workspace": _workspace_json(run),
         "checkpoint": run.checkpoint,
+        "budget_limit": budget_json(spec.budget),
         "limits": [
             {**asdict(window), "resets_at": _iso(window.resets_at)} for window in run.limits
         ],
@@ -74,10 +85,16 @@ def run_json(
             "input": run.usage.input,
             "cached_input": run.usage.cached,
             "output": run.usage.output,
+            "reasoning": run.usage.reasoning,
+            "requests": run.usage.requests,
         },
+        "expensive": asdict(run.spend_flag) if run.spend_flag else None,
+        "cost_usd": cost_json(cost(run)),
         "changes": None if run.has_unknown_changes else asdict(run.changes),
         "applied": {**asdict(run.applied), "at": iso(run.applied.at)} if run.applied else None,
         "push": asdict(run.pushed) if run.pushed else None,
+        "pull_request": asdict(run.pull_request) if run.pull_request else None,
+        "update": asdict(run.updated) if run.updated else None,
         "error": asdict(run.error) if run.error else None,
         "exit_code": run.exit_code,
         "result": result_of(run),
@@ -115,6 +132,11 @@ def comment_json(comment: ReviewComment) -> dict[str, Any]:
     return {**fields, "path": printable_name(comment.file), "sent_at": _iso(comment.sent_at)}
 
 
+def reviewed_json(mark: ReviewedFile) -> dict[str, Any]:
+    """Return a file that was marked as reviewed as a JSON object."""
+    return {"path": printable_name(mark.file), "fingerprint": mark.fingerprint}
+
+
 def result_of(run: Run) -> Any:  # noqa: ANN401  any JSON value
     """Return the result of a run with an output schema; None while there is none."""
     import json  # late: few runs have such a result
@@ -132,6 +154,7 @@ def pause_json(pause: Pause | None) -> dict[str, Any] | None:
         "waiting_for": pause.waiting_for.value,
         "until": _iso(pause.until),
         "agent": pause.agent,
+        "account": pause.account,
     }
 
 
@@ -146,6 +169,7 @@ def _queue_json(
         "priority": run.spec.priority,
         "after": list(after),
         "not_before": _iso(not_before or None),
+        "ignores_pace": run.ignores_pace or run.spec.ignore_pace,
         "pause": pause_json(pause),
     }
 

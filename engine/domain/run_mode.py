@@ -30,7 +30,8 @@ def changed(run: Run, change: ModeChange) -> RunSpec:
     if change.approvals is not None and not interactive:
         raise user_error("INPUT_INVALID", "--approvals does not go with --no-interactive.")
     approvals = (change.approvals or run.approval_policy) if interactive else None
-    return replace(run.spec, interactive=interactive, approvals=approvals)
+    ignores = run.spec.ignore_pace or change.ignores_pace
+    return replace(run.spec, interactive=interactive, approvals=approvals, ignore_pace=ignores)
 
 
 def mode_of(spec: RunSpec) -> RunMode:

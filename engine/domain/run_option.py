@@ -29,7 +29,7 @@ class Kind(Enum):
     NUMBER = auto()
     COUNT = auto()
     DURATION = auto()
-    TOKENS = auto()
+    BUDGET = auto()
     TIME = auto()
     REF = auto()
     SUBFOLDER = auto()
@@ -122,7 +122,7 @@ def is_given(option: RunOption, value: object) -> bool:
 
 def problem_of(option: RunOption, value: Any) -> str:  # noqa: ANN401  any option's value
     """Return why a number is out of its bounds; empty where it is within them."""
-    if option.kind in (Kind.DURATION, Kind.TOKENS) and value <= 0:
+    if option.kind is Kind.DURATION and value <= 0:
         return "it must be more than nothing"
     if option.kind is Kind.COUNT and not 0 <= value <= MAX_RETRIES:
         return f"0 to {MAX_RETRIES} is allowed"

@@ -19,7 +19,10 @@ _IN_TEXT = (
         rf"\1{HIDDEN}",
     ),
     (LatePattern(r"(?i)\b(bearer|basic) (?=\D{0,40}[\d=])[\w+/=.~-]{8,}"), rf"\1 {HIDDEN}"),
-    (LatePattern(r"\b(sk-|gh[pousr]_|github_pat_|whsec_|xox[a-z]-)[\w+/=-]{12,}"), rf"\1{HIDDEN}"),
+    (
+        LatePattern(r"\b(sk-|swt_|gh[pousr]_|github_pat_|whsec_|xox[a-z]-)[\w+/=-]{12,}"),
+        rf"\1{HIDDEN}",
+    ),
 )
 
 _SECRET_WORDS = frozenset(
@@ -36,7 +39,7 @@ _HARMLESS_ENDS = frozenset(
     }
 )
 _VALUE = LatePattern(
-    r"\b(?:sk-|gh[pousr]_|github_pat_|glpat-|whsec_|xox[a-z]-|AKIA|AIza|eyJ)[\w+/=.-]{8,}"
+    r"\b(?:sk-|swt_|gh[pousr]_|github_pat_|glpat-|whsec_|xox[a-z]-|AKIA|AIza|eyJ)[\w+/=.-]{8,}"
     r"|-----BEGIN|://[^\s/]{1,1000}@|^(?i:bearer|basic|token) +\S+$"
 )
 _RUN = LatePattern(r"[A-Za-z0-9]{20,}")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from engine.domain import lifecycle
-from engine.domain.events import Body, Event, Notice, StatusChanged
+from engine.domain.events import Body, Event, Notice, StatusChanged, Step
 from engine.domain.model import Run, Status
 from engine.domain.projection import fold
 
@@ -24,11 +24,11 @@ def stamp(run: Run, bodies: Iterable[Body], at: float) -> tuple[list[Event], Run
     seq, attempt, status = run.seq, run.attempt, run.status
     now, at = at, max(at, run.last_event_at)
     for body in bodies:
-        if _sets_time(body):
-            at = now
         if isinstance(body, StatusChanged):
             body, attempt = _checked(body, status, attempt, first=seq == 0)
             status = body.status
+        if not isinstance(body, Step) and _sets_time(body):  # nearly all are steps
+            at = now
         seq += 1
         events.append(Event(run.id, seq, at, attempt, body))
     return events, fold(run, events)

@@ -33,6 +33,8 @@ _UNSAFE_IN_LINES = LatePattern(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDD
 _ESCAPED = LatePattern(r"\\(?:[ntr]|x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8})")
 _LETTERS = {"n": "\n", "t": "\t", "r": "\r"}
 _PLAIN = bytes([*b"\t\n", *range(0x20, 0x7F)])
+_SHORT = 60
+"""Up to so many characters, `isprintable` is quicker than to remove all plain ones."""
 
 
 def printable(text: str, limit: int | None = None) -> str:
@@ -43,6 +45,8 @@ def printable(text: str, limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         text = f"{text[:limit]}… ({len(text) - limit} characters more)"
+    if len(text) <= _SHORT and text.isascii() and text.isprintable():  # as most are
+        return text
     if _is_plain(text) or not _UNSAFE.compiled.search(text):
         return text
     text = text.replace("\r\n", "\n")
@@ -51,9 +55,7 @@ def printable(text: str, limit: int | None = None) -> str:
 
 def _is_plain(text: str) -> bool:
     """Return whether a text is ASCII without controls, as most is; much quicker than a search."""
-    if not text.isascii():
-        return False
-    return text.isprintable() or not text.encode("ascii").translate(None, _PLAIN)
+    return text.isascii() and not text.encode("ascii").translate(None, _PLAIN)
 
 
 def visible(text: str) -> str:
@@ -75,12 +77,18 @@ def escaped(text: str) -> str:
 def one_line(text: str, limit: int = 200) -> str:
     """Return the first non-empty line of `text`, printable and at most `limit` long."""
     text = text[: limit * 20]
-    plain = text.isascii() and text.isprintable()
-    for line in [text] if plain else printable(text).splitlines():
+    if text.isascii() and text.isprintable():  # one line, of which the only white space is spaces
+        words = text if "  " not in text and text.strip() == text else " ".join(text.split())
+        return words if len(words) <= limit else _cut(words, limit)
+    for line in printable(text).splitlines():
         words = " ".join(line.split())
         if words:
-            return words if len(words) <= limit else words[: limit - 1] + "…"
+            return words if len(words) <= limit else _cut(words, limit)
     return ""
+
+
+def _cut(text: str, limit: int) -> str:
+    return text[: limit - 1] + "…"
 
 
 def printable_name(name: str) -> str:
@@ -95,6 +103,15 @@ def _escaped(char: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, from os.fsdecode
         return f"\\x{code - 0xDC00:02x}"
     return char.encode("unicode_escape", "backslashreplace").decode("ascii")
+
+
+def bytes_of_name(path: str) -> bytes | None:
+    """Return a path as the file system has it; None where no file can have such a name."""
+    try:
+        name = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return None
+    return None if b"\0" in name else name
 
 
 def names_shown_as(shown: str) -> list[str]:
@@ -127,3 +144,12 @@ def size(number: float) -> str:
         if number < 1023.95:
             return f"{number:.1f} {unit}"
     return f"{number / 1024:.1f} TiB"
+
+
+def is_utf8(text: str) -> bool:
+    """Return whether a text can be encoded: it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

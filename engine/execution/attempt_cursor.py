@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.domain.model import ErrorInfo
+from engine.system.decoding import json_decoder
 
 
 class AttemptCursor(msgspec.Struct, omit_defaults=True):
@@ -23,7 +24,7 @@ class _Stored(msgspec.Struct):
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(_Stored).decode
+_decode = json_decoder(_Stored)
 
 
 def cursor_text(cursor: AttemptCursor) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from engine.domain.model import Workspace, WorkspaceSetup, WorkspaceSpec
+from engine.domain.model import ForkOrigin, Workspace, WorkspaceSetup, WorkspaceSpec
 from engine.store.appending import AppendRequest
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create.worktree import CreatedWorkspace
@@ -92,6 +92,15 @@ class HostWorkspaces(Protocol):
         self, run: str, workspace: Workspace, rebuildable: Collection[str]
     ) -> Checkpoints:
         """Make the store of a run's checkpoints, in place of one that was never reported."""
+        ...
+
+    async def copy_checkpoints(
+        self, run: str, workspace: Workspace, origin: ForkOrigin
+    ) -> Checkpoints:
+        """Make the store of a fork's checkpoints: a copy of those of the run it comes from.
+
+        It takes the place of one that was never reported.
+        """
         ...
 
     async def open_checkpoints(self, run: str, workspace: Workspace) -> Checkpoints:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING
 
 from engine.domain.batch import Batch, PlannedRun
@@ -19,6 +19,7 @@ from engine.domain.projection import View
 from engine.execution.faults import Faults
 from engine.execution.run_records import RunRecords
 from engine.store.appending import AppendRequest, Committed
+from engine.store.forgetting import Check
 from engine.store.rebuilt import is_unreadable
 from engine.store.store import Keep, Store
 from engine.store.written import WriteSignal
@@ -52,10 +53,14 @@ class Journal:
         self._publish = publish
         self._changed = changed
         self._last_id: int | None = None
+        self._last_forgotten = 0
         self._turn = asyncio.Lock()
 
     async def load(self) -> None:
         """Take in all runs as they are stored."""
+        found = await self._store.forgotten()
+        self._last_forgotten = found.last
+        self._view.remove(found.runs, time())
         self._last_id = await self._store.last_id()
         for run in await self._store.runs():
             self._put(run)
@@ -129,6 +134,14 @@ class Journal:
         done = await self._store.answer_by_rules(runs, others)
         return await self._handed_on(await self._recorded(done))
 
+    async def forget(
+        self, runs: Sequence[str], check: Check, put_aside: Callable[[], None]
+    ) -> None:
+        """Remove runs with all that is stored of them, or none; see `Store.forget`."""
+        await self._store.forget(runs, check, put_aside)
+        if self._last_id is not None:
+            await self._catch_up()
+
     async def _recorded(self, done: Committed, entries: Sequence[AppendRequest] = ()) -> Committed:
         """Store the changes in the runs' own folders, too, before they are published."""
         if self._records:
@@ -153,6 +166,14 @@ class Journal:
     async def _catch_up(self) -> None:
         async with self._turn:
             await self._read_on()
+            await self._drop_forgotten()
+
+    async def _drop_forgotten(self) -> None:
+        """Remove the runs that any process has forgotten from the view, and announce it."""
+        found = await self._store.forgotten(self._last_forgotten)
+        self._last_forgotten = found.last
+        if found.runs and (ends := self._view.remove(found.runs, time())):
+            self._publish(ends, {event.run for event in ends})
 
     async def _read_on(self) -> None:
         assert self._last_id is not None

@@ -25,6 +25,7 @@ from engine.domain.model import AttemptRequest, Pause, Run, Stage, Status
 from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.requests import GO_ON, PROMPT_CHARACTERS, check_failed
 from engine.domain.text import printable
+from engine.domain.usage import DEFAULT_ACCOUNT
 from engine.execution.executor import FileSize, ProcessEnd
 
 NAMED = 10  # processes in a notice
@@ -176,7 +177,9 @@ def _wait_for_limit(
         Status.QUEUED, Cause.LIMIT, code=error.code, exit_code=exit_code, not_before=until
     )
     words = f"waiting for the limit to reset ({error.code})"
-    return NextStep([told, queued], again, Pause(words, until, WaitingFor.LIMIT, agent.name))
+    account = run.account or DEFAULT_ACCOUNT
+    pause = Pause(words, until, WaitingFor.LIMIT, agent.name, account)
+    return NextStep([told, queued], again, pause)
 
 
 def _again(

@@ -90,6 +90,7 @@ async def _set_aside_if_lost(paths: Paths) -> Path | None:
 
 async def _rebuild_all(store: Store, paths: Paths, aside: Path | None) -> RecoveryReport:
     known, executors = {run.id for run in await store.runs()}, Executors.of_home(paths)
+    known.update((await store.forgotten()).runs)
     runs = events = 0
     unreadable: list[str] = []
     for folder in await asyncio.to_thread(run_records.folders, paths):

@@ -14,7 +14,15 @@ from engine.agents.profiles import profile_for_prompt
 from engine.agents.registry import agent_of
 from engine.config.paths import Paths
 from engine.domain.errors import UserError
-from engine.domain.events import Body, CheckpointTaken, Event, Notice, Progressed, StatusChanged
+from engine.domain.events import (
+    Body,
+    CheckpointTaken,
+    Event,
+    Notice,
+    Progressed,
+    StatusChanged,
+    UsageCounted,
+)
 from engine.domain.interaction import RunMode
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import (
@@ -71,6 +79,9 @@ async def rebuild(folder: Path, paths: Paths, executors: Executors) -> RebuiltRu
         _begin(made, n)
         if executor and n in attempts:
             await _read_output(made, n, executor, earlier, is_live=is_live)
+    if made.run.usage == Usage():  # it has no record: its output has the tokens
+        counts = [one.body for one in made.events if isinstance(one.body, UsageCounted)]
+        made.run = replace(made.run, usage=counts[-1].usage if counts else Usage())
     events, made.run = stamp(made.run, [Notice("warning", WORDS)], made.run.last_event_at)
     made.events += events
     return made

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from engine.config.paths import Paths, private_folder
 from engine.domain.annotation import Annotation
+from engine.domain.base_update import WorkspaceUpdated
 from engine.domain.events import (
     ApplyUndone,
     Body,
@@ -23,8 +24,10 @@ from engine.domain.events import (
     Progressed,
     StatusChanged,
 )
+from engine.domain.file_marks import FilesReviewed
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import AttemptRequest, Run, Status
+from engine.domain.pull_request import PullRequestSeen
 from engine.domain.push import BranchPushed
 from engine.domain.review_comment import ReviewComment
 from engine.store import codec, typed
@@ -113,7 +116,11 @@ async def check_behind(paths: Paths, store: StoreReader) -> None:
     An old copy was put back, or the log that held the last changes was deleted: attempts that have
     long begun would begin again, and the work done in them be discarded.
     """
-    suspects = await asyncio.to_thread(_suspects, paths, await store.last_changes())
+    changes = await store.last_changes()
+    suspects = await asyncio.to_thread(_suspects, paths, changes)
+    if any(run_id not in changes for run_id in suspects):
+        gone = set((await store.forgotten()).runs)  # one may have got files late
+        suspects = [run_id for run_id in suspects if run_id not in gone]
     # Read again: a run may have been added, started or cancelled in between.
     known = {run.id: run for run in await store.runs(ids=suspects)} if suspects else {}
     for run_id in suspects:
@@ -157,7 +164,9 @@ def _known(folder: Path) -> dict[str, Any]:
 
 def _matters(body: Body) -> bool:
     match body:
-        case StatusChanged() | Annotation() | ReviewComment() | BranchPushed() | ApplyUndone():
+        case StatusChanged() | Annotation() | ReviewComment() | ApplyUndone() | FilesReviewed():
+            return True
+        case BranchPushed() | PullRequestSeen() | WorkspaceUpdated():
             return True
         case Progressed():
             return bool(body.details and "path" in body.details)

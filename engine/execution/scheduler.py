@@ -11,14 +11,17 @@ from functools import partial
 
 from engine.agents.base import AttemptOutcome, OutcomeKind
 from engine.agents.registry import agent_of
+from engine.domain.account import AccountChosen, stored_name
+from engine.domain.account_choice import held_accounts, without_ended
 from engine.domain.errors import UserError
 from engine.domain.events import Body, ErrorRaised, StatusChanged, status_change
 from engine.domain.model import Pause, Run, Status
 from engine.domain.projection import View
-from engine.domain.queue import QueueRules, hopeless, next_run, paused
+from engine.domain.queue import QueueRules, hopeless, next_run, paused, slots_taken
 from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.stamp import TransitionError
 from engine.domain.transient import transient
+from engine.domain.usage import DEFAULT_ACCOUNT
 from engine.execution.run_task import RunTask
 from engine.execution.supervisor_context import SupervisorContext
 from engine.execution.task_tree import FinalError
@@ -37,7 +40,7 @@ class Scheduler:
         view: View,
         tools: SupervisorContext,
         rules: Callable[[], QueueRules],
-        check_login: Callable[[Run], Awaitable[UserError | None]],
+        check_login: Callable[[Run, str], Awaitable[UserError | None]],
         still_there: Callable[[], None],
         keep_time: Callable[[], Awaitable[None]],
     ) -> None:
@@ -48,17 +51,19 @@ class Scheduler:
         self._still_there = still_there
         self._keep_time = keep_time
         self._faults = tools.tasks.faults
-        self._logged_in: set[str] = set()
-        self._auth_failures = Counter[str]()
-        """Refused logins in a row, by agent."""
+        self._logged_in: set[tuple[str, str]] = set()
+        """Agents with the accounts whose login was checked."""
+        self._auth_failures = Counter[tuple[str, str]]()
+        """Refused logins in a row, by agent and account."""
         self._run_tasks: dict[str, RunTask] = {}
         self._wake = asyncio.Event()
 
     def notify(self, runs: Iterable[str]) -> None:
         """React to a change of these runs; without any, of the rules."""
         for run_id in runs:
-            if task := self._run_tasks.get(run_id):
-                task.update(self._view.runs[run_id])
+            run, task = self._view.runs.get(run_id), self._run_tasks.get(run_id)
+            if run and task:
+                task.update(run)
         self._wake.set()
 
     async def run(self) -> None:
@@ -86,7 +91,8 @@ class Scheduler:
             await asyncio.sleep(LOOK_S)
             now = self._tools.clock.now()
             for run_id, task in list(self._run_tasks.items()):
-                task.check(self._view.runs[run_id], now)
+                if run := self._view.runs.get(run_id):
+                    task.check(run, now)
 
     async def _check_home(self) -> None:
         """Check that the home is what it was; if not, end all supervision.
@@ -111,11 +117,13 @@ class Scheduler:
 
     def _run_ended(self, run_id: str) -> None:
         task = self._run_tasks.pop(run_id, None)
-        run = self._view.runs[run_id]
-        if run.status is Status.SUCCEEDED:
-            del self._auth_failures[run.spec.agent]
+        run = self._view.runs.get(run_id)
+        if run is None:  # it was forgotten as soon as it had ended
+            pass
+        elif run.status is Status.SUCCEEDED:
+            del self._auth_failures[_login_of(run)]
         elif task and task.outcome is OutcomeKind.LOGIN:
-            self._auth_failures[run.spec.agent] += 1
+            self._auth_failures[_login_of(run)] += 1
         self._wake.set()
 
     async def _started_next(self) -> bool:
@@ -135,48 +143,62 @@ class Scheduler:
             await self._drop_unaffordable()
         await self._pause_refused()
         await self._end_pause()
-        run = next_run(self._view, self._rules(), self._tools.clock.now())
-        if run is None or len(self._run_tasks) >= self._rules().slots:
+        rules, now = self._rules(), self._tools.clock.now()
+        run = next_run(self._view, rules, now)
+        chosen = rules.account_of(run, now) if run else None
+        if run is None or chosen is None or self._slots_taken() >= rules.slots:
             return False
-        if not await self._login_holds(run):
+        if not await self._login_holds(run, chosen[0]):
             return False
         with suppress(TransitionError):
-            await self._tools.commit([AppendRequest(run.id, decide=_prepare)])
+            await self._tools.commit([AppendRequest(run.id, decide=partial(_prepare, *chosen))])
         self._supervise_active()
         return True
 
+    def _slots_taken(self) -> int:
+        """Return the number of runs that are still supervised and take a slot."""
+        active = self._view.active()
+        free = len(active) - len(slots_taken(self._view))
+        return len(self._run_tasks) - free
+
     async def _end_pause(self) -> None:
         """End a pause of the queue whose time has come."""
-        pause = self._rules().pause
-        if pause is None:
-            return
+        pause, now = self._rules().pause, self._tools.clock.now()
+        if pause is None or (pause == without_ended(pause, now) and not paused(pause, now)):
+            return  # accounts alone are held
         self._logged_in.clear()
-        if not paused(pause, self._tools.clock.now()):
+        if without_ended(pause, now) != pause:
             await self._tools.pause(None)
 
     async def _pause_refused(self) -> None:
-        """Pause the queue for an agent when one of its runs after the other was refused the login.
+        """Hold the runs of an account when one after the other was refused the login.
 
-        Runs of other agents need another login, or none, and go on.
+        Runs of other accounts and agents need another login, or none, and go on.
         """
-        for agent, count in list(self._auth_failures.items()):
+        for (agent, account), count in list(self._auth_failures.items()):
             if count >= AUTH_FAILURES:
                 words = f"{AUTH_FAILURES} runs in a row were refused the login"
-                await self._tools.pause(Pause(words, waiting_for=WaitingFor.LOGIN, agent=agent))
-                del self._auth_failures[agent]
+                await self._hold(agent, account, words)
+                del self._auth_failures[agent, account]
                 self._logged_in.clear()
 
-    async def _login_holds(self, run: Run) -> bool:
+    async def _hold(self, agent: str, account: str, reason: str) -> None:
+        hold = Pause(reason, waiting_for=WaitingFor.LOGIN, agent=agent, account=account)
+        await self._tools.pause(hold)
+
+    async def _login_holds(self, run: Run, account: str) -> bool:
         """Check the login once, before the first start; where it does not hold, the run fails.
 
-        It costs no workspace and no process, and the user sees it at once.
+        It costs no workspace and no process, and the user sees it at once. A run that can start
+        under another account does that.
         """
         agent = agent_of(run.spec.agent)
-        if agent.name in self._logged_in:
+        login = (agent.name, account)
+        if login in self._logged_in:
             return True
         error: UserError | None = None
         with self._faults.guard("login check"):
-            error = await self._check_login(run)
+            error = await self._check_login(run, account)
         if self._faults.is_failing("login check"):
             return (
                 True  # nothing is known: the agent itself reports it, and the next run checks again
@@ -186,13 +208,26 @@ class Scheduler:
         if error and agent.is_own_affair(run.spec, error):
             return True  # it fails, and the others go on
         if error:
+            is_login = AttemptOutcome.of(error).kind is OutcomeKind.LOGIN
+            if is_login and self._can_move(run, account):
+                await self._hold(*login, error.message)
+                return False
             failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
             with suppress(TransitionError):
                 await self._tools.commit([AppendRequest(run.id, [ErrorRaised(error.info), failed])])
-            self._auth_failures[agent.name] += AttemptOutcome.of(error).kind is OutcomeKind.LOGIN
+            self._auth_failures[login] += is_login
             return False
-        self._logged_in.add(agent.name)
+        self._logged_in.add(login)
         return True
+
+    def _can_move(self, run: Run, account: str) -> bool:
+        """Return whether a run could start under another account than this one."""
+        rules, now = self._rules(), self._tools.clock.now()
+        known = rules.accounts.get(run.spec.agent)
+        if known is None or not known.can_move or run.spec.account:
+            return False
+        held = held_accounts(rules.pause, run.spec.agent, now)
+        return bool(set(known.names) - {account, *held})
 
     async def _drop_hopeless(self) -> None:
         """Cancel queued runs that wait for one that ended without success."""
@@ -219,7 +254,13 @@ class Scheduler:
                     )
 
 
-def _prepare(run: Run) -> list[Body]:
+def _login_of(run: Run) -> tuple[str, str]:
+    return run.spec.agent, run.account or DEFAULT_ACCOUNT
+
+
+def _prepare(account: str, reason: str, run: Run) -> list[Body]:
     if run.status is not Status.QUEUED:
         raise TransitionError(run.status)
-    return [StatusChanged(Status.PREPARING)]
+    is_other = stored_name(account) != run.account
+    chosen = [AccountChosen(account, reason)] if is_other else []
+    return [*chosen, StatusChanged(Status.PREPARING)]

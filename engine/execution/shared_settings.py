@@ -6,21 +6,24 @@ import json
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 
+from engine.domain.account_choice import holds, without_automatic
 from engine.domain.fault import Fault
 from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
 from engine.domain.open_enum import unknown_allowed
 from engine.store.appending import RULES_CHANGED, WORKED_IN
 from engine.store.store import Store
+from engine.system.decoding import json_decoder
 from engine.system.environment import distrust
 
 _log = logging.getLogger(__name__)
 _SLOTS, _PAUSE, _FAULTS = "slots", "pause", "faults"
-_decode = msgspec.json.Decoder(Pause).decode
-_decode_faults = msgspec.json.Decoder(tuple[Fault, ...]).decode
+_decode = json_decoder(Pause)
+_decode_faults = json_decoder(tuple[Fault, ...])
 
 
 class SharedSettings:
@@ -62,7 +65,13 @@ class SharedSettings:
 
     async def set_pause(self, pause: Pause | None) -> None:
         """Pause the queue as the user asks, or with None let it go on."""
-        await self.change_pause(lambda _: pause, by_user=True)
+
+        def decide(known: Pause | None) -> Pause | None:
+            if pause is None:
+                return without_automatic(known, time.time())
+            return replace(pause, accounts=known.accounts if known else ())
+
+        await self.change_pause(decide, by_user=True)
 
     async def change_pause(
         self, decide: Callable[[Pause | None], Pause | None], *, by_user: bool = False
@@ -74,12 +83,13 @@ class SharedSettings:
             return None if pause is None else msgspec.json.encode(pause).decode()
 
         def tells(before: str | None, after: str | None) -> Message | None:
-            if before is not None or after is None:
+            now = time.time()
+            if _is_paused(before, now) or not _is_paused(after, now):
                 return None  # another reason or a later end is not a change
+            assert after is not None
             from secrets import token_hex
 
-            key, now = token_hex(8), time.time()
-            return of_pause(_decode(after), key, now, by_user=by_user)
+            return of_pause(_decode(after), token_hex(8), now, by_user=by_user)
 
         await self._store.change_setting(_PAUSE, change, tells)
         await self.refresh()
@@ -103,6 +113,12 @@ def _pause(text: str | None) -> Pause | None:
     except msgspec.MsgspecError:
         _log.warning("the stored pause of the queue cannot be read")
         return None
+
+
+def _is_paused(text: str | None, now: float) -> bool:
+    """Return whether the queue itself is paused: not only some of its accounts."""
+    pause = _pause(text)
+    return pause is not None and not (pause.accounts and not holds(pause, now))
 
 
 def _faults(text: str | None) -> tuple[Fault, ...]:

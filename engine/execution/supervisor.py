@@ -10,11 +10,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TypeVar
 
 from engine.agents.base import AttemptOutcome, OutcomeKind
 from engine.agents.registry import agent_of
-from engine.config import run_environment
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import (
     Body,
@@ -45,6 +45,7 @@ from engine.execution.follower import FollowedAttempt
 from engine.execution.output_tail import read_tail
 from engine.execution.stages import agent
 from engine.execution.stages.checkpoint import Checkpointer
+from engine.execution.stages.conflicts import checked_conflicts
 from engine.execution.stages.learn import PatternRecorder
 from engine.execution.stages.verify import VerifyStage
 from engine.execution.stages.workspace import WorkspaceStage
@@ -154,7 +155,7 @@ class RunSupervisor:
             return
         prompt = agent.build_prompt(run, ask).encode("utf-8", "surrogateescape")
         await self._host.executor.write_prompt(self._ref, prompt)
-        earlier = await self._stored(lambda: self._tools.store.cursors(run.id, run.attempt))
+        earlier = await self._stored(lambda: self._earlier_cursors(ask))
         cursor = agent.first_cursor(run, ask, earlier)
         # A fresh start in place gets a new baseline where the old one is lost.
         is_new = bool(ask and ask.fresh and run.has_unknown_changes)
@@ -169,7 +170,9 @@ class RunSupervisor:
             return
         self._prepared = True
         # Settled before anything starts: who takes over finds the attempt's place from the start.
-        notices = await asyncio.to_thread(agent.notices, self._run, self._tools.paths)
+        with_settings = (self._tools.paths, self._tools.config)
+        notices = await asyncio.to_thread(agent.notices, self._run, *with_settings)
+        await asyncio.to_thread(agent.bring_threads, self._run, ask, cursor, *with_settings)
         started = [*remembered, *notices, StatusChanged(Status.RUNNING)]
         await self._append(started, cursor=cursor_text(cursor))
 
@@ -258,6 +261,7 @@ class RunSupervisor:
             {} if following.verdict else left, following.process.survivors, message
         )
         await self._remember()
+        bodies += await checked_conflicts(self._run)
         ask = await self._ask()
         sent = ask.message if ask else ""
         again = endings.next_request(ask, can_continue=following.reader.can_continue)
@@ -342,6 +346,14 @@ class RunSupervisor:
 
     # What they are made of
 
+    async def _earlier_cursors(self, ask: AttemptRequest | None) -> list[str]:
+        """Return the cursors of the attempts that wrote the thread of this one, latest first."""
+        run, store = self._run, self._tools.store
+        origin = run.spec.fork
+        if origin and agent.thread_to_fork(run, ask):
+            return await store.cursors(origin.run)
+        return await store.cursors(run.id, run.attempt)
+
     def _is_cancelled(self) -> bool:
         return self._run.status is Status.CANCELLING
 
@@ -372,15 +384,24 @@ class RunSupervisor:
             return None
         stored = await self._stored(lambda: tools.store.cursor(run.id, run.attempt))
         root = run.workspace.path if run.workspace else ""
-        base = await asyncio.to_thread(run_environment.requested, tools.paths, run.id)
+        home = await self._session_home()
         self._host.watcher.watch(run.id, root)
         known = agent_of(run.spec.agent)
-        home = known.home(run, tools.paths, base)
         self._following = self._host.follower.follow(
             run.id, self._process, stored, lambda state: known.reader(state, root, home)
         )
         self._following.done.add_done_callback(lambda _: self._woken.set())
         return self._following
+
+    async def _session_home(self) -> Path | None:
+        """Return where the agent keeps its session; None where the account is no longer known."""
+        run, tools = self._run, self._tools
+        try:
+            return await asyncio.to_thread(agent.session_home, run, tools.paths, tools.config)
+        except UserError as error:
+            text = f"{error.message} Tokens and limits of this attempt are not counted."
+            await self._record(Notice("warning", text))
+            return None
 
     async def _ended_or_woken(self, following: FollowedAttempt) -> ProcessEnd | None:
         if not following.done.done():

@@ -18,6 +18,7 @@ from engine.execution.shared_settings import SharedSettings
 from engine.store.appending import AppendRequest
 from engine.store.store import Store
 from engine.system.clock import Clock, ClockAnchor
+from engine.system.decoding import json_decoder
 
 DRIFT_S = 0.25
 """Drift of this much is adopted without a word."""
@@ -86,7 +87,7 @@ class Timekeeper:
 def _anchor(text: str | None) -> ClockAnchor | None:
     """Read a stored anchor; another version may have written it."""
     try:
-        return msgspec.json.decode(text, type=ClockAnchor) if text else None
+        return json_decoder(ClockAnchor)(text) if text else None
     except msgspec.MsgspecError:
         return None
 
@@ -101,4 +102,8 @@ def _notice(gap: ClockGap, run: Run) -> list[Body]:
 
 def _moved(seconds: float, pause: Pause | None) -> Pause | None:
     """Return a pause whose end is moved with the clock."""
-    return replace(pause, until=pause.until + seconds) if pause and pause.until else pause
+    if pause is None:
+        return None
+    accounts = tuple(one for held in pause.accounts if (one := _moved(seconds, held)))
+    until = pause.until + seconds if pause.until else pause.until
+    return replace(pause, until=until, accounts=accounts)

@@ -8,6 +8,7 @@ import msgspec
 
 from engine.config.settings import WatchdogSettings
 from engine.domain.activity import asked_s, clock, elapsed_s
+from engine.domain.budget import over_words
 from engine.domain.errors import UserError, user_error
 from engine.domain.model import Run, Stage
 from engine.domain.projection import NETWORK_WAIT
@@ -77,9 +78,8 @@ def verdict(run: Run, now: float, settings: WatchdogSettings, stalled: str) -> U
         limit = clock(spec.timeout_s)
         return user_error("RUN_TIMED_OUT", f"The run reached its time limit of {limit}.")
     used = run.usage.input + run.usage.output
-    if spec.budget_tokens is not None and used > spec.budget_tokens:
-        message = f"The run used {used} tokens, more than its budget of {spec.budget_tokens}."
-        return user_error("BUDGET_EXCEEDED", message)
+    if spec.budget and spec.budget.is_tokens and used > spec.budget.amount:
+        return user_error("BUDGET_EXCEEDED", f"The run {over_words(used, spec.budget)}.")
     if stalled and settings.action != "notice":
         return user_error("RUN_STALLED", f"The run was {stalled}.")
     return None

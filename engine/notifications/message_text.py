@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.domain.messages import MessageTopic
+from engine.domain.spend import factor_words
 from engine.domain.text import one_line
 
 Data = Mapping[str, Any]
@@ -29,6 +30,16 @@ def _run(what: str) -> Callable[[Data], tuple[str, str]]:
         return f"{what}: {title}", "\n".join(line for line in lines if line)
 
     return render
+
+
+def _expensive(data: Data) -> tuple[str, str]:
+    title, text = _run("Expensive")(data)
+    flag: Data | None = data.get("expensive")
+    where, *_ = text.split("\n")
+    if not flag:
+        return title, text
+    times = f"{factor_words(flag['factor'])} the median of its {flag['basis']}"
+    return title, f"{where}\n{times}, {flag['tokens']:,} tokens so far"
 
 
 def _needs(data: Data) -> tuple[str, str]:
@@ -66,6 +77,7 @@ _WORDS: dict[str, Callable[[Data], tuple[str, str]]] = {
     MessageTopic.RUN_CANCELLED: _run("Cancelled"),
     MessageTopic.RUN_STALLED: _run("Stalled"),
     MessageTopic.RUN_NEEDS_INPUT: _needs,
+    MessageTopic.RUN_EXPENSIVE: _expensive,
     MessageTopic.QUEUE_PAUSED: _paused,
     MessageTopic.BATCH_FINISHED: _batch,
     MessageTopic.TEST: _test,

@@ -60,7 +60,7 @@ class Patterns:
         words = _words(prompt)
         if not words:
             return []
-        ids = await self._store.patterns_near(words, limit * 3)
+        ids = await self._store.pattern_reader.near(words, limit * 3)
         known = {one.id: one for one in await self._store.patterns(ids)} if ids else {}
         needed = SHARE * len(words)
         found = [known[id] for id in ids if id in known and _shared(words, known[id]) >= needed]
@@ -79,7 +79,7 @@ class Patterns:
         if ID.fullmatch(name):
             return await self.find(name)
         run = await self._find_run(name)
-        id = await self._store.pattern_of(run.id)
+        id = await self._store.pattern_reader.of_run(run.id)
         if id is None and run.status is Status.SUCCEEDED:
             id = await distil(self._store, run)
         if id is None:
@@ -95,7 +95,7 @@ class Patterns:
         """Count what comes of tasks of the same kinds without the patterns."""
         if not found:
             return []
-        runs = await self._store.plain_runs()
+        runs = await self._store.pattern_reader.plain_runs()
         ended, good = await asyncio.to_thread(self._count, runs)
         return [replace(one, without=SuccessRate(ended[one.id], good[one.id])) for one in found]
 
@@ -175,7 +175,7 @@ class Patterns:
 
     async def bring_back(self) -> StoredPattern:
         """Bring the pattern back that was removed last; raises `UserError`."""
-        id = await self._store.last_removed_pattern()
+        id = await self._store.pattern_reader.last_removed()
         if id is None:
             raise user_error("PATTERN_NOT_FOUND", "No pattern was removed.")
         await self._store.remove_pattern(id, bring_back=True)

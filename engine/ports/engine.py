@@ -29,16 +29,29 @@ if TYPE_CHECKING:
     from engine.execution.bus import EventStream
     from engine.execution.executor import AttemptFile, AttemptRef
     from engine.execution.task_tree import TaskTree
-    from engine.ports.review import AnnotationsPort, CommentsPort, PushesPort
+    from engine.ports.queue_pace import QueuePacePort
+    from engine.ports.review import (
+        AnnotationsPort,
+        CommentsPort,
+        ForgettingPort,
+        ForksPort,
+        PullRequestsPort,
+        PushesPort,
+        ThreadsPort,
+        UpdatesPort,
+    )
     from engine.ports.services import (
+        ApiTokensPort,
         BatchesPort,
         DoctorPort,
+        LoginsPort,
         NotificationsPort,
         PatternsPort,
         SearchPort,
         TemplatesPort,
         TrustPort,
     )
+    from engine.ports.usage import CostsPort, UsagePort
     from engine.ports.workspaces import DiskPort, SourcesPort, WorkspacesPort
 
 
@@ -100,6 +113,11 @@ class RunsPort(Protocol):
         """The reason why the queue starts nothing, and its end; None while it runs."""
         ...
 
+    @property
+    def queue_pace(self) -> QueuePacePort:
+        """The accounts that may start no run, to keep a reserve or to spread starts."""
+        ...
+
     def batches(self, interval_s: float = 0.05) -> EventStream:
         """Return the events from now on, at most one batch every `interval_s` seconds."""
         ...
@@ -126,9 +144,15 @@ class RunsPort(Protocol):
         statuses: Iterable[str] = (),
         project: str | None = None,
         batch: str | None = None,
+        below: str | None = None,
+        older_than: str | None = None,
         limit: int = -1,
     ) -> list[Run]:
-        """Return the runs that match, newest first."""
+        """Return the runs that match, newest first; `below`: those that this run started.
+
+        They count whether the run started them itself, or a run below it did. `older_than` is the
+        id of a run that all of them are older than.
+        """
         ...
 
     async def radar(self) -> OverlapDetector:
@@ -214,8 +238,13 @@ class RunsPort(Protocol):
         """Request the end of a run; raises RUN_NOT_CANCELLABLE where it has ended."""
         ...
 
-    async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
-        """Cancel those of the runs that can be; return their new state."""
+    async def cancel_all(
+        self, runs: Iterable[str], *, kill: bool = False, children: bool = False
+    ) -> list[Run]:
+        """Cancel those of the runs that can be; return their new state.
+
+        With `children`, all runs below them are cancelled, too.
+        """
         ...
 
     async def retry(
@@ -311,8 +340,38 @@ class EnginePort(RunsPort, Protocol):
         ...
 
     @property
+    def threads(self) -> ThreadsPort:
+        """Threads of runs, opened in their agent's own program."""
+        ...
+
+    @property
+    def pull_requests(self) -> PullRequestsPort:
+        """Pull requests of runs."""
+        ...
+
+    @property
+    def forks(self) -> ForksPort:
+        """New runs on copies of another run's workspace and thread."""
+        ...
+
+    @property
+    def forgetting(self) -> ForgettingPort:
+        """The removal of runs with all that belongs to them."""
+        ...
+
+    @property
+    def updates(self) -> UpdatesPort:
+        """Updates of workspaces onto the newest commit of their base."""
+        ...
+
+    @property
     def sources(self) -> SourcesPort:
         """The possible sources of workspaces."""
+        ...
+
+    @property
+    def usage(self) -> UsagePort:
+        """Usage of all runs and other sessions, and the limits."""
         ...
 
     @property
@@ -336,13 +395,28 @@ class EnginePort(RunsPort, Protocol):
         ...
 
     @property
+    def costs(self) -> CostsPort:
+        """Estimated costs of runs."""
+        ...
+
+    @property
     def notifications(self) -> NotificationsPort:
         """Receivers of notifications, and their deliveries."""
         ...
 
     @property
+    def api_tokens(self) -> ApiTokensPort:
+        """The tokens of clients of the API."""
+        ...
+
+    @property
     def trust(self) -> TrustPort:
         """The repositories' files that the user has trusted."""
+        ...
+
+    @property
+    def logins(self) -> LoginsPort:
+        """The logins of agents."""
         ...
 
     @property

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from engine.domain.interaction import ModeChange
 from engine.domain.run_mode import UNCHANGED
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from engine.domain.model import Run
     from engine.domain.review_comment import ReviewComment
     from engine.runs.comments import LocatedComment
+    from engine.runs.forgetting import ForgetPlan
     from engine.runs.pushes import PushRequest, PushResult
+    from engine.runs.threads import TerminalProgram
+    from engine.runs.updates import CommitsBehind, UpdateReport, UpdateRequest
+    from engine.workspaces.apply.restore import RestoreResult
     from engine.workspaces.git.pull_request import PullRequest
 
 
@@ -27,6 +33,10 @@ class AnnotationsPort(Protocol):
         """Leave finished runs out of the lists until they are started again."""
         ...
 
+    async def start_past_pace(self, runs: Iterable[str]) -> list[Run]:
+        """Allow queued runs to start although a reserve is kept or starts are spread."""
+        ...
+
     async def tag(
         self, runs: Iterable[str], added: Iterable[str] = (), removed: Iterable[str] = ()
     ) -> list[Run]:
@@ -35,6 +45,10 @@ class AnnotationsPort(Protocol):
 
     async def note(self, run: str, text: str) -> Run:
         """Replace the note of a run; an empty text removes it."""
+        ...
+
+    async def mark_reviewed(self, run: str, marks: Mapping[str, str]) -> Run:
+        """Mark files as reviewed, each with the fingerprint of its change; empty: no longer."""
         ...
 
 
@@ -46,13 +60,28 @@ class CommentsPort(Protocol):
         ...
 
     async def add(
-        self, run: str, path: str, first: int, last: int, text: str, *, is_old: bool = False
+        self,
+        run: str,
+        path: str,
+        first: int,
+        last: int,
+        text: str,
+        *,
+        is_old: bool = False,
+        since: int = 0,
+        quoted: str | None = None,
     ) -> ReviewComment:
-        """Write a comment on lines of a file, as it is now or, `is_old`, before the changes."""
+        """Write a comment on lines of a file, as it is now or, `is_old`, at the checkpoint `since`.
+
+        `quoted` are the lines as the user has seen them: they are found again where they moved.
+        """
         ...
 
-    async def edit(self, run: str, n: int, text: str) -> ReviewComment:
-        """Replace the text of a comment; one that was sent is to be sent again."""
+    async def edit(self, run: str, n: int, text: str, seen: str | None = None) -> ReviewComment:
+        """Replace the text of a comment; one that was sent is to be sent again.
+
+        With `seen`, only where that is its text: else raises `UserError` COMMENT_CHANGED.
+        """
         ...
 
     async def remove(self, run: str, numbers: Iterable[int]) -> Run:
@@ -73,4 +102,67 @@ class PushesPort(Protocol):
 
     async def draft(self, run: str) -> PullRequest:
         """Return the title and the text of a pull request for a run: its title and last message."""
+        ...
+
+
+class PullRequestsPort(Protocol):
+    """Pull requests of runs; every method raises `UserError`."""
+
+    async def refresh(self, run: str) -> Run:
+        """Read the state of a run's pull request with `gh`, and store it if it has changed."""
+        ...
+
+
+class ForgettingPort(Protocol):
+    """Removal of runs with all that belongs to them; every method raises `UserError`."""
+
+    async def plan(self, runs: Iterable[str]) -> ForgetPlan:
+        """Check that runs may be forgotten, and return what that removes."""
+        ...
+
+    async def forget(self, runs: Iterable[str], *, including_unsaved: bool = False) -> list[str]:
+        """Forget runs, all or none; return their ids. Their workspaces go to the trash."""
+        ...
+
+
+class UpdatesPort(Protocol):
+    """Updates of workspaces of runs that have ended; every method raises `UserError`."""
+
+    async def behind(self, run: str) -> CommitsBehind | None:
+        """Return how far a workspace is behind its base; None where it cannot be updated."""
+        ...
+
+    async def check(self, run: str, wanted: UpdateRequest = ...) -> UpdateReport:
+        """Return what `update` would do, with the conflicts, and change nothing."""
+        ...
+
+    async def update(self, run: str, wanted: UpdateRequest = ...) -> UpdateReport:
+        """Move a workspace onto the newest commit of its base; raises UPDATE_CONFLICT."""
+        ...
+
+    async def resolve(self, run: str, wanted: UpdateRequest = ...) -> UpdateReport:
+        """Update a workspace with conflict markers, and have the run's agent resolve them."""
+        ...
+
+    async def undo(self, run: str) -> RestoreResult:
+        """Put a workspace back to how it was before its last update, its baseline too."""
+        ...
+
+
+class ThreadsPort(Protocol):
+    """Threads of runs, opened in their agent's own program."""
+
+    def open(self, run: str) -> AbstractAsyncContextManager[TerminalProgram]:
+        """Hold the thread of a finished run while its program has the terminal.
+
+        Raises `UserError`. The changes made there are stored afterwards.
+        """
+        ...
+
+
+class ForksPort(Protocol):
+    """Forks of runs; every method raises `UserError`."""
+
+    async def fork(self, run: str, prompt: str, change: ModeChange = UNCHANGED) -> Run:
+        """Queue a run on copies of an ended one's workspace and thread."""
         ...

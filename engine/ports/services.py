@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from engine.batches.request import BatchRequest
     from engine.batches.service import BatchPlan
     from engine.doctor import DiskSpace, Finding
+    from engine.domain.api_token import ApiToken, NewApiToken, Scope
     from engine.domain.batch import Batch, BatchSummary
+    from engine.domain.budget import Budget
     from engine.domain.consent import Consent
     from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
     from engine.domain.model import Run, RunSpec, TemplateStats, WorkspaceSpec
@@ -35,6 +37,10 @@ class TemplatesPort(Protocol):
 
     async def check(self, path: Path, repository: Path | None = None) -> Template:
         """Return the template in a file, wherever it lies; `problem` is its error."""
+        ...
+
+    async def check_text(self, name: str, text: str, repository: Path | None = None) -> Template:
+        """Return the template of a text that is in no file; `problem` is its error."""
         ...
 
     async def consent(
@@ -65,8 +71,8 @@ class TemplatesPort(Protocol):
         """Return the statistics of each template's runs."""
         ...
 
-    async def new(self, name: str, folder: Path | None = None) -> Path:
-        """Write a commented template and return its file; raises `UserError`."""
+    async def new(self, name: str, folder: Path | None = None, text: str | None = None) -> Path:
+        """Write a template, by default a commented one; return its file. Raises `UserError`."""
         ...
 
     def repository_of(self, workspace: WorkspaceSpec) -> Path | None:
@@ -123,8 +129,8 @@ class BatchesPort(Protocol):
         """Write the results of a batch into a file: `md`, `csv` or `json`."""
         ...
 
-    async def set_budget(self, batch: str, tokens: int | None) -> None:
-        """Set the token budget that the runs share, from now on."""
+    async def set_budget(self, batch: str, budget: Budget | None) -> None:
+        """Set the budget that the runs share, from now on."""
         ...
 
     async def to_retry(self, batch: str) -> list[Run]:
@@ -215,6 +221,26 @@ class NotificationsPort(Protocol):
         ...
 
 
+class ApiTokensPort(Protocol):
+    """The tokens of clients of the API."""
+
+    async def all(self) -> list[ApiToken]:
+        """Return the tokens, the oldest first."""
+        ...
+
+    async def create(self, name: str, scope: Scope) -> NewApiToken:
+        """Create a token with a new secret; raises `UserError`."""
+        ...
+
+    async def revoke(self, name: str) -> ApiToken:
+        """Remove a token by its name; raises `UserError` API_TOKEN_NOT_FOUND."""
+        ...
+
+    async def verify(self, secret: str) -> ApiToken | None:
+        """Return the token of a secret, and note its use; None for an unknown secret."""
+        ...
+
+
 class TrustPort(Protocol):
     """The trust of a home's user in repositories."""
 
@@ -224,6 +250,14 @@ class TrustPort(Protocol):
 
     async def grant(self, consent: Consent) -> None:
         """Trust this, from now on."""
+        ...
+
+
+class LoginsPort(Protocol):
+    """The logins of agents."""
+
+    async def require_account(self, account: str) -> None:
+        """Raise `UserError` where the default agent cannot work under an account here and now."""
         ...
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.workspaces.checkpoints.checkpoints import Checkpoint
     from engine.workspaces.checkpoints.comparison import Comparison
     from engine.workspaces.create.shell_guard import ShellGuard
+    from engine.workspaces.files.open_file import OpenFile
     from engine.workspaces.files.tree import FilePreview, TreeEntry
     from engine.workspaces.sources import SourceInfo
 
@@ -42,6 +43,14 @@ class WorkspacesPort(Protocol):
 
     async def read(self, run: str, path: str, limit_bytes: int = ...) -> bytes:
         """Return a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
+        ...
+
+    async def open(self, run: str, path: str) -> OpenFile:
+        """Open a regular file of a run's workspace, to be read in pieces; never through a link."""
+        ...
+
+    async def open_artifact(self, run: str, path: str) -> OpenFile:
+        """Open a file that a run saved beside its workspace, by its path among them."""
         ...
 
     async def preview(self, run: str, path: str, limit_bytes: int = ...) -> FilePreview:
@@ -70,6 +79,16 @@ class WorkspacesPort(Protocol):
 
     async def compare(self, run: str, since: int = ..., until: int | None = None) -> Comparison:
         """Hold a checkpoint of a run against another or against now, to look at file by file."""
+        ...
+
+    async def compare_runs(self, run: str, other: str) -> Comparison:
+        """Compare the workspace of a run with that of another: what `run` has, and `other` not."""
+        ...
+
+    async def write_run_diff(
+        self, run: str, other: str, file: BinaryIO, paths: Sequence[str] = ()
+    ) -> None:
+        """Write the unified diff from the workspace of `other` to that of a run."""
         ...
 
     async def write_diff(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from engine.domain import annotation
+from engine.domain import annotation, file_marks
 from engine.domain.annotation import Annotation
 from engine.domain.model import Run
 from engine.execution.journal import Journal
@@ -24,6 +24,10 @@ class RunAnnotations:
         """Leave finished runs out of the lists until they are started again."""
         return await self._change(runs, lambda run: annotation.archive(run, is_archived))
 
+    async def start_past_pace(self, runs: Iterable[str]) -> list[Run]:
+        """Allow queued runs to start although a reserve is kept or starts are spread."""
+        return await self._change(runs, annotation.start_past_pace)
+
     async def tag(
         self, runs: Iterable[str], added: Iterable[str] = (), removed: Iterable[str] = ()
     ) -> list[Run]:
@@ -34,6 +38,10 @@ class RunAnnotations:
     async def note(self, run: str, text: str) -> Run:
         """Replace the note of a run; an empty text removes it."""
         return await self._journal.change(run, lambda known: annotation.note(known, text))
+
+    async def mark_reviewed(self, run: str, marks: Mapping[str, str]) -> Run:
+        """Mark files as reviewed, each with the fingerprint of its change; empty: no longer."""
+        return await self._journal.change(run, lambda known: file_marks.mark(known, marks))
 
     async def _change(
         self, runs: Iterable[str], decide: Callable[[Run], Sequence[Annotation]]

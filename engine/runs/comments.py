@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,9 +14,9 @@ from engine.domain.interaction import ModeChange
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import LOCAL, Run
 from engine.domain.record import record
-from engine.domain.review_comment import CommentPhase, ReviewComment
+from engine.domain.review_comment import CommentPhase, ReviewComment, stored_path
 from engine.domain.run_mode import UNCHANGED
-from engine.domain.text import printable, printable_name
+from engine.domain.text import bytes_of_name, printable, printable_name
 
 if TYPE_CHECKING:
     from engine.execution.journal import Journal
@@ -56,49 +55,55 @@ class RunComments:
         """Return the comments on a run by file and line, and where their lines are now."""
         known = await self._find(run)
         ordered = sorted(known.comments, key=lambda one: (one.file, one.first, one.n))
-        texts: dict[tuple[str, bool], list[str]] = {}
+        texts: dict[tuple[str, bool, int], list[str]] = {}
         for one in ordered:
-            if (one.file, one.is_old) not in texts:
-                texts[one.file, one.is_old] = await self._lines_now(known, one)
-        return [
-            LocatedComment(one, comments.find_lines(one, texts[one.file, one.is_old]))
-            for one in ordered
-        ]
+            if _side(one) not in texts:
+                texts[_side(one)] = await self._lines_now(known, one)
+        return [LocatedComment(one, comments.find_lines(one, texts[_side(one)])) for one in ordered]
 
     async def add(
-        self, run: str, path: str, first: int, last: int, text: str, *, is_old: bool = False
+        self,
+        run: str,
+        path: str,
+        first: int,
+        last: int,
+        text: str,
+        *,
+        is_old: bool = False,
+        since: int = 0,
+        quoted: str | None = None,
     ) -> ReviewComment:
-        """Write a comment on lines of a file, as it is now or, `is_old`, before the changes.
+        """Write a comment on lines of a file, as it is now or, `is_old`, at the checkpoint `since`.
 
-        `path` is relative to the workspace, as `os.fsdecode` returns it.
+        `path` is relative to the workspace, as `os.fsdecode` returns it. `quoted` are the lines as
+        the user has seen them: where the file has changed meanwhile, they are found again.
         """
         known = await self._find(run)
-        data = await self._content(known, path, is_old=is_old)
-        name = printable_name(path)
+        if bytes_of_name(path) is None:
+            raise user_error("INPUT_INVALID", f"No file can have the name {printable_name(path)}.")
+        place = ReviewComment(
+            0, CommentPhase.ADDED, text, *stored_path(path), first, last, is_old, since=since
+        )
+        data = await self._text_file(known, place)
+        lines = _lines(data)
+        if quoted is not None:
+            place = _found_again(replace(place, quoted=quoted), lines)
+        _check_range(place, len(lines))
+        kept = comments.quote(lines[place.first - 1 : place.last])
+        fingerprint = hashlib.sha256(data).hexdigest()
+        return await self._add(known.id, replace(place, quoted=kept, fingerprint=fingerprint))
+
+    async def _text_file(self, run: Run, place: ReviewComment) -> bytes:
+        """Return the file of a comment; raises `UserError` if it is missing, or not text."""
+        data = await self._content(run, place)
+        name, is_old = printable_name(place.file), place.is_old
         if data is None:
             hint = "" if is_old else "--old comments on the file before the run's changes."
             where = "was not there before the run" if is_old else "is not in the workspace"
             raise user_error("INPUT_INVALID", f"{name} {where}.", hint)
         if b"\0" in data:
             raise user_error("INPUT_INVALID", f"{name} is not a text file.", "Comment on another.")
-        lines = _lines(data)
-        if not 1 <= first <= last <= len(lines):
-            count = f"{len(lines)} line{'' if len(lines) == 1 else 's'}"
-            asked = str(first) if first == last else f"{first}-{last}"
-            message = f"{name} has {count}: there is no {asked}."
-            raise user_error("INPUT_INVALID", message, "Name lines that are there, from 1.")
-        wanted = ReviewComment(
-            0,
-            CommentPhase.ADDED,
-            text,
-            *_stored_path(path),
-            first,
-            last,
-            is_old,
-            comments.quote(lines[first - 1 : last]),
-            fingerprint=hashlib.sha256(data).hexdigest(),
-        )
-        return await self._add(known.id, wanted)
+        return data
 
     async def _add(self, run: str, wanted: ReviewComment) -> ReviewComment:
         added: list[ReviewComment] = []
@@ -110,10 +115,13 @@ class RunComments:
         await self._journal.change(run, decide)
         return added[0]
 
-    async def edit(self, run: str, n: int, text: str) -> ReviewComment:
-        """Replace the text of a comment; one that was sent is to be sent again."""
+    async def edit(self, run: str, n: int, text: str, seen: str | None = None) -> ReviewComment:
+        """Replace the text of a comment; one that was sent is to be sent again.
+
+        Raises `UserError` COMMENT_CHANGED where the comment no longer has the text `seen`.
+        """
         known = await self._find(run)
-        done = await self._journal.change(known.id, lambda now: comments.edit(now, n, text))
+        done = await self._journal.change(known.id, lambda now: comments.edit(now, n, text, seen))
         return comments.find(done, n)
 
     async def remove(self, run: str, numbers: Iterable[int]) -> Run:
@@ -143,15 +151,16 @@ class RunComments:
 
     async def _lines_now(self, run: Run, comment: ReviewComment) -> list[str]:
         try:
-            data = await self._content(run, comment.file, is_old=comment.is_old)
+            data = await self._content(run, comment)
         except UserError:  # of a deleted workspace, for instance, no line is there any more
             return []
         return list(map(printable, _lines(data or b"")))
 
-    async def _content(self, run: Run, path: str, *, is_old: bool) -> bytes | None:
-        """Return a file of a run; None where it is not there."""
-        if is_old:
-            return await self._workspaces.content(run.id, path, 0)
+    async def _content(self, run: Run, comment: ReviewComment) -> bytes | None:
+        """Return the file that a comment is about; None where it is not there."""
+        path = comment.file
+        if comment.is_old:
+            return await self._workspaces.content(run.id, path, comment.since)
         if run.workspace and run.workspace.host != LOCAL:
             return await self._workspaces.content(run.id, path, run.checkpoint or 0)
         await self._workspaces.place(run.id)  # a missing workspace is an error of its own
@@ -169,16 +178,30 @@ def _sent(found: tuple[ReviewComment, ...], now: Run) -> Sequence[ReviewComment]
     return comments.mark_sent(found)
 
 
+def _side(comment: ReviewComment) -> tuple[str, bool, int]:
+    """Return the file of a comment, and the version that it is about."""
+    return comment.file, comment.is_old, comment.since
+
+
+def _found_again(place: ReviewComment, lines: Sequence[str]) -> ReviewComment:
+    """Return the place where the lines that the user has seen are now."""
+    first = comments.find_lines(place, list(map(printable, lines)))
+    if first is None:
+        message = f"{printable_name(place.file)} has changed: these lines are no longer there."
+        raise user_error("INPUT_INVALID", message, "F5 compares again; the text is kept.")
+    return replace(place, first=first, last=first + place.last - place.first)
+
+
+def _check_range(place: ReviewComment, count: int) -> None:
+    first, last = place.first, place.last
+    if not 1 <= first <= last <= count:
+        lines = f"{count} line{'' if count == 1 else 's'}"
+        asked = str(first) if first == last else f"{first}-{last}"
+        message = f"{printable_name(place.file)} has {lines}: there is no {asked}."
+        raise user_error("INPUT_INVALID", message, "Name lines that are there, from 1.")
+
+
 def _lines(data: bytes) -> list[str]:
     """Return the lines of a file as git counts them."""
     text = data.decode("utf-8", "replace")
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
-
-
-def _stored_path(path: str) -> tuple[str, str]:
-    """Return a path as text, and its bytes in hexadecimal where the text cannot hold them."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return printable_name(path), os.fsencode(path).hex()
-    return path, ""

@@ -60,6 +60,8 @@ async def _candidates(store: StoreReader, name: str) -> list[str]:
 
 async def _not_found(store: StoreReader, name: str) -> UserError:
     shown = printable_name(name[:NAME_CHARS])
+    if name in (await store.forgotten()).runs:
+        return user_error("RUN_NOT_FOUND", f"The run {shown} was forgotten.")
     known = [LAST] if name.startswith("@") else (await store.ids())[-NEAREST_RUNS:]
     meant = nearest.hint(name, known, nearest.ALMOST)
     return user_error("RUN_NOT_FOUND", f"There is no run `{shown}`.{meant}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from engine.config.paths import Paths
 from engine.domain.errors import user_error
 from engine.domain.lifecycle import FINISHED, status_words
 from engine.domain.model import Run
+from engine.domain.pull_request import is_closed, url_after_push
 from engine.domain.push import BranchPushed
 from engine.domain.record import record
 from engine.domain.text import one_line
@@ -77,24 +79,33 @@ class RunPushes:
         if found is None:
             message = f"The run {known.id} has no source in a git repository."
             raise user_error("INPUT_INVALID", message, "Apply its changes with `swarm-tui apply`.")
-        gh = pull_request.program() if wanted.pull_request else None
         done = await self._workspaces.apply(known.id, ApplyMode.COMMIT, is_push=True)
         assert done.commit
         branch = wanted.branch or done.branch or ""
         sent = await push.push(found, wanted.remote, done.commit, branch, self._paths.home)
+        known = await self._find(known.id)
         web = pull_request.web_address(sent.address, branch)
-        before = known.pushed
-        is_same = before and (before.address, before.branch) == (sent.address, branch)
-        opened = before.pull_request if before and is_same else ""
-        pushed = BranchPushed(sent.remote, sent.address, branch, sent.commit, web, opened)
+        opened = url_after_push(known, sent.address, branch, sent.commit)
+        pushed = BranchPushed(
+            sent.remote, sent.address, branch, sent.commit, web, opened, known.checkpoint
+        )
         now = await self._record(known.id, pushed)
-        if gh and wanted.pull_request and not opened:
-            opened = await pull_request.open_request(
-                gh, sent.address, branch, wanted.pull_request, self._paths.home
-            )
-            pushed = BranchPushed(sent.remote, sent.address, branch, sent.commit, web, opened)
+        if wanted.pull_request and (not opened or is_closed(now)):
+            pushed = await self._open(pushed, wanted.pull_request)
             now = await self._record(known.id, pushed)
         return PushResult(now, pushed, sent.is_new)
+
+    async def _open(self, pushed: BranchPushed, wanted: PullRequest) -> BranchPushed:
+        """Open a pull request for a pushed branch, if `gh` is installed."""
+        from engine.workspaces.git import gh, pull_request
+
+        program = gh.program()
+        if program is None:
+            return pushed
+        opened = await pull_request.open_request(
+            program, pushed.address, pushed.branch, wanted, self._paths.home
+        )
+        return replace(pushed, pull_request=opened)
 
     async def draft(self, run: str) -> PullRequest:
         """Return the title and the text of a pull request for a run: its title and last message."""

@@ -6,10 +6,12 @@ import asyncio
 import uuid
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.agents.registry import agent_of
+from engine.config import thread_lock
 from engine.domain import requests, run_mode
 from engine.domain.answers import split_secrets
 from engine.domain.errors import UserError, os_failure, user_error
@@ -30,7 +32,9 @@ from engine.domain.run_mode import UNCHANGED, mode_of
 from engine.domain.text import printable_name
 from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
+from engine.runs.children import cancel_below, with_found_parent
 from engine.runs.finder import find_run
+from engine.runs.origins import check_origin
 from engine.store.appending import AppendRequest
 from engine.store.store import Store
 from engine.system.environment import requested_environment
@@ -71,6 +75,9 @@ class RunRequests:
 
         With `ask_later`, missing trust in its repository is not an error.
         """
+        if spec.parent is not None:
+            limits = self._services.config.children.limits
+            spec = await with_found_parent(spec, self._store, limits)
         if spec.workspace.kind is WorkspaceKind.FROM_RUN:
             spec = await self._from_run(spec)
         if spec.schema_file or spec.images or spec.add_dirs:
@@ -89,6 +96,7 @@ class RunRequests:
         spec = replace(spec, preparation=named)
         self._check_host(spec)
         spec = agent_of(spec.agent).complete(spec, self._services.config)
+        await self._services.check_budget(spec.budget, spec)
         checked = await self._check_spec(_checkable(spec))
         pinned = checked.workspace.base_commit
         spec = replace(spec, workspace=checked.workspace) if pinned else spec
@@ -117,8 +125,18 @@ class RunRequests:
         """Ask for a run to end: SIGTERM, then SIGKILL after the grace time; `kill`: at once."""
         return await self._journal.change(run, lambda current: requests.cancel(current, kill=kill))
 
-    async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
-        """Cancel those of the runs that can be, in one step; return their new state."""
+    async def cancel_all(
+        self, runs: Iterable[str], *, kill: bool = False, children: bool = False
+    ) -> list[Run]:
+        """Cancel those of the runs that can be, in one step; return their new state.
+
+        With `children`, all runs below them are cancelled, too.
+        """
+        wanted, cancel = list(runs), partial(self._cancel_all, kill=kill)
+        done = await cancel(wanted)
+        return [*done, *await cancel_below(self._store, wanted, cancel)] if children else done
+
+    async def _cancel_all(self, runs: Iterable[str], *, kill: bool) -> list[Run]:
 
         def decide(current: Run) -> Sequence[Body]:
             try:
@@ -143,7 +161,7 @@ class RunRequests:
         With a `prompt` of its own it starts a new thread; `fresh` starts over, in a new workspace.
         """
         found = await find_run(self._store, run)
-        spec = await self._check_again(found, fresh=fresh, change=change)
+        spec = await self.check_again(found, fresh=fresh, change=change)
         before = await self._store.ask(found.id, found.attempt)
         ask = requests.retry_ask(found, prompt=prompt, fresh=fresh, before=before)
         message = new_message() if prompt is not None else ask.message
@@ -154,7 +172,7 @@ class RunRequests:
         return await self._journal.change(
             found.id,
             lambda current: requests.retry(
-                current,
+                self._free(current),
                 fresh=fresh,
                 change=change,
                 prompt=prompt or "",
@@ -171,18 +189,23 @@ class RunRequests:
         found, message = await find_run(self._store, run), new_message()
         if not text.strip():
             raise user_error("INPUT_INVALID", "The message is empty.", "Describe the task.")
-        spec = await self._check_again(found, change=change)
+        spec = await self.check_again(found, change=change)
         ask = AttemptRequest(text, resume=True, message=message, mode=mode_of(spec))
         before = await self._store.ask(found.id, found.attempt)
         replaced = before.message if before else ""
         return await self._journal.change(
             found.id,
             lambda current: [
-                *requests.resume(current, text, change, message, replaced),
+                *requests.resume(self._free(current), text, change, message, replaced),
                 *also(current),
             ],
             ask,
         )
+
+    def _free(self, run: Run) -> Run:
+        """Return a run as it is stored, unless its thread is open in the agent's own program."""
+        thread_lock.check_free(self._services.paths, run.id)
+        return run
 
     async def answer(self, run: str, answered: RequestAnswer) -> Run:
         """Answer an open request of a run; one that is not open is not answered.
@@ -310,7 +333,7 @@ class RunRequests:
         wish = replace(spec.workspace, source=place.path, cwd=cwd, host=place.host)
         return replace(spec, workspace=wish, preparation=made)
 
-    async def _check_again(
+    async def check_again(
         self, run: Run, *, fresh: bool = False, change: ModeChange = UNCHANGED
     ) -> RunSpec:
         """Check what another attempt needs, and return its spec; raises `UserError`.
@@ -322,6 +345,12 @@ class RunRequests:
         needs_none = there and not fresh
         if needs_none and (await self._services.workspaces.check(run)).has_unknown_changes:
             raise user_error("CHANGES_UNKNOWN")
+        if not needs_none:
+            await check_origin(
+                run,
+                lambda earlier: find_run(self._store, earlier),
+                lambda place: executors.workspaces(place).exists(place),
+            )
         asked = run_mode.changed(run, change)
         spec = replace(asked, workspace=WorkspaceSpec()) if needs_none else _checkable(asked)
         await self._check_spec(spec, run if path_here(run) else None)

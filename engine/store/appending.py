@@ -25,7 +25,7 @@ from engine.domain.events import (
 from engine.domain.model import AttemptRequest, Run, RunSpec, WorkspaceKind
 from engine.domain.record import record
 from engine.domain.stamp import stamp
-from engine.store import codec
+from engine.store import codec, usage_ledger
 from engine.store.newer import StoredValue
 from engine.store.rebuilt import is_unreadable, rebuilt
 
@@ -117,12 +117,13 @@ class Appender:
             key, run, stored = current[entry.run]
             bodies = entry.decide(run) if entry.decide else entry.bodies
             events, run = stamp(run, bodies, at)
+            usage_ledger.keep(db, current[entry.run].run, run, events)
+            if run.thread_id and run.thread_id != current[entry.run].run.thread_id:
+                usage_ledger.claim(db, run.thread_id)
             current[entry.run] = _Known(key, run, stored)
             done.runs[run.id] = run
             done.events += events
-            for event in events:
-                body = event.body
-                rows += (key, event.seq, event.at, event.attempt, body.type, codec.body_text(body))
+            rows += _event_rows(key, events)
             if entry.ask:
                 _ask(db, key, run.attempt, entry.ask)
             if entry.cursor is not None:
@@ -153,6 +154,7 @@ class Appender:
                 run = codec.run_from(spec, state, run_id)
                 if is_unreadable(run):
                     run = rebuilt(db, key, run, spec)
+                    run.usage = usage_ledger.total(db, run_id) or run.usage
                 self._known[run_id] = _Known(key, run, codec.unknown_state(run, state))
         for missing in ids - self._known.keys():
             raise user_error("RUN_NOT_FOUND", f"There is no run {missing}.")
@@ -168,6 +170,14 @@ def _parts(values: list[Any], columns: int) -> Iterable[tuple[str, list[Any]]]:
     for start in range(0, len(values), ROWS * columns):
         part = values[start : start + ROWS * columns]
         yield ",".join([row] * (len(part) // columns)), part
+
+
+def _event_rows(key: int, events: Sequence[Event]) -> list[Any]:
+    """Return the values of the rows of a run's events, one row after the other."""
+    rows: list[Any] = []
+    for event, text in zip(events, codec.body_texts([it.body for it in events]), strict=True):
+        rows += (key, event.seq, event.at, event.attempt, event.body.type, text)
+    return rows
 
 
 def _insert(db: sqlite3.Connection, rows: list[Any]) -> int:
@@ -228,21 +238,20 @@ def insert_run(
 ) -> None:
     """Insert a whole run as it is known from elsewhere."""
     insert = (
-        "INSERT INTO runs (id, project, batch, status, last_seq, spec, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO runs (id, project, batch, top, status, last_seq, spec, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     )
     spec, state = codec.spec_text(run.spec), codec.state_text(run)
-    values = (run.id, run.spec.project, run.spec.batch, run.status, run.seq, spec, state)
+    top = next(iter(run.spec.ancestors), None)
+    values = (run.id, run.spec.project, run.spec.batch, top, run.status, run.seq, spec, state)
     key = db.execute(insert, values).lastrowid or 0
     note_folder(db, run.spec)
-    rows: list[Any] = []
-    for event in events:
-        text = codec.body_text(event.body)
-        rows += (key, event.seq, event.at, event.attempt, event.body.type, text)
-    _insert(db, rows)
+    usage_ledger.settle(db, run)
+    _insert(db, _event_rows(key, events))
     for n, ask in asks.items():
         _ask(db, key, n, ask)
     _move_cursors(db, [it for n, cursor in cursors.items() for it in (key, n, None, cursor)])
+    usage_ledger.claim_of_run(db, key, run.thread_id)
 
 
 def note_folder(db: sqlite3.Connection, spec: RunSpec) -> None:

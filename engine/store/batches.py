@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from engine.domain.batch import Batch
+from engine.domain.budget import Budget, BudgetUnit
 
-_COLUMNS = "id, name, template, made_of, created_at, budget"
+_COLUMNS = "id, name, template, made_of, created_at, budget, budget_unit"
 _SLUG_CHARACTERS = 40
 
 
@@ -27,14 +28,19 @@ def free_id(db: sqlite3.Connection, name: str) -> str:
 def add(db: sqlite3.Connection, swarm: Batch, now: float) -> None:
     """Write a batch down."""
     db.execute(
-        f"INSERT INTO batches ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)",
-        (swarm.id, swarm.name, swarm.template, swarm.made_of, now, swarm.budget_tokens),
+        f"INSERT INTO batches ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (swarm.id, swarm.name, swarm.template, swarm.made_of, now, *_stored(swarm.budget)),
     )
 
 
-def set_budget(db: sqlite3.Connection, batch: str, tokens: int | None) -> None:
+def set_budget(db: sqlite3.Connection, batch: str, budget: Budget | None) -> None:
     """Change what its runs may use together."""
-    db.execute("UPDATE batches SET budget = ? WHERE id = ?", (tokens, batch))
+    change = "UPDATE batches SET budget = ?, budget_unit = ? WHERE id = ?"
+    db.execute(change, (*_stored(budget), batch))
+
+
+def _stored(budget: Budget | None) -> tuple[float | None, str]:
+    return (budget.amount, budget.unit) if budget else (None, BudgetUnit.TOKENS)
 
 
 def query(ids: Sequence[str]) -> tuple[str, Sequence[str]]:
@@ -45,4 +51,12 @@ def query(ids: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 def read(rows: Iterable[tuple[Any, ...]]) -> list[Batch]:
     """Read what was asked for."""
-    return [Batch(*row) for row in rows]
+    return [Batch(*row, budget=_budget(*stored)) for *row, stored in _paired(rows)]
+
+
+def _paired(rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[Any, ...]]:
+    return ((*row[:-2], row[-2:]) for row in rows)
+
+
+def _budget(amount: float | None, unit: str) -> Budget | None:
+    return None if amount is None else Budget(amount, BudgetUnit.read(unit))

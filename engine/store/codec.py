@@ -2,35 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import MISSING, Field, fields, replace
-from functools import cache
+from functools import cache, partial
 from operator import attrgetter
+from types import new_class
 from typing import Any, TypeVar, cast
 
 import msgspec
+from msgspec.structs import astuple
 
-from engine.domain.events import BODIES, Body, Event, Raw
+from engine.domain.events import BODIES, Body, Event, Raw, Step
 from engine.domain.messages import DeliveryResult
 from engine.domain.model import AttemptRequest, Run, RunSpec, Status
 from engine.domain.open_enum import unknown_allowed
 from engine.store import newer
+from engine.system.decoding import json_decoder
 
 T = TypeVar("T")
-ELSEWHERE = ("spec", "overlaps")
+SPEC = "spec"
+ELSEWHERE = (SPEC, "overlaps")
 """What of a run is not in its state."""
+MANY = 200
+"""Runs for which the quicker decoder is made: 7 µs for each, and 1.5 ms once."""
 UNREADABLE = "unreadable"
 """The title and the status of a run whose record cannot be read at all."""
 
 _encode = msgspec.json.Encoder().encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 Mirrored = Callable[[Any], msgspec.Struct]
 
 
 @cache
-def _decode(kind: type[T]) -> Callable[[str], T]:
-    """Return the decoder of values of this kind: made on first use, for it takes a while."""
-    return msgspec.json.Decoder(kind).decode
+def _decode_many(kind: type[T]) -> Callable[[str], T]:
+    """Return a decoder of records that is quicker for each, and takes longer to make.
+
+    msgspec sets the values of a record one at a time. To make a struct and then the record takes
+    half of the time. A run is decoded without its spec.
+    """
+    decode = json_decoder(_struct(kind))
+    return lambda text: kind(*astuple(decode(text)))
+
+
+def _struct(kind: type) -> type[msgspec.Struct]:
+    """Make a struct class with the fields of a record, whose types msgspec looks up as there."""
+
+    def fill(namespace: dict[str, Any]) -> None:
+        namespace["__module__"] = kind.__module__
+        namespace["__annotations__"] = {one.name: one.type for one in fields(kind)}
+        for one in fields(kind):
+            if one.default is not MISSING:
+                namespace[one.name] = one.default
+            elif one.default_factory is not MISSING:
+                namespace[one.name] = msgspec.field(default_factory=one.default_factory)
+        if kind is Run:
+            namespace["__annotations__"][SPEC] = None
+
+    return new_class(kind.__name__, (msgspec.Struct,), {"gc": False}, fill)
 
 
 @cache
@@ -42,10 +71,27 @@ def _mirror(kind: type[Run | Body], without: tuple[str, ...] = ()) -> Mirrored:
     kept = [one for one in fields(kind) if one.name not in without]
     names = [one.name for one in kept]
     struct = msgspec.defstruct(kind.__name__, map(_field, kept), gc=False, omit_defaults=True)
-    if len(names) == 1:
-        return lambda value: struct(getattr(value, names[0]))
+    if kind is Step:
+        return partial(_step, struct)
+    if len(names) < 2:
+        return lambda value: struct(*[getattr(value, name) for name in names])
     values = attrgetter(*names)
     return lambda value: struct(*values(value))
+
+
+def _step(struct: type[msgspec.Struct], step: Step) -> msgspec.Struct:
+    """Return the struct of a step, as nearly all events are: in half of the time."""
+    return struct(
+        step.role,
+        step.kind,
+        step.phase,
+        step.text,
+        step.command,
+        step.exit_code,
+        step.output,
+        step.changes,
+        step.waits,
+    )
 
 
 def _field(one: Field[Any]) -> str | tuple[str, Any, Any]:
@@ -73,7 +119,7 @@ def spec_text(spec: RunSpec) -> str:
 
 def spec_from(text: str) -> RunSpec:
     """Read a spec back."""
-    return _decode(RunSpec)(text)
+    return json_decoder(RunSpec)(text)
 
 
 def state_text(run: Run, stored: newer.StoredValue | None = None) -> str:
@@ -99,13 +145,22 @@ def unknown_state(run: Run, state: str) -> newer.StoredValue | None:
     return None if stored.value == stored.written else stored
 
 
-def run_from(spec: str, state: str, id: str = "") -> Run:
+def runs_from(rows: Sequence[tuple[str, str, str]]) -> list[Run]:
+    """Read runs back from their specs, states and ids."""
+    return [run_from(*row, is_one_of_many=len(rows) > MANY) for row in rows]
+
+
+def run_from(spec: str, state: str, id: str = "", *, is_one_of_many: bool = False) -> Run:
     """Read the run `id` back from its two halves, as far as this version knows what they hold."""
     try:
-        return _decode(Run)(f'{{"spec":{spec},{state[1:]}')
+        if not is_one_of_many:
+            return json_decoder(Run)(f'{{"{SPEC}":{spec},{state[1:]}')
+        run: Run = _decode_many(Run)(f'{{"{SPEC}":null,{state[1:]}')
+        run.spec = _decode_many(RunSpec)(spec)
+        return run
     except msgspec.DecodeError:
-        run = newer.read(Run, f'{{"spec":{spec},{state[1:]}') or newer.read(Run, state)
-        run = run or Run(id, RunSpec("", UNREADABLE, ""), 0.0, Status.read(UNREADABLE))
+        known = newer.read(Run, f'{{"spec":{spec},{state[1:]}') or newer.read(Run, state)
+        run = known or Run(id, RunSpec("", UNREADABLE, ""), 0.0, Status.read(UNREADABLE))
         run.id = run.id or id
         return run
 
@@ -127,7 +182,16 @@ def answer_from(text: str) -> DeliveryResult:
 
 def body_text(body: Body) -> str:
     """Write an event's own fields."""
-    return text(_mirror(type(body))(body))
+    return body_texts([body])[0]
+
+
+def body_texts(bodies: Iterable[Body]) -> list[str]:
+    """Write the own fields of many events: together, in half of the time."""
+    structs = [_mirror(type(body))(body) for body in bodies]
+    try:
+        return _encode_lines(structs).decode().split("\n")[:-1]  # no JSON holds a newline
+    except UnicodeEncodeError:
+        return [text(struct) for struct in structs]
 
 
 def event_from(run: str, seq: int, at: float, attempt: int, kind: str, data: str) -> Event:
@@ -140,10 +204,10 @@ def _body_from(kind: str, data: str) -> Body:
     known = BODIES.get(kind)
     if known is not None:
         try:
-            return _decode(known)(data)
+            return _decode_many(known)(data)
         except msgspec.DecodeError:
             with suppress(msgspec.DecodeError), unknown_allowed():
-                return _decode(known)(data)
+                return json_decoder(known)(data)
     try:
         held = msgspec.json.decode(data)
     except msgspec.DecodeError:

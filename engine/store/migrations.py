@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from engine.store.usage_backfill import BACKFILL
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         """CREATE TABLE runs (
@@ -192,5 +194,111 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             WHEN 'message' THEN coalesce(json_extract(data, '$.text'), '')
             ELSE json_extract(data, '$.error.message') END AS whole
             FROM events WHERE type IN ('step', 'notice', 'error', 'message')""",
+    ),
+    # Runs that were forgotten: what is left of them, their ids and an order of these.
+    (
+        """CREATE TABLE forgotten_runs (
+            key INTEGER PRIMARY KEY AUTOINCREMENT,
+            run TEXT NOT NULL UNIQUE,
+            at REAL NOT NULL
+        )""",
+    ),
+    # Usage by time, model and account: it outlives the runs. And the limits, as they were reported.
+    (
+        """CREATE TABLE usage_slots (
+            run TEXT NOT NULL,
+            slot INTEGER NOT NULL,
+            model TEXT NOT NULL,
+            account TEXT NOT NULL,
+            project TEXT NOT NULL,
+            input INTEGER NOT NULL,
+            cached INTEGER NOT NULL,
+            output INTEGER NOT NULL,
+            reasoning INTEGER NOT NULL,
+            requests INTEGER NOT NULL,
+            PRIMARY KEY (run, slot, model, account)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX usage_slots_slot ON usage_slots (slot)",
+        """CREATE TABLE limit_samples (
+            account TEXT NOT NULL,
+            name TEXT NOT NULL,
+            at REAL NOT NULL,
+            used_percent REAL NOT NULL,
+            window_minutes INTEGER,
+            resets_at REAL,
+            PRIMARY KEY (account, name, at)
+        ) WITHOUT ROWID""",
+    ),
+    # Threads that were started elsewhere: their usage, the places up to which their files were
+    # read, and the threads of runs, which are counted there and stay known when one is forgotten.
+    (
+        """CREATE TABLE session_slots (
+            thread TEXT NOT NULL,
+            slot INTEGER NOT NULL,
+            model TEXT NOT NULL,
+            account TEXT NOT NULL,
+            project TEXT NOT NULL,
+            input INTEGER NOT NULL,
+            cached INTEGER NOT NULL,
+            output INTEGER NOT NULL,
+            reasoning INTEGER NOT NULL,
+            requests INTEGER NOT NULL,
+            PRIMARY KEY (thread, slot, model, account)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX session_slots_slot ON session_slots (slot)",
+        """CREATE TABLE session_threads (
+            thread TEXT PRIMARY KEY,
+            root TEXT NOT NULL,
+            project TEXT NOT NULL,
+            revision INTEGER NOT NULL,
+            keys BLOB NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX session_threads_root ON session_threads (root) WHERE root <> ''",
+        """CREATE TABLE session_files (
+            folder BLOB NOT NULL,
+            name BLOB NOT NULL,
+            size INTEGER NOT NULL,
+            mtime_ns INTEGER NOT NULL,
+            offset INTEGER NOT NULL,
+            checked BLOB NOT NULL,
+            thread TEXT NOT NULL,
+            state BLOB NOT NULL,
+            PRIMARY KEY (folder, name)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE session_folders (
+            folder BLOB PRIMARY KEY,
+            mtime_ns INTEGER NOT NULL,
+            newest REAL NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE TABLE run_threads (thread TEXT PRIMARY KEY) WITHOUT ROWID",
+        """INSERT OR IGNORE INTO run_threads SELECT json_extract(state, '$.thread_id') AS thread
+            FROM runs WHERE json_valid(state) AND thread <> ''""",
+        """INSERT OR IGNORE INTO run_threads SELECT coalesce(
+                json_extract(cursor, '$.agent.thread_id'), json_extract(cursor, '$.thread_id'))
+            AS thread FROM attempts WHERE json_valid(cursor) AND thread <> ''""",
+    ),
+    # The time that attempts took, and the usage of the runs of earlier versions.
+    (
+        "ALTER TABLE usage_slots ADD COLUMN seconds REAL NOT NULL DEFAULT 0",
+        *BACKFILL,
+    ),
+    # The unit of the budget of a batch.
+    ("ALTER TABLE batches ADD COLUMN budget_unit TEXT NOT NULL DEFAULT 'tokens'",),
+    # The top run of the family of a run that another run started.
+    (
+        "ALTER TABLE runs ADD COLUMN top TEXT",
+        "CREATE INDEX runs_top ON runs (top) WHERE top IS NOT NULL",
+    ),
+    # Tokens of clients of the API: hashes of their secrets.
+    (
+        """CREATE TABLE api_tokens (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            scope TEXT NOT NULL,
+            hash BLOB NOT NULL,
+            hint TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            last_used_at REAL
+        ) WITHOUT ROWID""",
     ),
 )

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
 import msgspec
 
 from engine.domain.open_enum import unknown_allowed
+from engine.system.decoding import convert
 
 T = TypeVar("T")
 _EMPTY: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False}
@@ -52,7 +53,7 @@ def carry_over(stored: StoredValue, now: Any) -> Any:  # noqa: ANN401  any JSON 
 
 def _read(kind: type[T], raw: object) -> T | None:
     try:
-        return msgspec.convert(raw, kind)
+        return convert(raw, kind)
     except (msgspec.ValidationError, RecursionError):
         if not (is_dataclass(kind) and isinstance(raw, dict)):
             return None

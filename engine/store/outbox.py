@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.events import Event, StatusChanged
 from engine.domain.lifecycle import FINISHED
 from engine.domain.messages import (
@@ -30,12 +31,29 @@ _LAST_DIGEST = """SELECT m.key, m.at, m.payload, max(d.due),
     JOIN deliveries d ON d.message = m.key WHERE m.topic = ? AND m.subject = ?
     GROUP BY m.key ORDER BY m.key DESC LIMIT 1"""
 
+_DIGESTS = "SELECT key, payload FROM messages WHERE subject = ? AND instr(payload, ?)"
+
+
+def withdraw(db: sqlite3.Connection, run: str) -> None:
+    """Delete the messages about a run, sent or not, and its entries in those about several."""
+    db.execute("DELETE FROM messages WHERE subject = ?", (run,))
+    for key, payload in db.execute(_DIGESTS, (PEOPLE, run)).fetchall():
+        found = json.loads(payload)
+        left = [one for one in found["data"]["runs"] if one["id"] != run]
+        if left:
+            found["data"]["runs"] = left
+            update = "UPDATE messages SET payload = ? WHERE key = ?"
+            db.execute(update, (codec.text(found), key))
+        else:
+            db.execute("DELETE FROM messages WHERE key = ?", (key,))
+
 
 class Outbox:
     """Outbox of messages by the receivers' subscriptions; without effect where there are none."""
 
-    def __init__(self, wishes: Sequence[Subscription] = ()) -> None:
+    def __init__(self, wishes: Sequence[Subscription] = (), cost: RunCost = no_cost) -> None:
         self._wishes = wishes
+        self._cost = cost
         self._topics = frozenset[str]().union(*(wish.topics for wish in wishes))
         self.has_written = False
         """Whether a message waits for delivery because of us."""
@@ -56,7 +74,7 @@ class Outbox:
                 continue
             run = runs[event.run]
             if topic in self._topics:
-                self.write(db, of_run(topic, event, run))
+                self.write(db, of_run(topic, event, run, self._cost))
             if topic is MessageTopic.RUN_NEEDS_INPUT:
                 self._write_digest(db, event, run)
             if run.spec.batch and isinstance(event.body, StatusChanged):

@@ -12,6 +12,7 @@ from engine.domain.events import Step
 from engine.domain.model import Status
 from engine.domain.pattern import Pattern, StoredPattern, SuccessRate
 from engine.store import newer
+from engine.system.decoding import json_decoder
 
 Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
 MOST_STEPS = 2_000
@@ -94,45 +95,49 @@ async def used(read: Read) -> dict[str, tuple[tuple[str, ...], SuccessRate]]:
     }
 
 
-async def plain_runs(read: Read) -> list[tuple[str, str, str | None, bool]]:
-    """Return the latest ended runs without a pattern: id, prompt, template, success."""
-    rows = await read(
-        "SELECT id, substr(json_extract(spec, '$.prompt'), 1, 8000),"
-        f" json_extract(spec, '$.template'), status = '{Status.SUCCEEDED}' FROM runs"
-        f" WHERE status IN {_ENDED} AND json_extract(spec, '$.learn_from') IS NULL"
-        f" ORDER BY key DESC LIMIT {MOST_RUNS}",
-        (),
-    )
-    return [(id, prompt, template, bool(good)) for id, prompt, template, good in rows]
+class PatternReader:
+    """Reader of what only the service of patterns asks for."""
 
+    def __init__(self, read: Read) -> None:
+        self._read = read
 
-async def of_run(read: Read, run: str) -> str | None:
-    """Return the pattern that a run became part of."""
-    rows = await read(
-        "SELECT id FROM patterns JOIN pattern_runs ON pattern = key"
-        " WHERE run = ? AND removed_at IS NULL ORDER BY changed_at DESC LIMIT 1",
-        (run,),
-    )
-    return rows[0][0] if rows else None
+    async def plain_runs(self) -> list[tuple[str, str, str | None, bool]]:
+        """Return the latest ended runs without a pattern: id, prompt, template, success."""
+        rows = await self._read(
+            "SELECT id, substr(json_extract(spec, '$.prompt'), 1, 8000),"
+            f" json_extract(spec, '$.template'), status = '{Status.SUCCEEDED}' FROM runs"
+            f" WHERE status IN {_ENDED} AND json_extract(spec, '$.learn_from') IS NULL"
+            f" ORDER BY key DESC LIMIT {MOST_RUNS}",
+            (),
+        )
+        return [(id, prompt, template, bool(good)) for id, prompt, template, good in rows]
 
+    async def of_run(self, run: str) -> str | None:
+        """Return the pattern that a run became part of."""
+        rows = await self._read(
+            "SELECT id FROM patterns JOIN pattern_runs ON pattern = key"
+            " WHERE run = ? AND removed_at IS NULL ORDER BY changed_at DESC LIMIT 1",
+            (run,),
+        )
+        return rows[0][0] if rows else None
 
-async def last_removed(read: Read) -> str | None:
-    """Return the pattern that was removed last."""
-    rows = await read(
-        "SELECT id FROM patterns WHERE removed_at IS NOT NULL ORDER BY removed_at DESC LIMIT 1", ()
-    )
-    return rows[0][0] if rows else None
+    async def last_removed(self) -> str | None:
+        """Return the pattern that was removed last."""
+        rows = await self._read(
+            "SELECT id FROM patterns WHERE removed_at IS NOT NULL ORDER BY removed_at DESC LIMIT 1",
+            (),
+        )
+        return rows[0][0] if rows else None
 
-
-async def near(read: Read, words: Sequence[str], limit: int) -> list[str]:
-    """Return the patterns that share most with these words, the nearest first."""
-    match = " OR ".join(f'"{word}"' for word in words)
-    rows = await read(
-        "SELECT p.id FROM search_patterns s JOIN patterns p ON p.key = s.rowid"
-        " WHERE search_patterns MATCH ? ORDER BY rank LIMIT ?",
-        (match, limit),
-    )
-    return [row[0] for row in rows]
+    async def near(self, words: Sequence[str], limit: int) -> list[str]:
+        """Return the patterns that share most with these words, the nearest first."""
+        match = " OR ".join(f'"{word}"' for word in words)
+        rows = await self._read(
+            "SELECT p.id FROM search_patterns s JOIN patterns p ON p.key = s.rowid"
+            " WHERE search_patterns MATCH ? ORDER BY rank LIMIT ?",
+            (match, limit),
+        )
+        return [row[0] for row in rows]
 
 
 async def steps(read: Read, run: str) -> list[Step]:
@@ -143,5 +148,5 @@ async def steps(read: Read, run: str) -> list[Step]:
         f" AND json_extract(data, '$.phase') <> 'started' ORDER BY seq DESC LIMIT {MOST_STEPS}",
         (run,),
     )
-    decode = msgspec.json.Decoder(Step).decode
+    decode = json_decoder(Step)
     return [decode(row[0]) for row in reversed(rows)]

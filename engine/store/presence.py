@@ -18,7 +18,11 @@ RECORD = "run.json"
 """Name of the record of a run, in its folder (`engine.execution.run_records`)."""
 MADE_S = 2.0
 """The folder of a run is made within this time after its id."""
-_NEWEST = "SELECT max(id) FROM runs"
+NEWEST_FORGOTTEN = "newest forgotten run"
+"""The setting that holds the newest id of a run that was forgotten."""
+NEWEST = f"""SELECT max(id) FROM (SELECT max(id) AS id FROM runs
+    UNION ALL SELECT value FROM settings WHERE name = '{NEWEST_FORGOTTEN}')"""
+"""The newest id that was ever used."""
 MARKER = "database-made"
 """Beside the database: proves that there was one, and which, even when it is gone."""
 
@@ -54,7 +58,7 @@ def check_filled(path: Path, db: sqlite3.Connection) -> None:
 def _check_newest(path: Path, db: sqlite3.Connection) -> None:
     """Raise `UserError` where the database does not know the newest run beside it."""
     runs = path.with_name("runs")
-    newest = db.execute(_NEWEST).fetchone()[0] or ""
+    newest = db.execute(NEWEST).fetchone()[0] or ""
     with suppress(OSError):
         if runs.stat().st_mtime < made_at(newest) + MADE_S:
             return  # no folder was made since
@@ -62,7 +66,7 @@ def _check_newest(path: Path, db: sqlite3.Connection) -> None:
         later = [name for name in os.listdir(runs) if name > newest]  # noqa: PTH208  thousands of names at each start
         last = max((name for name in later if (runs / name / RECORD).exists()), default="")
         # Asked again: another process may have added it.
-        if last > (db.execute(_NEWEST).fetchone()[0] or ""):
+        if last > (db.execute(NEWEST).fetchone()[0] or ""):
             raise missing(path, f"is older than the folders of its runs: it does not know {last}")
 
 
@@ -85,12 +89,13 @@ class DatabaseLocation:
         """Raise `UserError` where they were deleted, emptied or replaced, or are damaged."""
         if self.damage:
             raise self.damage
-        found = _inode(self._path)
-        if found is None:
-            raise missing(self._path, "was deleted")
-        if found != self._database:
+        try:
+            found = os.stat(self._path)  # noqa: PTH116  asked for with every transaction
+        except (FileNotFoundError, NotADirectoryError):
+            raise missing(self._path, "was deleted") from None
+        if (found.st_dev, found.st_ino) != self._database:
             raise missing(self._path, "was replaced: restart this program once it is in order")
-        if not _size(self._path):
+        if not found.st_size:
             raise missing(self._path, "was emptied")
         if self._wal and _inode(self._log) != self._wal:
             raise missing(self._log, "was deleted or replaced")

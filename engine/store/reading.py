@@ -18,11 +18,16 @@ from engine.domain.search import SearchHit, SearchWord
 from engine.store import batches, codec, patterns, search
 from engine.store.achieved import ACHIEVED, achieved
 from engine.store.connect import DatabaseConnection, translated
+from engine.store.forgetting import SINCE, ForgottenSince
 from engine.store.history import EventHistory
+from engine.store.housekeeping import describe
 from engine.store.presence import DatabaseLocation
+from engine.store.usage_reading import UsageReader
 
 _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
-_COUNTS = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM events)"
+# Its family is found by the index; which of these are below it stands in their specs.
+_BELOW = """top = coalesce((SELECT top FROM runs WHERE id = ?), ?)
+    AND EXISTS (SELECT 1 FROM json_each(spec, '$.ancestors') WHERE value = ?)"""
 
 
 class StoreReader:
@@ -30,6 +35,8 @@ class StoreReader:
 
     def __init__(self, reader: DatabaseConnection) -> None:
         self._reader = reader
+        self.usage = UsageReader(self._read)
+        self.pattern_reader = patterns.PatternReader(self._read)
 
     async def cursor(self, run: str, attempt: int) -> str | None:
         """Return the attempt's place in its spool file, as it was last stored."""
@@ -37,7 +44,7 @@ class StoreReader:
         rows = await self._read(query, (run, attempt))
         return rows[0][0] if rows else None
 
-    async def cursors(self, run: str, before: int) -> list[str]:
+    async def cursors(self, run: str, before: int = 2**31) -> list[str]:
         """Return the cursors of the attempts before attempt `before`, the latest first."""
         query = (
             "SELECT cursor FROM attempts JOIN runs ON key = run"
@@ -69,18 +76,22 @@ class StoreReader:
         statuses: Iterable[str] = (),
         project: str | None = None,
         batch: str | None = None,
+        below: str | None = None,
+        older_than: str | None = None,
         limit: int = -1,
     ) -> list[Run]:
         """Return the runs that match, newest first; nothing given matches all."""
         wanted = {"id": list(ids), "status": list(statuses)}
         wanted |= {"project": [project] if project else [], "batch": [batch] if batch else []}
         clauses = [f"{name} IN ({','.join('?' * len(v))})" for name, v in wanted.items() if v]
+        clauses += [_BELOW] * bool(below) + ["id < ?"] * bool(older_than)
+        wanted["places"] = [below or ""] * 3 * bool(below) + [older_than or ""] * bool(older_than)
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
         values = [value for group in wanted.values() for value in group]
         rows = await self._read(
             f"SELECT spec, state, id FROM runs {where} ORDER BY id DESC LIMIT ?", (*values, limit)
         )
-        return [codec.run_from(*row) for row in rows]
+        return codec.runs_from(rows)
 
     async def batches(self, ids: Iterable[str] = ()) -> list[Batch]:
         """Return the batches named, or all, newest first."""
@@ -118,12 +129,12 @@ class StoreReader:
             condition += f" AND type IN ({','.join('?' * len(kinds))})"
         order = "ASC" if before is None else "DESC"
         rows = await self._read(
-            f"SELECT {_EVENT} FROM events e JOIN runs r ON r.key = e.run"
-            f" WHERE e.run = (SELECT key FROM runs WHERE id = ?) AND {condition}"
+            "SELECT seq, at, attempt, type, data FROM events"
+            f" WHERE run = (SELECT key FROM runs WHERE id = ?) AND {condition}"
             f" ORDER BY seq {order} LIMIT ?",
             (run, value, *kinds, limit),
         )
-        events = [codec.event_from(*row[1:]) for row in rows]
+        events = [codec.event_from(run, *row) for row in rows]
         return events if before is None else events[::-1]
 
     async def events_between(self, above: int, limit: int) -> tuple[list[Event], int]:
@@ -167,22 +178,6 @@ class StoreReader:
             for runs, rate in (used.get(one.id, nobody),)
         ]
 
-    async def plain_runs(self) -> list[tuple[str, str, str | None, bool]]:
-        """Return the latest runs that ended and used no pattern: id, prompt, template, success."""
-        return await patterns.plain_runs(self._read)
-
-    async def pattern_of(self, run: str) -> str | None:
-        """Return the pattern that a run became part of."""
-        return await patterns.of_run(self._read, run)
-
-    async def last_removed_pattern(self) -> str | None:
-        """Return the pattern that was removed last."""
-        return await patterns.last_removed(self._read)
-
-    async def patterns_near(self, words: Sequence[str], limit: int) -> list[str]:
-        """Return the patterns that share most with these words, the nearest first."""
-        return await patterns.near(self._read, words, limit)
-
     async def steps(self, run: str) -> list[Step]:
         """Return a run's last steps that have ended, without their outputs."""
         return await patterns.steps(self._read, run)
@@ -191,6 +186,11 @@ class StoreReader:
         """Return the id of the newest event of all."""
         rows = await self._read("SELECT coalesce(max(id), 0) FROM events")
         return rows[0][0]
+
+    async def forgotten(self, since: int = 0) -> ForgottenSince:
+        """Return the runs that were forgotten since the number of an earlier answer."""
+        rows = await self._read(SINCE, (since,))
+        return ForgottenSince(tuple(row[1] for row in rows), rows[-1][0] if rows else since)
 
     log: Path | None = None
     """SQLite's log, which every change of anybody is written to."""
@@ -211,8 +211,7 @@ class StoreReader:
         rows = await self._read("PRAGMA quick_check(1)")
         if rows[0][0] != "ok":
             raise user_error("DATABASE_CORRUPT", f"The database is damaged: {rows[0][0]}.")
-        runs, events = (await self._read(_COUNTS))[0]
-        return f"{runs} runs, {events} events, no damage"
+        return await self._reader.do(describe)
 
     async def settings(self) -> dict[str, str]:
         """Return the settings that all processes share."""

@@ -71,6 +71,24 @@ def forget(db: sqlite3.Connection, which: str, values: Sequence[Any]) -> None:
     _move(db, "search_events, rowid, said", "'delete', id, said", which, values)
 
 
+def forget_prompt(db: sqlite3.Connection, key: int) -> None:
+    """Remove the prompt of a run from the index, before the run is deleted."""
+    db.execute(
+        "INSERT INTO search_prompts (search_prompts, rowid, said) SELECT 'delete', key, said"
+        " FROM prompts WHERE key = ? AND key <= (SELECT upto FROM search_places"
+        " WHERE name = 'runs')",
+        (key,),
+    )
+
+
+def step_back(db: sqlite3.Connection) -> None:
+    """End the index of runs at the newest one that is there: its key may be used again."""
+    db.execute(
+        "UPDATE search_places SET upto = min(upto, (SELECT coalesce(max(key), 0) FROM runs))"
+        " WHERE name = 'runs'"
+    )
+
+
 def learn(db: sqlite3.Connection, which: str, values: Sequence[Any]) -> None:
     """Put events that have changed into the index, if it has come as far."""
     _move(db, "rowid, said", "id, said", which, values)

@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from engine.domain.events import Notice
 from engine.domain.lifecycle import FINISHED
 from engine.store import codec, search
+from engine.store.housekeeping import keep_house
 
 KEPT = 200
 """The last events of a run, which always stay."""
@@ -75,6 +76,7 @@ def _drop_some(db: sqlite3.Connection, key: int, place: int) -> int:
 def shrink(db: sqlite3.Connection, free_bytes: int, *, idle: bool) -> bool:
     """Release some free pages of the file to the disk; return whether there may be more.
 
+    With the last ones, SQLite's statistics and its log are put in order.
     A database from an earlier version is rewritten once, while nothing is at work.
     """
     if _value(db, "auto_vacuum") == 0:
@@ -82,10 +84,14 @@ def shrink(db: sqlite3.Connection, free_bytes: int, *, idle: bool) -> bool:
         if idle and size < min(FULL_BYTES, free_bytes / 3):
             db.execute("PRAGMA auto_vacuum = INCREMENTAL")
             db.execute("VACUUM")
+        keep_house(db)
         return False
     # It frees a page a step, and only a script is stepped to its end.
     db.executescript(f"PRAGMA incremental_vacuum({PAGES})")
-    return _value(db, "freelist_count") > PAGES
+    more = _value(db, "freelist_count") > PAGES
+    if not more:
+        keep_house(db)
+    return more
 
 
 def _value(db: sqlite3.Connection, name: str) -> int:

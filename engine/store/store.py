@@ -17,26 +17,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from engine.domain.batch import Batch, PlannedRun
+from engine.domain.budget import Budget
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.lifecycle import FINISHED
 from engine.domain.messages import Message, Subscription
 from engine.domain.model import AttemptRequest, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
-from engine.store import batches, codec, identity, patterns, search, shrinking
+from engine.store import (
+    batches,
+    codec,
+    forgetting,
+    identity,
+    patterns,
+    search,
+    shrinking,
+    usage_ledger,
+)
 from engine.store.appending import Appender, AppendRequest, Committed, insert_run, note_folder
 from engine.store.connect import SYNCED, UNSYNCED, DatabaseConnection, connect, translated
 from engine.store.deliveries import Deliveries
 from engine.store.ids import new_id
 from engine.store.outbox import Outbox
-from engine.store.presence import DatabaseLocation
+from engine.store.presence import NEWEST, DatabaseLocation
 from engine.store.probe import DatabaseProbe
 from engine.store.reading import StoreReader
+from engine.store.usage_backfill import SETTLE
 from engine.system.reserve import OpeningReserve, Reserve
 
 if TYPE_CHECKING:
+    from engine.domain.children import ChildLimits
     from engine.domain.rule_answers import RulesOf
+    from engine.store.api_tokens import StoredApiTokens
     from engine.store.rules import StoredRules
+    from engine.store.session_ledger import SessionLedger
 
 USED = "disk_used"
 """The setting that holds what the home took when it was measured last, in bytes."""
@@ -62,6 +77,8 @@ class Store(StoreReader):
         self._writer = writer
         self._appender = Appender()
         self._clock = time.time
+        self.child_limits: Callable[[], ChildLimits] | None = None
+        """Returns the limits of runs that runs start, by the settings as they are now."""
         self.reserve: Reserve | None = None
         self.rules_of: RulesOf | None = None
         """The rules of files, where this process supervises: then rules answer what is raised."""
@@ -74,12 +91,27 @@ class Store(StoreReader):
 
         return StoredRules(self._read, self._write, lambda: self._clock())
 
+    @cached_property
+    def api_tokens(self) -> StoredApiTokens:
+        """The tokens of clients of the API; imported at first use."""
+        from engine.store.api_tokens import StoredApiTokens
+
+        return StoredApiTokens(self._read, self._write, partial(self._write, is_flood=True))
+
+    @cached_property
+    def sessions(self) -> SessionLedger:
+        """The usage of other sessions; imported at first use."""
+        from engine.store.session_ledger import SessionLedger
+
+        return SessionLedger(self._read, self._write)
+
     async def create(
         self, spec: RunSpec, first: Sequence[Body], keep: Keep | None = None
     ) -> Committed:
         """Add a queued run with `first` as further first events.
 
-        `keep` is called with its id before it can be seen, and returns the spec to store.
+        `keep` is called with its id before it can be seen, and returns the spec to store. Raises
+        `UserError` where the parent may not start it.
         """
 
         def add(db: sqlite3.Connection) -> Committed:
@@ -111,18 +143,8 @@ class Store(StoreReader):
     def _add(
         self, db: sqlite3.Connection, spec: RunSpec, newest: str | None, keep: Keep | None = None
     ) -> str:
-        now = self._clock()
-        run_id = new_id(now, newest)
-        text = codec.spec_text(keep(run_id, spec) if keep else spec)
-        spec = codec.spec_from(text)
-        run = Run(run_id, spec, now)
-        db.execute(
-            "INSERT INTO runs (id, project, batch, status, last_seq, spec, state)"
-            " VALUES (?, ?, ?, ?, 0, ?, ?)",
-            (run.id, spec.project, spec.batch, run.status, text, codec.state_text(run)),
-        )
-        note_folder(db, spec)
-        return run.id
+        now, placed = self._clock(), _placed(db, spec, self.child_limits)
+        return _insert_queued(db, placed, new_id(now, newest), now, keep)
 
     async def put_back(
         self,
@@ -140,9 +162,29 @@ class Store(StoreReader):
 
         await self._write(add)
 
-    async def set_budget(self, batch: str, tokens: int | None) -> None:
-        """Set the token budget that the runs of a batch share; None: as many as they need."""
-        await self._write(lambda db: batches.set_budget(db, batch, tokens))
+    async def forget(
+        self, runs: Sequence[str], check: forgetting.Check, put_aside: Callable[[], None]
+    ) -> None:
+        """Remove all rows of runs, or none; raises what `check` raises.
+
+        `put_aside` moves their files, before the end of the transaction. Where that is cut
+        short, `settle_forgotten` has the files moved back.
+        """
+
+        def remove(db: sqlite3.Connection) -> None:
+            forgetting.forget(db, runs, self._clock(), check)
+            self._appender.forget()
+            put_aside()
+
+        await self._write(remove)
+
+    async def settle_forgotten(self, runs: Sequence[str], put_back: Callable[[str], None]) -> None:
+        """Call `put_back` for those of the runs that are here: they were not forgotten."""
+        await self._write(partial(forgetting.settle, runs, put_back))
+
+    async def set_budget(self, batch: str, budget: Budget | None) -> None:
+        """Set the budget that the runs of a batch share; None: as much as they need."""
+        await self._write(lambda db: batches.set_budget(db, batch, budget))
 
     def use_clock(self, clock: Callable[[], float] | None) -> None:
         """Take the time of events from this clock; None: from the wall clock."""
@@ -252,6 +294,14 @@ class Store(StoreReader):
         """
         return await shrinking.drop_events(self._write, before, kept)
 
+    async def drop_samples(self, before: float) -> None:
+        """Drop the samples of the rate limits from before a time (since 1970)."""
+        await self._write(lambda db: usage_ledger.drop_samples(db, before))
+
+    async def settle_usage(self) -> None:
+        """Add to the ledger what it lacks of the usage of runs."""
+        await self._write(lambda db: db.execute(SETTLE))
+
     async def version(self) -> int:
         """Return a number that changes with every commit by anybody else."""
         if self.place:
@@ -270,11 +320,9 @@ class Store(StoreReader):
         """Release the space of dropped events to the disk, which has `free_bytes` left."""
         more = True
         while more:
-            idle = is_idle()
+            step = partial(shrinking.shrink, free_bytes=free_bytes, idle=is_idle())
             with translated():
-                more = await self._writer.do(
-                    lambda db, idle=idle: shrinking.shrink(db, free_bytes, idle=idle)
-                )
+                more = await self._writer.do(step)
 
     async def _write(
         self, work: Callable[[sqlite3.Connection], T], /, *, is_flood: bool = False
@@ -324,7 +372,33 @@ class Store(StoreReader):
 
 
 def _newest(db: sqlite3.Connection) -> str | None:
-    return db.execute("SELECT max(id) FROM runs").fetchone()[0]
+    return db.execute(NEWEST).fetchone()[0]
+
+
+def _placed(
+    db: sqlite3.Connection, spec: RunSpec, limits: Callable[[], ChildLimits] | None
+) -> RunSpec:
+    if spec.parent is None and not spec.ancestors:
+        return spec
+    from engine.store import families  # late: few runs have a parent
+
+    return families.placed(db, spec, limits() if limits else None)
+
+
+def _insert_queued(
+    db: sqlite3.Connection, spec: RunSpec, run_id: str, now: float, keep: Keep | None
+) -> str:
+    """Insert a new run, and return its id."""
+    text = codec.spec_text(keep(run_id, spec) if keep else spec)
+    spec = codec.spec_from(text)
+    run, top = Run(run_id, spec, now), next(iter(spec.ancestors), None)
+    db.execute(
+        "INSERT INTO runs (id, project, batch, top, status, last_seq, spec, state)"
+        " VALUES (?, ?, ?, ?, ?, 0, ?, ?)",
+        (run.id, spec.project, spec.batch, top, run.status, text, codec.state_text(run)),
+    )
+    note_folder(db, spec)
+    return run.id
 
 
 def _queued(run: str, first: Sequence[Body] = ()) -> AppendRequest:
@@ -333,12 +407,17 @@ def _queued(run: str, first: Sequence[Body] = ()) -> AppendRequest:
 
 @asynccontextmanager
 async def open_store(
-    path: Path, wishes: Sequence[Subscription] = (), *, is_new: bool = False
+    path: Path,
+    wishes: Sequence[Subscription] = (),
+    *,
+    is_new: bool = False,
+    cost: RunCost = no_cost,
 ) -> AsyncGenerator[Store]:
     """Open the database at `path`, made or migrated where needed; raises `UserError`.
 
-    `wishes` are the receivers' subscriptions. Where it is missing beside the folders of runs,
-    it is made only where `is_new`. A damaged one stays as it is: `recovery` sets it aside.
+    `wishes` are the receivers' subscriptions; `cost` estimates that of runs in messages. Where it
+    is missing beside the folders of runs, it is made only where `is_new`. A damaged one stays as
+    it is: `recovery` sets it aside.
     """
     opening = OpeningReserve(path)
     async with AsyncExitStack() as stack:
@@ -348,7 +427,7 @@ async def open_store(
         opening.release_if_needed()
         writer = await stack.enter_async_context(connect(path, is_new=is_new))
         reader = await stack.enter_async_context(connect(path, migrate=False))
-        store = Store(writer, reader, Outbox(wishes))
+        store = Store(writer, reader, Outbox(wishes, cost))
         store.log = path.with_name(f"{path.name}-wal")
         store.place = DatabaseLocation(path)
         store.probe = DatabaseProbe(path, identity.noted(path))

@@ -70,7 +70,7 @@ _providers: set[str] = set()
 
 
 def withhold(names: Iterable[str]) -> None:
-    """Keep variables that hold secrets of receivers away from all programs but our own."""
+    """Keep variables that hold secrets of receivers or keys away from all programs but our own."""
     _withheld.update(names)
 
 
@@ -110,7 +110,7 @@ def problem_of(name: str, value: str) -> str:
     if not _is_no_repository(name):
         return f"`{shown}` would point git at another repository"
     if name in _withheld:
-        return f"`{shown}` holds the secret of a webhook"
+        return f"`{shown}` holds a secret: of a webhook, or the key of an account"
     if "\0" in value or len(value) > LONGEST:
         return f"the value of `{shown}` holds a NUL or more than {LONGEST} characters"
     return ""

@@ -94,6 +94,8 @@ class LineReader:
         self.offset = offset
         """Just behind the last line given out: where a later reader goes on."""
         self._read_to = offset
+        self.is_damaged = False
+        """Whether the file ended before its content did: what was read is not all."""
 
     def lines(self, limit_bytes: int = CHUNK_BYTES) -> list[bytes]:
         """Return the lines that have ended since the last call, without their newlines.
@@ -101,13 +103,15 @@ class LineReader:
         A line may have any length; what goes beyond 64 MiB of it is left out of the line.
         """
         chunk = self._read(limit_bytes)
-        whole, newline, rest = chunk.rpartition(b"\n")
-        if not newline:
+        *lines, rest = chunk.split(b"\n")
+        if not lines:
             if len(self._pending) < LINE_LIMIT_BYTES:
                 self._pending += chunk
             return []
-        lines = (bytes(self._pending) + whole).split(b"\n")
-        self._pending = bytearray(rest)
+        if self._pending:
+            lines[0] = bytes(self._pending) + lines[0]
+            self._pending.clear()
+        self._pending += rest
         self.offset = self._read_to - len(rest)
         return lines
 

@@ -8,12 +8,13 @@ import shlex
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
+from engine.system.ending import end
 from engine.system.environment import is_distrusted, trusted_path, workspace_environment
 from engine.system.open_files import with_own_limit
 
@@ -143,6 +144,4 @@ async def copy_in_tmux(text: str) -> None:
     try:
         await asyncio.wait_for(process.communicate(text.encode("utf-8", "replace")), TMUX_S)
     except TimeoutError:
-        with suppress(ProcessLookupError):  # it has ended in this moment
-            process.kill()
-        await process.wait()
+        await end(process)

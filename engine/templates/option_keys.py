@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from engine.config.run_options import FILE_OPTIONS
-from engine.config.values import Duration
+from engine.config.values import BudgetText, Duration
 from engine.domain import base_name
+from engine.domain.budget import read_budget
 from engine.domain.errors import user_error
 from engine.domain.run_option import PATHS, Kind, RunOption, problem_of
 from engine.system.environment import current_folder, problem_in
@@ -23,7 +24,7 @@ _TYPES: Mapping[Kind, Any] = {
     Kind.FLAG: bool,
     Kind.YES_NO: bool,
     Kind.COUNT: int,
-    Kind.TOKENS: int,
+    Kind.BUDGET: BudgetText,
     Kind.DURATION: Duration,
     Kind.VARIABLES: dict[str, str],
     Kind.FILES: tuple[str, ...],
@@ -51,8 +52,19 @@ def fields_of(keys: Struct) -> dict[str, Any]:
     for option in FILE_OPTIONS:
         value = getattr(keys, option.key)
         if value is not None:
-            found[option.sets] = float(value) if option.kind is Kind.DURATION else value
+            found[option.sets] = read_value(option, value)
     return found
+
+
+def read_value(option: RunOption, value: Any) -> Any:  # noqa: ANN401  any option's value
+    """Return a value of YAML or JSON as the run has it; raises ValueError."""
+    match option.kind:
+        case Kind.DURATION:
+            return float(Duration.parse(value))
+        case Kind.BUDGET:
+            return read_budget(value)
+        case _:
+            return value
 
 
 def located(keys: S, folder: Path) -> S:
@@ -93,11 +105,14 @@ def from_text(option: RunOption, text: str) -> Any:  # noqa: ANN401  any option'
 def problems(keys: Struct) -> dict[str, str]:
     """Return the problem of each value that cannot be, by its key."""
     values = ((option, getattr(keys, option.key)) for option in FILE_OPTIONS)
-    found = {option.key: _problem(option, value) for option, value in values if value is not None}
+    found = {
+        option.key: value_problem(option, value) for option, value in values if value is not None
+    }
     return {key: problem for key, problem in found.items() if problem}
 
 
-def _problem(option: RunOption, value: Any) -> str:  # noqa: ANN401  any option's value
+def value_problem(option: RunOption, value: Any) -> str:  # noqa: ANN401  any option's value
+    """Return why an option cannot have this value; empty where it can."""
     match option.kind:
         case Kind.REF if not base_name.is_possible(value):
             return "no commit can have this name"

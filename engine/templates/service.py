@@ -20,7 +20,7 @@ from engine.system.files import real_path
 from engine.templates import template_sources
 from engine.templates.parameters import Value
 from engine.templates.template import RenderedTemplate, Template
-from engine.templates.template_sources import NAME
+from engine.templates.template_sources import NAME, TemplateSource, sent
 from engine.trust.service import Trust, with_guard
 from engine.workspaces.create.create import root_of, top_of
 from engine.workspaces.create.working_folder import chosen
@@ -44,7 +44,7 @@ timeout: 30m
 # verify: make test           # run afterwards, as you: it decides whether the run succeeded
 # verify_limit: 15m
 # retries: 2                  # so often the agent gets the check's output, and tries again
-# budget: 500000              # tokens
+# budget: 500k                # tokens; or $5, or 10% of the week
 # base: main                  # the branch, tag or commit to start from
 # fetch: true                 # fetch it first
 # cwd: packages/api           # the folder of the repository to work in
@@ -109,6 +109,11 @@ class Templates:
     async def check(self, path: Path, repository: Path | None = None) -> Template:
         """Return the template in a file, wherever it lies; `problem` is its error."""
         return await asyncio.to_thread(self._check, path, repository)
+
+    async def check_text(self, name: str, text: str, repository: Path | None = None) -> Template:
+        """Return the template of a text that is in no file; `problem` is its error."""
+        path = self.folder / f"{name}.yaml"
+        return await asyncio.to_thread(self._check_source, sent(path, text), repository)
 
     async def consent(
         self,
@@ -176,15 +181,16 @@ class Templates:
         """Return the statistics of each template's runs."""
         return await self._store.achieved()
 
-    async def new(self, name: str, folder: Path | None = None) -> Path:
-        """Write a commented template and return its file; raises `UserError`."""
+    async def new(self, name: str, folder: Path | None = None, text: str | None = None) -> Path:
+        """Write a template, by default a commented one; return its file. Raises `UserError`."""
         if not NAME.fullmatch(name):
             raise user_error(
                 "INPUT_INVALID",
                 f"`{printable_name(name[:60])}` is not a valid name for a template.",
                 "Use small letters, digits, `-` and `_`.",
             )
-        return await asyncio.to_thread(_write, folder or self.folder, name)
+        content = NEW.format(name=name) if text is None else text
+        return await asyncio.to_thread(_write, folder or self.folder, name, content)
 
     def repository_of(self, workspace: WorkspaceSpec) -> Path | None:
         """Return the folder whose `.swarm/templates/` count for runs in such a workspace."""
@@ -199,18 +205,21 @@ class Templates:
         return loading.load(template_sources.files(self.folder, repository))
 
     def _check(self, path: Path, repository: Path | None) -> Template:
+        return self._check_source(template_sources.read_file(path), repository)
+
+    def _check_source(self, source: TemplateSource, repository: Path | None) -> Template:
         from engine.templates import loading
 
         found = template_sources.files(self.folder, repository)
-        return loading.check_file(template_sources.read_file(path), found)
+        return loading.check_file(source, found)
 
 
-def _write(folder: Path, name: str) -> Path:
+def _write(folder: Path, name: str, text: str) -> Path:
     path = folder / f"{name}.yaml"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(NEW.format(name=name))
+            file.write(text)
     except FileExistsError:
         raise user_error(
             "INPUT_INVALID", f"{path} is there already.", "Edit it, or choose another name."

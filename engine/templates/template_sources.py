@@ -64,6 +64,11 @@ def read_file(path: Path, layer: TemplateLayer = TemplateLayer.OWN) -> TemplateS
     return _file(layer, path, lambda: os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
 
 
+def sent(path: Path, text: str) -> TemplateSource:
+    """Return the text of a template that is in no file as if it were the file at `path`."""
+    return _source(TemplateLayer.OWN, path, text.encode("utf-8", "surrogatepass"))
+
+
 def _of_folder(layer: TemplateLayer, folder: Path) -> list[TemplateSource]:
     try:
         names = sorted(os.listdir(folder))  # noqa: PTH208  names are enough
@@ -104,6 +109,11 @@ def _file(layer: TemplateLayer, path: Path, open_it: Callable[[], int]) -> Templ
             content = file.read(LIMIT_BYTES + 1)
     except OSError as error:
         return TemplateSource(name, layer, path, problem=f"it cannot be read: {error.strerror}")
+    return _source(layer, path, content)
+
+
+def _source(layer: TemplateLayer, path: Path, content: bytes) -> TemplateSource:
+    name = path.stem
     if len(content) > LIMIT_BYTES:
         return TemplateSource(name, layer, path, problem="it is larger than 256 KiB")
     try:

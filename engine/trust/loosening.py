@@ -9,6 +9,7 @@ from engine.agents.profiles import profile_of
 from engine.config.settings import WatchdogSettings
 from engine.domain import base_name
 from engine.domain.activity import clock
+from engine.domain.budget import amount_words
 from engine.domain.consent import TrustConcern, TrustItem, runs
 from engine.domain.interaction import ApprovalPolicy
 from engine.domain.model import RunSpec, Sandbox, WatchdogOverride
@@ -39,9 +40,14 @@ def looser(
     model = wanted.get("model")
     if model is not None and model != base.model:
         yield TrustItem(TrustConcern.COST, f"uses the model {printable_name(model)}")
+    account = wanted.get("account")
+    if account is not None and account != base.account:
+        yield TrustItem(TrustConcern.COST, f"uses the account {printable_name(account)}")
     retries = wanted.get("retries")
     if retries is not None and retries > base.retries:
         yield TrustItem(TrustConcern.COST, f"tries again up to {retries} times")
+    if wanted.get("ignore_pace") and not base.ignore_pace:
+        yield TrustItem(TrustConcern.COST, "starts past the reserve of the settings")
     yield from _limits(wanted, base)
     yield from variables(wanted.get("env") or {}, base.env)
     yield from _files(wanted, base, homes)
@@ -126,11 +132,15 @@ def _limits(wanted: Mapping[str, Any], base: RunSpec) -> Iterator[TrustItem]:
     for name, words, shown in (
         ("timeout_s", "may take {}", clock),
         ("verify_limit_s", "lets its check take {}", clock),
-        ("budget_tokens", "may use {} tokens", str),
     ):
         more, limit = wanted.get(name), getattr(base, name)
         if more is not None and limit is not None and more > limit:
             yield TrustItem(TrustConcern.COST, words.format(shown(more)))
+    budget, usual = wanted.get("budget"), base.budget
+    # Amounts in different units cannot be compared.
+    if budget and usual and (budget.unit is not usual.unit or budget.amount > usual.amount):
+        words = amount_words(budget.amount, budget.unit)
+        yield TrustItem(TrustConcern.COST, f"may use {words}")
 
 
 def _watch(

@@ -12,21 +12,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from engine.config import run_environment
+from engine.config import run_environment, thread_lock
+from engine.config.locks import lock_for, locked
 from engine.config.paths import Paths, private_folder
 from engine.domain.changed_lines import ChangedLines
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import ApplyUndone, ArtifactSaved, Body, CheckpointTaken, Notice
-from engine.domain.hosts import local_path
+from engine.domain.hosts import local_path, path_here
 from engine.domain.lifecycle import ACTIVE
-from engine.domain.model import Applied, Run, Workspace, WorkspaceKind
+from engine.domain.model import Applied, Run, Workspace
 from engine.domain.requests import check_not_deleted, without_workspace
 from engine.domain.text import one_line, printable, printable_name
-from engine.workspaces.apply import apply, undo
+from engine.workspaces.apply import apply, undo, update_notes, update_record
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, ApplyResult
 from engine.workspaces.apply.restore import RestoreResult, restore
 from engine.workspaces.apply.undo import UndoneApply
-from engine.workspaces.checkpoints import line_changes
+from engine.workspaces.apply.update_record import UpdateRecord
+from engine.workspaces.checkpoints import line_changes, run_comparison
 from engine.workspaces.checkpoints.changes import Changes
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
 from engine.workspaces.checkpoints.checkpoints import Checkpoint, Checkpoints
@@ -36,6 +38,8 @@ from engine.workspaces.create.create import branch_of
 from engine.workspaces.create.shell_guard import ShellGuard, guard_of
 from engine.workspaces.create.working_folder import working_folder
 from engine.workspaces.create.worktree import unblocked
+from engine.workspaces.earlier_runs import first_run, home_of_first
+from engine.workspaces.files.open_file import OpenFile, open_file
 from engine.workspaces.files.tree import (
     FilePreview,
     TreeEntry,
@@ -51,6 +55,8 @@ from engine.workspaces.git import repository
 READ_LIMIT_BYTES = 64 * 1024**2
 MESSAGE_BYTES = 20_000
 TAKEN = "applied"
+IDLE_WAIT_S = 10.0
+"""So long a restore waits for other work in the folder: a run in place holds it for its attempt."""
 
 
 AppendDecided = Callable[[str, Callable[[Run], Sequence[Body]]], Awaitable[Run]]
@@ -90,6 +96,7 @@ class Workspaces:
         self._paths = paths
         self._find = find
         self._append = append
+        self._record = UpdateRecord(paths.home, find, append)
         self._looked_at: tuple[tuple[str, Workspace], Checkpoints] | None = None
 
     async def folder(self, run: str, path: str = "", *, sizes: bool = True) -> list[TreeEntry]:
@@ -119,6 +126,16 @@ class Workspaces:
     async def read(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
         """Return a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
         return await asyncio.to_thread(read_file, await self._root(run), path, limit_bytes)
+
+    async def open(self, run: str, path: str) -> OpenFile:
+        """Open a regular file of a run's workspace, to be read in pieces; never through a link."""
+        return await asyncio.to_thread(open_file, await self._root(run), path)
+
+    async def open_artifact(self, run: str, path: str) -> OpenFile:
+        """Open a file that a run saved beside its workspace, by its path among them."""
+        folder = self._paths.run((await self._find(run)).id)
+        recovery = "List them with `swarm-tui artifacts`."
+        return await asyncio.to_thread(open_file, folder, path, recovery)
 
     async def preview(
         self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES
@@ -171,6 +188,21 @@ class Workspaces:
         async with self._noted(run):
             return await (await self._open_store(run, until)).compare(since, until)
 
+    async def compare_runs(self, run: str, other: str) -> Comparison:
+        """Compare the workspace of a run with that of another: what `run` has, and `other` not.
+
+        Their baselines may differ. Raises INPUT_INVALID where git cannot read both together.
+        """
+        stores = [await self._open_noted(each) for each in (other, run)]
+        return await run_comparison.compare_stores(*stores)
+
+    async def write_run_diff(
+        self, run: str, other: str, file: BinaryIO, paths: Sequence[str] = ()
+    ) -> None:
+        """Write the unified diff from the workspace of `other` to that of a run."""
+        compared = await self.compare_runs(run, other)
+        await run_comparison.write_comparison(compared, file, paths)
+
     async def write_diff(
         self,
         run: str,
@@ -195,27 +227,45 @@ class Workspaces:
 
     async def restore(self, run: str, n: int) -> RestoreResult:
         """Put a workspace back to a checkpoint, after remembering it as it is."""
+        async with self._idle(run) as known:
+            return await self._restore(known, n)
+
+    @asynccontextmanager
+    async def _idle(self, run: str) -> AsyncGenerator[Run]:
+        """Hold the workspace of a run that is not at work: an attempt that begins waits for it."""
         known = await self._find(run)
-        if known.status in ACTIVE:
-            raise user_error("RUN_NOT_RETRYABLE", f"The run {known.id} is at work: {known.status}.")
-        async with self._noted(run):
-            store = await self._open(run)
+        _check_idle(known)
+        async with locked(lock_for(self._paths.home, local_path(_of(known))), IDLE_WAIT_S):
+            known = await self._find(known.id)
+            _check_idle(known)
+            thread_lock.check_free(self._paths, known.id)
+            yield known
+
+    async def _restore(self, run: Run, n: int) -> RestoreResult:
+        async with self._noted(run.id):
+            store = await self._open_only(run.id)
+            run = await self._record.complete_held(run, store)
             done = await restore(store, n)
         undo = done.undo
         try:
+            state = await update_notes.noted_state(store)
+            update = await update_record.counting(store, state) if state else None
             changes = await store.changes()
             counted = changes.total, touched(changes)
 
             def decide(known: Run) -> list[Body]:
                 is_new = known.checkpoint != undo.n
                 kept = [CheckpointTaken(undo.n, undo.message, undo.ref)] if is_new else []
+                if done.made:
+                    kept.append(CheckpointTaken(done.made.n, done.made.message, done.made.ref))
                 count = f"{len(done.files)} file{'' if len(done.files) == 1 else 's'}"
                 words = f"put back to checkpoint {n}: {count}{_kept_words(done.kept)}"
-                return [*kept, Notice("info", words), *measured(known, *counted)]
+                moved = update_notes.corrections(known.updated, update) if state else ()
+                return [*kept, Notice("info", words), *moved, *measured(known, *counted)]
 
-            await self._append(known.id, decide)
+            await self._append(run.id, decide)
         except UserError as error:  # it is done, whether or not it can be written down
-            _log.warning("run %s: put back, but not noted: %s", run, error.message)
+            _log.warning("run %s: put back, but not noted: %s", run.id, error.message)
         return done
 
     async def apply(
@@ -238,6 +288,8 @@ class Workspaces:
         known = await self._find(run)
         workspace = _of(known)
         target = to or await self.home_of(known)
+        if target is None and how is ApplyMode.PATCH:
+            target = path_here(known) or None  # a patch is for any folder
         if target is None:
             message = f"The run {known.id} has no source to put its changes into."
             raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
@@ -251,6 +303,9 @@ class Workspaces:
         wish = ApplyRequest(Path(target), how, branch=branch, message=words, patch=patch)
         async with self._noted(known.id):
             store = await self._open(known.id)
+            if how is not ApplyMode.PATCH:
+                updated = (await self._find(known.id)).updated
+                await update_record.check_resolved(store.root, updated)
             if check:
                 return await apply.check(store, wish, self._paths.home)
             if how is ApplyMode.PATCH:
@@ -289,16 +344,10 @@ class Workspaces:
     async def home_of(self, run: Run) -> str | None:
         """Return the folder that a run's changes belong in: its source, or that of the run before.
 
-        A run that waits for another to start from has it from its request.
+        The run before is found by its id, or by the path of its workspace.
         """
-        seen: set[str] = set()
-        while run.workspace and run.workspace.kind is WorkspaceKind.FROM_RUN:
-            earlier = run.spec.workspace.source or ""
-            if "/" in earlier or run.id in seen:
-                return None
-            seen.add(run.id)
-            run = await self._find(earlier)
-        return run.workspace.source if run.workspace else None
+        first = await first_run(run, self._find)
+        return await asyncio.to_thread(home_of_first, first, self._paths.workspaces)
 
     async def save_patch(self, run: str) -> Path:
         """Save what a run changed as a patch that git can apply, among its artifacts."""
@@ -369,17 +418,30 @@ class Workspaces:
         Until another run is opened, git is not asked again for the settings that count.
         """
         store = await self._store(run, until)
-        if self._looked_at is None or self._looked_at[0] != store:
+        # Held here: a request for another run may come in between.
+        opened = self._looked_at
+        if opened is None or opened[0] != store:
             self._looked_at = None
-            self._looked_at = store, await self._stores(store[1]).open_checkpoints(*store)
+            opened = store, await self._open_only(run, until)
+            await self._record.complete(await self._find(run), opened[1])
+            self._looked_at = opened
         elif not await self._stores(store[1]).has_baseline(*store):
             self._looked_at = None
             return await self._open_store(run, until)  # which finds out what became of it
-        return self._looked_at[1]
+        return opened[1]
 
     async def _open(self, run: str) -> Checkpoints:
-        known, workspace = await self._store(run)
+        store = await self._open_only(run)
+        await self._record.complete(await self._find(run), store)
+        return store
+
+    async def _open_only(self, run: str, until: int | None = None) -> Checkpoints:
+        known, workspace = await self._store(run, until)
         return await self._stores(workspace).open_checkpoints(known, workspace)
+
+    async def _open_noted(self, run: str) -> Checkpoints:
+        async with self._noted(run):
+            return await self._open(run)
 
     @asynccontextmanager
     async def _noted(self, run: str) -> AsyncGenerator[None]:
@@ -410,12 +472,25 @@ class Workspaces:
             return known
         stores = self._stores(known.workspace)
         if await stores.has_baseline(known.id, known.workspace) != known.store_lost:
-            return known
+            return await self._with_update(known)
         with suppress(UserError):  # what was found is noted
             async with self._noted(known.id):
                 await (await stores.open_checkpoints(known.id, known.workspace)).verify()
             await self._note_store(known.id, "its checkpoints are whole again", lost=False)
-        return await self._find(known.id)
+        return await self._with_update(await self._find(known.id))
+
+    async def _with_update(self, known: Run) -> Run:
+        place = path_here(known)  # updates are made on this machine only
+        if known.in_trash or not place:
+            return known
+        store = self._paths.checkpoints(known.id, Path(place))
+        if not await asyncio.to_thread(update_notes.are_there, store):
+            return known
+        try:
+            return await self._record.complete(known, await self._open_only(known.id))
+        except UserError as error:
+            _log.warning("run %s: its update is not checked: %s", known.id, error.message)
+            return known
 
     async def _store(self, run: str, until: int | None = None) -> tuple[str, Workspace]:
         """Find what is remembered of a run; `until` a checkpoint, that does without the folder."""
@@ -444,6 +519,11 @@ def _check_source(run: str, source: Path) -> None:
         f"Name its new place with `swarm-tui apply {run} --to DIR`, or take the changes with "
         "`--as patch`.",
     )
+
+
+def _check_idle(run: Run) -> None:
+    if run.status in ACTIVE:
+        raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} is at work: {run.status}.")
 
 
 def _kept_words(kept: Sequence[str]) -> str:

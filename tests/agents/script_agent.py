@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from engine.agents import registry
+from engine.agents.accounts import AccountPort, NoAccounts
 from engine.agents.base import (
     EMPTY_STATE,
     AgentCommand,
@@ -126,12 +127,19 @@ class ScriptAgent:
     def programs(self) -> tuple[Path, ...]:
         return ()
 
+    @property
+    def accounts(self) -> AccountPort:
+        return NoAccounts()
+
     def check(self, spec: RunSpec) -> None:
         if spec.images:
             raise user_error("INPUT_INVALID", "A script sees no images.")
 
     def complete(self, spec: RunSpec, config: Config) -> RunSpec:
         return replace(spec, interactive=bool(spec.interactive))
+
+    def thread_command(self, request: CommandRequest) -> AgentCommand:
+        raise user_error("INPUT_INVALID", "A script has no program for a terminal.")
 
     def check_home(
         self, spec: RunSpec, paths: Paths, base: Mapping[str, str], run: Run | None = None
@@ -142,7 +150,7 @@ class ScriptAgent:
         pass
 
     async def login_error(
-        self, spec: RunSpec, config: Config, base: Mapping[str, str]
+        self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:
         return None
 
@@ -175,6 +183,7 @@ class ScriptAgent:
         *,
         interactive: bool = False,
         message: str = "",
+        forks: bool = False,
     ) -> bytes:
         return EMPTY_STATE
 
@@ -195,7 +204,14 @@ class ScriptAgent:
     def sessions(self, scope: SessionScope) -> SessionFinder:
         return NoSessions()
 
-    def kept_files(self) -> list[tuple[Path, str]]:
+    @property
+    def session_source(self) -> str | None:
+        return None
+
+    def session_homes(self, config: Config, base: Mapping[str, str]) -> Mapping[str, Path]:
+        return {}
+
+    def kept_files(self, homes: Mapping[str, Path]) -> list[tuple[Path, str]]:
         return []
 
 

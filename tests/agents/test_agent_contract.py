@@ -179,6 +179,11 @@ def test_it_begins_with_no_thread_to_continue(kind: Kind) -> None:
     assert not kind.agent.can_continue("no thread of it")
 
 
+def test_a_fork_begins_without_a_thread_of_its_own(kind: Kind) -> None:
+    state = kind.agent.first_state("t", Usage(), [begun(kind).state()], forks=True)
+    assert not kind.agent.reader(state, "/w", None).can_continue
+
+
 def test_a_limit_resets_in_the_future(kind: Kind) -> None:
     assert kind.agent.resets_at("a limit was reached", (), 3, NOW) > NOW
 
@@ -187,7 +192,7 @@ def test_it_finds_no_sessions_of_others(kind: Kind, paths: Paths, tmp_path: Path
     finder = kind.agent.sessions(SessionScope(paths, [], (), ()))
     assert list(finder.find()) == []
     assert finder.one(tmp_path / "no session") is None
-    assert all(path.exists() for path, _ in kind.agent.kept_files())
+    assert all(path.exists() for path, _ in kind.agent.kept_files({}))
 
 
 async def test_its_run_succeeds(kind: Kind, paths: Paths) -> None:

@@ -12,7 +12,7 @@ READ = r"""
 import json
 from engine.agents.codex import failures, limit_resets
 from engine.agents.codex.translation import CodexState, Translator
-from engine.domain import batch_json, causes, text
+from engine.domain import causes, csv_text, text
 from engine.domain.events import Event
 from tui.formatting.events import event_line
 
@@ -24,7 +24,7 @@ for piece in ("Model provider `", "401 ", "\x1b[0", "\x9b ", "try again in 1 day
     limit_resets.resets_at(told, (), 0, 1.8e9)
     causes.general(told)
     text.visible(told)
-    batch_json._as_text(told)
+    csv_text.as_text(told)
     for item in (
         {"type": "command_execution", "command": f"/bin/sh -c {told}", "aggregated_output": told},
         {"type": "agent_message", "text": told},

@@ -79,7 +79,7 @@ def test_numbers_that_an_earlier_version_stored_are_bounded(number: str) -> None
     facts(run, NOW, "")
     assert 0 <= run.usage.input <= MAX_COUNT
     cursor = state_from(f'{{"thread_usage":{usage},"usage_before":{usage}}}'.encode())
-    assert cursor.thread_usage + cursor.usage_before == run.usage
+    assert cursor.counter.usage + cursor.usage_before == run.usage
     step = codec.event_from("a", 1, NOW, 1, Step.type, step_with(number))
     event_line(step)
 

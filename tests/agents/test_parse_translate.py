@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from engine.agents.codex.parsing import TokenUsage
 from engine.agents.codex.rollout import AgentSlept, AgentsSeen, TokenCount
+from engine.agents.codex.thread_counter import ThreadCounter
 from engine.agents.codex.translation import CodexState, Translator, state_from, state_json
 from engine.domain.events import (
     BODIES,
@@ -54,9 +55,19 @@ def test_any_lines_give_events_that_can_be_stored_folded_and_printed(said: list[
     for body in bodies:
         assert body.type in BODIES
         check_storable(body)
+    assert codec.body_texts(bodies) == [codec.body_text(body) for body in bodies]
     made = Run("a", RunSpec("do it", "a title", "a project"), 100.0)
     _, run = stamp(made, bodies, 101.0)
-    assert codec.run_from(codec.spec_text(run.spec), codec.state_text(run)) == run
+    for is_one_of_many in (False, True):
+        row = codec.spec_text(run.spec), codec.state_text(run)
+        assert codec.run_from(*row, is_one_of_many=is_one_of_many) == run
+
+
+def test_a_text_that_is_not_unicode_damages_no_event_beside_it() -> None:
+    bodies: list[Body] = [Step("assistant", "message", "completed", text) for text in "a\ud800b"]
+    first, odd, last = codec.body_texts(bodies)
+    assert [json.loads(text)["text"] for text in (first, last)] == ["a", "b"]
+    assert json.loads(odd)["text"] == "?"
 
 
 @pytest.mark.parametrize("raw", ODD, ids=range(len(ODD)))
@@ -143,7 +154,7 @@ SHAPES: list[tuple[bytes, list[Body]]] = [
     (line("turn.started"), []),
     (
         line("turn.completed", usage={"input_tokens": 30, "cached_input_tokens": 6, "output_tokens": 5}),
-        [UsageCounted(30, 6, 5)],
+        [],  # counted by the rollout, or at the end
     ),
     (
         item("started", "command_execution", command=COMMAND, aggregated_output="", exit_code=None, status="in_progress"),
@@ -266,7 +277,10 @@ def usage(total: int) -> bytes:
 
 
 def tokens(cursor: CodexState, *said: bytes) -> list[int]:
-    return [b.input_tokens for b in translate(*said, cursor=cursor) if isinstance(b, UsageCounted)]
+    translator, bodies = Translator(cursor, "/w"), list[Body]()
+    for raw in said:
+        bodies += [*translator.translate(raw), *translator.count_reported()]
+    return [body.input_tokens for body in bodies if isinstance(body, UsageCounted)]
 
 
 def test_usage_is_the_running_total_of_a_thread() -> None:
@@ -280,13 +294,15 @@ def test_a_new_thread_adds_to_what_the_run_used_before() -> None:
 
 
 def test_a_resumed_thread_is_not_counted_twice() -> None:
-    cursor = CodexState(thread_id="a", thread_usage=Usage(10, 0, 5), usage_before=Usage(100))
+    counter = ThreadCounter(Usage(10, 0, 5), Usage(10, 0, 5))
+    cursor = CodexState(thread_id="a", counter=counter, usage_before=Usage(100))
     assert tokens(cursor, line("thread.started", thread_id="a"), usage(30)) == [130]
 
 
 def test_what_the_rollout_tells_again_is_told_once() -> None:
-    told_before = CodexState(thread_id="a", thread_usage=Usage(10, 4, 5), context_window=200)
-    translator = Translator(told_before, "/")
+    translator = Translator(CodexState(thread_id="a", context_window=200), "/")
+    assert translator.reported(Usage(10, 4, 5), 200) == []
+    assert translator.count_reported() == [UsageCounted(10, 4, 5, 200, requests=1)]
     for cached, window in ((4, 200), (4, None), (3, 200)):
         assert translator.recorded(TokenCount(TokenUsage(10, cached, 5), window, ())) == []
     assert translator.recorded(TokenCount(TokenUsage(11, 4, 5), 200, ())) != []
@@ -348,14 +364,14 @@ def test_tokens_of_sub_agents_count_and_each_only_once() -> None:
     translator.recorded_by_agent("a", AgentsSeen(("b",)))
     assert list(translator.state.agents) == ["a", "b"]
     (counted,) = translator.recorded_by_agent("a", TokenCount(TokenUsage(7, 1, 2), 9, ()))
-    assert counted == UsageCounted(17, 1, 7, 100)
+    assert counted == UsageCounted(17, 1, 7, 100, 0, 2, None, True)
     again = Translator(state_from(state_json(translator.state)), "/w")
     assert again.recorded_by_agent("a", TokenCount(TokenUsage(7, 1, 2), 9, ())) == []
     (counted,) = again.recorded_by_agent("b", TokenCount(TokenUsage(1, 0, 1), 9, ()))
-    assert counted == UsageCounted(18, 1, 8, 100)
+    assert counted == UsageCounted(18, 1, 8, 100, 0, 3, None, True)
     said = b'{"type":"thread.started","thread_id":"other"}'
     again.translate(said)
-    assert again.state.usage_before == Usage(18, 1, 8)
+    assert again.state.usage_before == Usage(18, 1, 8, 0, 3)
     assert again.state.agents == {}
 
 

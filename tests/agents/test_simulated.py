@@ -685,7 +685,7 @@ def test_every_directive_is_documented_and_played() -> None:
     table = [line.split(" | ")[0] for line in simulated.__doc__.splitlines() if line[:3] == "| `"]
     documented = {name for row in table for name in re.findall(r"`([a-z-]+)", row)}
     assert documented == set(script.FORMS)
-    assert set(playing.PLAYS) == set(script.FORMS) - {"default", "attempt", "end"}
+    assert set(playing.PLAYS) == set(script.FORMS) - {"default", "attempt", "account", "end"}
 
 
 def test_it_needs_only_the_standard_library_and_starts_fast(agent: Agent) -> None:
@@ -697,3 +697,10 @@ def test_it_needs_only_the_standard_library_and_starts_fast(agent: Agent) -> Non
     # Each of these takes several milliseconds of every start.
     slow = {"argparse", "asyncio", "dataclasses", "hashlib", "pathlib", "subprocess", "typing"}
     assert not slow & imported
+
+
+def test_a_block_of_an_account_is_played_in_its_home_alone() -> None:
+    lines = ["account default", "say one", "end", "account work", "say two", "end", "say three"]
+    for home, said in (("simulated", ["one", "three"]), ("simulated-work", ["two", "three"])):
+        steps = script.parse(lines, 1, script.account_of(f"/home/{home}"))
+        assert [step.text for step in steps] == said

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -100,21 +101,24 @@ def detached(swarm: Swarm) -> Callable[..., str]:
 
 
 @pytest.fixture
-def start(here: Path) -> Iterator[Starter]:
+def start(here: Path, tmp_path: Path) -> Iterator[Starter]:
     """Start a command, with `--json` unless told otherwise, and leave it running."""
+    numbers = count(1)
     with ExitStack() as stack:
 
         def begin(*words: str, as_json: bool = True) -> Started:
-            process = subprocess.Popen(
-                [*COMMAND, *words, *(["--json"] if as_json else [])],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=here,
-            )
+            errors = tmp_path / f"stderr-{next(numbers)}.txt"
+            with errors.open("wb") as file:
+                process = subprocess.Popen(
+                    [*COMMAND, *words, *(["--json"] if as_json else [])],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=file,
+                    cwd=here,
+                )
             stack.enter_context(process)
             stack.callback(process.kill)
-            return Started(process)
+            return Started(process, errors)
 
         yield begin
 

@@ -148,14 +148,14 @@ def test_clocks_of_runs_that_nobody_supervises_stand_still(
 
 
 def test_ctrl_z_hands_the_runs_over_and_the_command_stands_by_when_it_continues(
-    swarm: Swarm, paths: Paths
+    start: Starter, swarm: Swarm, paths: Paths
 ) -> None:
     words = ["run", "--empty", "--agent", "simulated", "--json", HANG]
     # A group of its own: what the kernel stops has a shell beside it.
     with subprocess.Popen(
         [*COMMAND, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, process_group=0
     ) as process:
-        running = Started(process)
+        running = Started(process, Path(os.devnull))
         running.until(type="step", text="working")
         assert _supervisor(paths) == process.pid
         for _ in range(2):

@@ -38,6 +38,16 @@ def mine(tmp_path: Path) -> None:
     (tmp_path / "templates" / "mine.yaml").write_text(MINE)
 
 
+def test_plan_names_what_runs_like_these_took(swarm: Swarm) -> None:
+    asked = ("batch", "sim: say hi", "--count", "5", "--empty", *SIMULATED)
+    assert swarm(*asked, "--dry-run", "--json").json["estimate"] is None
+    assert swarm(*asked).code == 0
+    plan = swarm(*asked, "--dry-run", "--json").json
+    msgspec.convert(plan, shapes.BatchPlanJson, strict=True)
+    assert (plan["estimate"]["runs"], plan["estimate"]["sample"]) == (5, 5)
+    assert "5 runs like these take about " in swarm(*asked, "--dry-run").out
+
+
 @pytest.mark.usefixtures("mine")
 def test_six_runs_are_verified_ranked_compared_and_taken_home(swarm: Swarm, here: Path) -> None:
     asked = ("batch", "-t", "mine", "--matrix", "path=a,b,c", "--count", "2", *SIMULATED)

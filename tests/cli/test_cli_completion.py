@@ -85,6 +85,15 @@ def test_projects(complete: Complete, home: tuple[Run, Run]) -> None:
     assert list(complete("run --project w")) == ["wall"]
 
 
+def test_groups_and_accounts_of_usage(
+    complete: Complete, home: tuple[Run, Run], paths: Paths
+) -> None:
+    paths.config.write_text("accounts: [{name: work, codex_home: /tmp/other}]\n")
+    assert list(complete("usage --by w")) == ["week"]
+    assert list(complete("usage --account ")) == ["default", "work"]
+    assert list(complete("usage --account w")) == ["work"]
+
+
 def test_patterns_templates_and_receivers(
     complete: Complete, simulated: Swarm, swarm: Swarm, paths: Paths
 ) -> None:
@@ -93,7 +102,9 @@ def test_patterns_templates_and_receivers(
     (run,) = swarm("ls", "--json").json
     both = {pattern["id"]: pattern["goal"], run["id"]: f"succeeded · {run['title']}"}
     assert complete("run --learn-from ").items() >= both.items()
-    assert list(complete("batch --learn-from p")) == [pattern["id"]]
+    # The id of the run may end in what is typed, too.
+    assert pattern["id"] in complete("batch --learn-from p")
+    assert list(complete(f"batch --learn-from {pattern['id'][:6]}")) == [pattern["id"]]
     assert list(complete("patterns show ")) == [pattern["id"]]
     assert list(complete("patterns import ")) == ["file"]
     assert "test" in complete("templates show t")

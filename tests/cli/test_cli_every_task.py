@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,7 +74,9 @@ def test_a_demo_without_a_terminal_ends_whatever_becomes_of_its_script(
         [*PROGRAM, times, "demo", "demo"], cwd=here, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == code
-    assert f"demo failed and is tried again: Injected: {TEXT}" in done.stderr
+    # On a busy machine it has failed more than once before the first failure is printed.
+    failed = rf"demo failed( \d+ times)? and is tried again: Injected: {re.escape(TEXT)}"
+    assert re.search(failed, done.stderr), done.stderr
     ended = "All 20 runs ended as scripted." if times == "once" else "Not as scripted:"
     assert ended in done.stdout
 

@@ -11,7 +11,8 @@ import pytest
 from pseudo import Terminal
 from typed import ROOT
 
-from engine.domain.batch_json import _as_text, _cell  # pyright: ignore[reportPrivateUsage]  the test looks inside
+from engine.domain.batch_json import _cell  # pyright: ignore[reportPrivateUsage]  the test looks inside
+from engine.domain.csv_text import as_text
 from engine.domain.text import escaped, visible
 from tui.cli.support.completion import _quoted_for_bash  # pyright: ignore[reportPrivateUsage]  the test looks inside
 
@@ -69,7 +70,7 @@ def test_completion_offers_no_name_that_breaks_its_line(
     ["=1+1", "a;=1+1", "a\t@x", 'a",=1', "x|-2+3", " \uff1d1", "a, +1", "'=1", "a\n=1"],
 )
 def test_no_separator_makes_a_formula_of_a_report(cell: str) -> None:
-    marked = _as_text(cell)
+    marked = as_text(cell)
     for separator in ',;\t|"\n':
         for part in marked.split(separator):
             assert part.strip().strip("'\"")[:1] not in "=+-@\uff1d" or "'" in part[:2], marked
@@ -78,14 +79,14 @@ def test_no_separator_makes_a_formula_of_a_report(cell: str) -> None:
 @pytest.mark.parametrize("hidden", ["\u200b", "\ufeff", "\x1b[0m", "\u17b4", "\x1b]0;x\x07"])
 def test_no_invisible_character_hides_a_formula(hidden: str) -> None:
     for cell in (f"{hidden}=1+1", f"a;{hidden}@x", f"={hidden}1"):
-        marked = _as_text(cell)
+        marked = as_text(cell)
         assert visible(marked) == marked  # as the command line prints it
         assert "'" in marked or "\ufffd" in marked
 
 
 @pytest.mark.parametrize("number", ["-5", "+3", "12.5", "-0.1"])
 def test_numbers_of_a_report_stay_numbers(number: str) -> None:
-    assert _as_text(number) == number
+    assert as_text(number) == number
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from typed import ROOT, Swarm
 from engine.domain.events import Event, LimitsSeen, event_json
 from engine.domain.model import LimitWindow
 from tui.cli import json as shapes
-from tui.cli.main import COMMANDS, group
+from tui.cli.main import group
 
 SHAPES = {**shapes.DOCUMENTS, **shapes.LINES}
 
@@ -25,21 +26,32 @@ def _fits(value: Any, shape: Any) -> None:
 
 
 def test_every_command_with_json_has_a_shape() -> None:
-    context = click.Context(group)
-    having: set[str] = set()
-    groups: set[str] = set()
-    for name in COMMANDS:
-        command = group.get_command(context, name)
-        found = {name: command}
+    commands = dict(_commands(group, ""))
+    having = {
+        words
+        for words, each in commands.items()
+        if any("--json" in one.opts for one in each.params)
+    }
+    assert having == {_command_in(words, commands) for words in SHAPES}
+
+
+def _commands(of: click.Group, name: str) -> Iterator[tuple[str, click.Command]]:
+    """Yield all commands below a group, each by its words."""
+    context = click.Context(of)
+    for word in of.list_commands(context):
+        command = of.get_command(context, word)
+        assert command
+        words = f"{name} {word}".strip()
+        yield words, command
         if isinstance(command, click.Group):
-            groups.add(name)
-            names = command.list_commands(context)
-            found = {f"{name} {each}": command.get_command(context, each) for each in names}
-        for words, each in found.items():
-            if each and any("--json" in one.opts for one in each.params):
-                having.add(words)
-    words = [name.split() for name in SHAPES]
-    assert having == {" ".join(said[: 2 if said[0] in groups else 1]) for said in words}
+            yield from _commands(command, words)
+
+
+def _command_in(text: str, commands: dict[str, click.Command]) -> str:
+    """Return the words of a text that are a command; flags and actions may follow them."""
+    words = text.split()
+    ends = range(len(words), 0, -1)
+    return next(name for end in ends if (name := " ".join(words[:end])) in commands)
 
 
 def test_the_schemas_are_whole() -> None:
@@ -172,6 +184,7 @@ ON_A_RUN = [
     ["comments", "{}", "--remove", "1"],
     ["resume", "--detach", "--comments"],
     ["push"],
+    ["pr"],
     ["dismiss"],
     ["undismiss"],
     ["archive"],

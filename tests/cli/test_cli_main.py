@@ -15,11 +15,12 @@ import click
 import pytest
 
 from engine.config.paths import Paths
+from engine.domain.budget import Budget, BudgetUnit
 from engine.domain.errors import user_error
 from tui.cli.commands import ls
 from tui.cli.main import COMMANDS, group, run
 from tui.cli.support import failure
-from tui.cli.support.options import TimeParam, TokensParam
+from tui.cli.support.options import BudgetParam, TimeParam
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -132,13 +133,16 @@ def test_wrong_values_name_what_is_allowed(
     assert not paths.home.exists()
 
 
-def test_times_and_tokens() -> None:
+def test_times_and_budgets() -> None:
     now = time.time()
-    tokens, times = TokensParam(), TimeParam()
-    assert [tokens.convert(text, None, None) for text in ("7", "200k", "1.5M")] == [
-        7,
-        200_000,
-        1_500_000,
+    budgets, times = BudgetParam(), TimeParam()
+    found = [budgets.convert(text, None, None) for text in ("7", "200k", "1.5M", "5 USD", "10%5h")]
+    assert found == [
+        Budget(7),
+        Budget(200_000),
+        Budget(1_500_000),
+        Budget(5.0, BudgetUnit.USD),
+        Budget(10.0, BudgetUnit.WINDOW),
     ]
     assert 1795 < times.convert("+30m", None, None) - now < 1805
     assert times.convert("2100-01-01T00:00:00+00:00", None, None) == 4_102_444_800

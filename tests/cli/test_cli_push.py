@@ -12,6 +12,7 @@ from typed import Swarm
 
 from engine.workspaces.git.pull_request import web_address
 from tui.cli import json as shapes
+from tui.cli.support import output
 
 SCRIPT = "sim: write new.txt work"
 
@@ -163,10 +164,40 @@ def test_a_pull_request_has_the_title_and_the_last_message(
     assert not (folder / "arguments").exists(), "one that is open is not opened again"
 
 
+def _is_terminal(*streams: object) -> bool:
+    del streams
+    return True
+
+
+def test_title_and_text_are_edited_first(
+    inside: Swarm, here: Path, tmp_path: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "gh"
+    monkeypatch.setenv("PATH", gh(folder, 0, "https://github.com/o/r/pull/7")["PATH"])
+    bare = repos.git(here, "remote", "get-url", "origin")
+    repos.git(here, "remote", "set-url", "origin", "git@github.com:o/r.git")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", f"url.{bare}.insteadOf")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "git@github.com:o/r.git")
+    monkeypatch.setattr(output, "is_terminal", _is_terminal)
+    monkeypatch.delenv("VISUAL", raising=False)
+    script = tmp_path / "editor"
+    for text, code in (("", 3), ("Another title\n\nAnother text.\n", 0)):
+        script.write_text(f'#!/bin/sh\ncat "$1" > {tmp_path}/seen\nprintf \'{text}\' > "$1"\n')
+        script.chmod(0o755)
+        monkeypatch.setenv("EDITOR", str(script))
+        done = inside("push", run_id, "--pr", "--edit")
+        assert done.code == code, done.err
+        assert (tmp_path / "seen").read_text().startswith(f"{SCRIPT}\n\n")
+    words = (folder / "arguments").read_text().splitlines()
+    assert words[words.index("--title") + 1] == "Another title"
+    assert (folder / "body").read_text() == "Another text."
+
+
 def test_without_gh_the_branch_is_pushed_and_the_address_printed(
     inside: Swarm, bare: Path, run_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.workspaces.git.pull_request.program", lambda: None)
+    monkeypatch.setattr("engine.workspaces.git.gh.program", lambda: None)
     done = inside("push", run_id, "--pr")
     assert (done.code, "gh is not installed" in done.err) == (0, True)
     assert repos.git(bare, "rev-parse", f"swarm/{run_id}")
@@ -195,3 +226,35 @@ def test_a_run_without_changes_is_not_pushed(swarm: Swarm, inside: Swarm, bare: 
 )
 def test_the_address_of_a_branch_follows_from_its_remote(remote: str, address: str) -> None:
     assert web_address(remote, "a/b#") == address
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 5\n"
+
+
+def test_a_branch_with_new_pointers_of_git_lfs_is_refused_by_name(
+    inside: Swarm,
+    swarm: Swarm,
+    here: Path,
+    bare: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = tmp_path / "gitconfig"
+    settings.write_text('[filter "lfs"]\nclean = cat\nsmudge = cat\n')
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+    (here / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    (here / "old.bin").write_text(POINTER.format("a" * 64))
+    repos.commit(here, "a file of Git LFS that the remote has")
+    repos.git(here, "push", "-q", "origin", "main")
+    words = ("run", "--agent", "simulated", "--json")
+    plain = swarm(*words, SCRIPT).events[0]["run"]
+    assert inside("push", plain).code == 0
+    made = swarm(*words, SCRIPT).events[0]["run"]
+    place = Path(inside("show", made, "--json").json["workspace"]["path"])
+    (place / "new.bin").write_text(POINTER.format("b" * 64))
+    refused = inside("push", made)
+    assert (refused.code, "PUSH_FAILED" in refused.err) == (3, True), refused.err
+    assert "1 file of Git LFS would be missing on origin: new.bin" in " ".join(refused.err.split())
+    assert repos.git(bare, "for-each-ref", f"refs/heads/swarm/{made}") == ""
+    repos.git(here, "push", "-q", "--no-verify", "origin", f"swarm/{made}")
+    assert inside("push", made).code == 0

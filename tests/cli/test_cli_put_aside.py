@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -11,9 +12,11 @@ from support import quick, spec
 from typed import Swarm
 
 from engine.config.paths import Paths
+from engine.domain.model import Run, RunSpec, Status
 from engine.engine import Engine, recover
 from engine.store.store import open_store
 from tui.cli import json as shapes
+from tui.cli.support.run_table import note
 
 
 @pytest.fixture
@@ -83,7 +86,10 @@ def test_runs_that_need_you_are_listed(swarm: Swarm, inside: Swarm, ended: list[
 @pytest.mark.parametrize(
     ("term", "problem"),
     [
-        ("is:foo", "unknown value foo; is: takes archived, dismissed, applied, needs-you."),
+        (
+            "is:foo",
+            "unknown value foo; is: takes archived, dismissed, applied, needs-you, review,",
+        ),
         ("!is:archived,needs", "unknown value needs; is: takes"),
         ("is:needs", "Did you mean `needs-you`?"),
         ("status:fialed", "Did you mean `failed`?"),
@@ -97,8 +103,9 @@ def test_values_that_no_run_can_have_are_refused(swarm: Swarm, term: str, proble
 
 
 def test_no_match_prints_no_table(swarm: Swarm) -> None:
-    done = swarm("ls", "is:applied")
-    assert (done.code, done.out, done.err) == (0, "", "No runs match.\n")
+    for state in ("is:applied", "is:review"):
+        done = swarm("ls", state)
+        assert (done.code, done.out, done.err) == (0, "", "No runs match.\n")
 
 
 def test_a_note_is_set_printed_and_removed(swarm: Swarm, inside: Swarm, ended: list[str]) -> None:
@@ -185,3 +192,15 @@ def test_terms_and_tags_are_completed(inside: Swarm, ended: list[str]) -> None:
     assert "status:failed" in [one.value for one in completion.filter_terms("status:f")]
     assert [one.value for one in completion.tags("d")] == ["docs"]
     assert [one.value for one in completion.tags("", ended[1])] == []
+
+
+def test_the_table_shows_the_decision_and_the_own_note(
+    swarm: Swarm, inside: Swarm, ended: list[str]
+) -> None:
+    assert inside("dismiss", ended[0]).code == 0
+    row = next(line for line in inside("ls").out.splitlines() if ended[0] in line)
+    assert "dismissed" in row
+    row = Run("r", RunSpec("p", "t", "x"), 0.0, Status.SUCCEEDED, note="mine\nand more")
+    assert note(row, 0.0, None) == "¶ mine"
+    gone = replace(row, in_trash=True, result="It works.")
+    assert note(gone, 0.0, None) == "in the trash · It works."

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import sqlite3
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from typed import Detacher, Starter, Swarm
+
+from engine.config.paths import Paths
 
 SIMULATED = ("run", "--empty", "--agent", "simulated")
 HANG = "Wait\nsim: say working\nsim: hang"
@@ -47,7 +52,14 @@ def test_pause_and_unpause_act_elsewhere(
         "priority": 0,
         "after": [],
         "not_before": None,
-        "pause": {"reason": "lunch", "waiting_for": "user", "until": None, "agent": None},
+        "ignores_pace": False,
+        "pause": {
+            "reason": "lunch",
+            "waiting_for": "user",
+            "until": None,
+            "agent": None,
+            "account": None,
+        },
     }
     assert run_of(second)["activity"] == "the queue is paused: lunch (1st)"
     listed = swarm("ls")
@@ -200,3 +212,21 @@ def test_a_usage_limit_pauses_the_queue(
     swarm("unpause")
     assert swarm("wait", run, other).code == 0
     assert run_of(run)["attempts"] == 2
+
+
+def test_forecast_of_the_limits_is_shown_with_the_queue_and_a_run(
+    paths: Paths, detached: Detacher, swarm: Swarm
+) -> None:
+    swarm("pause")
+    run = detached("sim: say x")
+    now = time.time()
+    add = "INSERT INTO limit_samples VALUES (?, 'secondary', ?, ?, 10080, ?)"
+    with closing(sqlite3.connect(paths.database)) as database, database:
+        for account in ("default", "simulated"):
+            for ago_s, used in ((1800, 50), (60, 60)):
+                database.execute(add, (account, now - ago_s, used, now + 4 * 86400))
+    words = "at this pace the weekly window is full "
+    assert f"\n{words}" in swarm("queue").out
+    assert f"\nsimulated: {words}" in swarm("queue").out
+    assert f"forecast  simulated: {words}" in swarm("show", run).out
+    assert swarm("cancel", run).code == 0

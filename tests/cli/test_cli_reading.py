@@ -15,7 +15,7 @@ from typed import Swarm
 
 from engine.config.paths import Paths
 from engine.domain.events import StatusChanged
-from engine.domain.model import Status
+from engine.domain.model import Run, Status
 from engine.domain.text import printable_name
 from engine.store import codec
 from engine.store.appending import AppendRequest
@@ -239,7 +239,12 @@ def test_ls_reads_no_more_than_it_shows(
     asyncio.run(fill())
     read: list[str] = []
     decode = codec.run_from
-    monkeypatch.setattr(codec, "run_from", lambda *row: read.append(row[0]) or decode(*row))
+
+    def count(*row: str, is_one_of_many: bool = False) -> Run:
+        read.append(row[0])
+        return decode(*row, is_one_of_many=is_one_of_many)
+
+    monkeypatch.setattr(codec, "run_from", count)
     assert run(["ls"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 51
     assert len(read) == 51  # one more, to know that there are more

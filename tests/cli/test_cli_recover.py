@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import pytest
 from typed import Swarm
 
 from engine.config.paths import Paths
 
 
-@pytest.mark.timeout(120)
 def test_a_deleted_database_is_reported_and_its_live_run_goes_on(
     swarm: Swarm, detached: Callable[..., str], paths: Paths
 ) -> None:

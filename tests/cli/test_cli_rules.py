@@ -18,6 +18,7 @@ from engine.execution.supervisor_status import read_holder
 from tui.cli import json as shapes
 from tui.cli import main
 from tui.cli.commands import rules
+from tui.cli.support.new_rules import rule_json
 
 ASKS = 75
 Start = Callable[..., str]
@@ -220,6 +221,7 @@ def test_stored_rule_that_is_refused_now_answers_nothing() -> None:
     stored = ApprovalRule(RequestKind.COMMAND, ("uv", "run"), *scope, Decision.APPROVE, True)
     (line,) = rules._lines([stored], 0.0)
     assert "Answers nothing: Commands that begin with `uv run` can run any program." in line
+    assert rule_json(stored)["problem"] == "Commands that begin with `uv run` can run any program."
 
 
 def test_file_name_with_a_tab_is_not_approved_unseen(swarm: Swarm, start: Start) -> None:

@@ -78,7 +78,7 @@ def test_twenty_runs(here: Path, paths: Paths, program: str, swarm: Swarm, tmp_p
     )
     assert (here / "00.txt").read_text() == "done\n", done
     written = sorted(path.name for path in here.iterdir())
-    assert written == [f"{number:02}.txt" for number in range(20) if number != 13]
+    assert written == [f"{number:02}.txt" for number in range(20) if number != 13], done
     (failed,) = swarm("ls", "-q", "--status", "failed").out.split()
     assert f"{failed} needs you: swarm-tui show {failed}" in done.stderr
     assert done.stderr.count("not all succeeded") == 2

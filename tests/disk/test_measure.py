@@ -178,3 +178,21 @@ async def test_what_helpers_look_at_counts_once(
         *parts, whole = await measured(tree, inside=True)
         assert whole.figures == told.figures
         assert [part.figures.unread for part in parts] == [0] * 6
+
+
+async def test_cancels_leave_no_process_behind(tmp_path: Path) -> None:
+    scanner, measured_once = FolderScanner(), asyncio.Event()
+
+    async def measure_and_wait() -> None:
+        async with scanner:
+            async for _ in scanner.measure(tmp_path):
+                measured_once.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(measure_and_wait())
+    await measured_once.wait()
+    while not task.done():  # as where a screen is left, and then the program
+        task.cancel()
+        await asyncio.sleep(0)
+    assert task.cancelled()
+    assert [worker.returncode for worker in scanner._all] == [-9]

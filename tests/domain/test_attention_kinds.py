@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from engine.domain.activity import activity
 from engine.domain.attention import Attention, attention_of
 from engine.domain.errors import user_error
-from engine.domain.events import ChangesMeasured, Event, Step
+from engine.domain.events import ChangesMeasured, Event, Notice, StatusChanged, Step
 from engine.domain.failures import failure_text, headline
 from engine.domain.interaction import InputRequest, RequestPhase
 from engine.domain.model import (
@@ -25,11 +25,17 @@ from engine.domain.model import (
     WorkspaceKind,
 )
 from engine.domain.projection import fold
+from engine.domain.pull_request import PullRequestSeen, PullRequestState
+from engine.domain.push import BranchPushed
+from engine.domain.reasons import Subject
 
 S = Status
 DONE = Run("r", RunSpec("p", "t", "x"), 0.0, S.SUCCEEDED, changes=ChangeCount(1, 2, 3))
 APPLIED = Applied("edits", "/s", 1, 4, 0.0)
 ASKED = InputRequest("1.1", RequestPhase.RAISED)
+PUSHED = BranchPushed("origin", "git@github.com:o/r.git", "b", "abc", "", "u/pull/7", 4)
+MERGED = PullRequestSeen("u/pull/7", 7, PullRequestState.MERGED, commit="abc")
+BY_REQUEST = replace(DONE, checkpoint=4, pushed=PUSHED, pull_request=MERGED)
 IN_PLACE = Workspace("/w", WorkspaceKind.IN_PLACE)
 
 
@@ -41,11 +47,21 @@ IN_PLACE = Workspace("/w", WorkspaceKind.IN_PLACE)
         (replace(DONE, changes=ChangeCount(), baseline=False), Attention.TO_REVIEW),
         (replace(DONE, checkpoint=4, applied=APPLIED), Attention.DONE),
         (replace(DONE, checkpoint=5, applied=APPLIED), Attention.TO_REVIEW),
+        (BY_REQUEST, Attention.DONE),
+        (replace(BY_REQUEST, checkpoint=5), Attention.TO_REVIEW),
+        (replace(BY_REQUEST, uncheckpointed=True), Attention.TO_REVIEW),
+        (replace(BY_REQUEST, pull_request=replace(MERGED, commit="")), Attention.TO_REVIEW),
+        (
+            replace(BY_REQUEST, pull_request=replace(MERGED, state=PullRequestState.CLOSED)),
+            Attention.TO_REVIEW,
+        ),
+        (replace(BY_REQUEST, pushed=replace(PUSHED, checkpoint=None)), Attention.TO_REVIEW),
         (replace(DONE, in_trash=True), Attention.DONE),
         (replace(DONE, workspace=IN_PLACE), Attention.DONE),
         (replace(DONE, status=S.CANCELLED), Attention.TO_REVIEW),
         (replace(DONE, status=S.FAILED), Attention.NEEDS_YOU),
         (replace(DONE, status=S.INTERRUPTED), Attention.NEEDS_YOU),
+        (replace(DONE, status=S.INTERRUPTED, is_rejected=True), Attention.DONE),
         (replace(DONE, status=S.QUEUED), Attention.QUEUED),
         (replace(DONE, status=S.RUNNING), Attention.RUNNING),
         (replace(DONE, status=S.CANCELLING), Attention.RUNNING),
@@ -58,6 +74,25 @@ IN_PLACE = Workspace("/w", WorkspaceKind.IN_PLACE)
 )
 def test_each_run_is_of_one_kind(run: Run, kind: Attention) -> None:
     assert attention_of(run) is kind
+
+
+def test_a_failed_run_in_the_trash_counts_until_it_is_rejected_and_after_a_retry() -> None:
+    run = replace(DONE, status=S.FAILED)
+
+    def after(*bodies: Notice | StatusChanged, attempt: int = 1) -> Attention:
+        nonlocal run
+        events = [Event("r", run.seq + n, 1.0, attempt, body) for n, body in enumerate(bodies, 1)]
+        run = fold(run, events)
+        return attention_of(run)
+
+    gone = Notice("info", "workspace moved to the trash", trash=True)
+    assert after(replace(gone, subject=Subject.CLEAN_UP)) is Attention.NEEDS_YOU
+    assert after(gone) is Attention.DONE
+    assert after(replace(gone, trash=False)) is Attention.NEEDS_YOU
+    assert after(gone) is Attention.DONE
+    assert after(StatusChanged(S.QUEUED), StatusChanged(S.FAILED), attempt=2) is (
+        Attention.NEEDS_YOU
+    )
 
 
 RUNS = st.builds(

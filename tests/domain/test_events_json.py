@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from engine.domain.account import AccountChosen
 from engine.domain.annotation import Annotation
+from engine.domain.base_update import UpdatePhase, WorkspaceUpdated
 from engine.domain.events import (
     BODIES,
     ApplyUndone,
@@ -23,11 +25,13 @@ from engine.domain.events import (
     PlanChanged,
     Progressed,
     Raw,
+    RunForgotten,
     StatusChanged,
     Step,
     UsageCounted,
     event_json,
 )
+from engine.domain.file_marks import FilesReviewed, ReviewedFile
 from engine.domain.interaction import (
     Decision,
     DeliveryTime,
@@ -39,18 +43,22 @@ from engine.domain.interaction import (
     RequestPhase,
     TurnInterrupt,
 )
-from engine.domain.model import ErrorInfo, PlanItem, Stage, Status
+from engine.domain.model import ErrorInfo, LimitWindow, PlanItem, Stage, Status
+from engine.domain.pull_request import PullRequestSeen, PullRequestState
 from engine.domain.push import BranchPushed
 from engine.domain.review_comment import CommentPhase, ReviewComment
+from engine.domain.thread_session import SessionPhase, ThreadSession
+from engine.store import codec
 
 CHANGE = FileChange("a.py", "added")
 REQUEST = (
     "request phase text reason changes details digest is_cut subject decided_by message "
     "fields secrets"
 )
-COMMENT = "n phase text path path_bytes first last is_old quoted fingerprint"
+COMMENT = "n phase text path path_bytes first last is_old quoted fingerprint since"
 STEP = "role kind phase text"
 ENVELOPE = {"run", "seq", "at", "attempt", "type"}
+TOKENS = "input_tokens cached_input_tokens output_tokens reasoning_output_tokens requests"
 EXAMPLES: list[tuple[Body, str]] = [
     (StatusChanged(Status.RUNNING, Status.PREPARING), "status previous reason"),
     (StatusChanged(Status.FAILED, Status.RUNNING, "X", 1), "status previous reason exit_code"),
@@ -78,7 +86,19 @@ EXAMPLES: list[tuple[Body, str]] = [
         BranchPushed("origin", "https://example.com/x", "b", "c"),
         "remote address branch commit web_address pull_request",
     ),
+    (
+        PullRequestSeen("https://example.com/o/r/pull/7", 7, PullRequestState.OPEN),
+        "url number state checks review commit problem",
+    ),
     (ApplyUndone("/s", 2), "to files"),
+    (FilesReviewed((ReviewedFile("a.py", "1-2"),)), "files"),
+    (RunForgotten(), ""),
+    (
+        WorkspaceUpdated(UpdatePhase.UPDATED, "main", "a", "b", 1, 2, 3, ("f",), "c", "d"),
+        "base checkpoint commits conflicts files head new new_head old phase",
+    ),
+    (ThreadSession(SessionPhase.OPENED), "phase"),
+    (AccountChosen("work", "the account `default` has no room"), "account reason"),
     (TurnInterrupt("i", InterruptPhase.REQUESTED), "interrupt phase message"),
     (Progressed(Stage.EXECUTING, "m", 30, {"thread_id": "t"}), "stage message percent details"),
     (Progressed(Stage.COMPLETE, "complete", 100, elapsed_s=1.5), "stage message percent elapsed_s"),
@@ -88,9 +108,9 @@ EXAMPLES: list[tuple[Body, str]] = [
     (PlanChanged((PlanItem("a", True),)), "items"),
     (FilesChanged((CHANGE,)), "changes"),
     (ChangesMeasured(1, 2, 3), "files insertions deletions"),
-    (UsageCounted(1, 2, 3), "input_tokens cached_input_tokens output_tokens"),
-    (UsageCounted(1, 2, 3, 4), "input_tokens cached_input_tokens output_tokens context_window"),
-    (LimitsSeen(({"name": "primary", "used_percent": 4.0},)), "windows"),
+    (UsageCounted(1, 2, 3), TOKENS),
+    (UsageCounted(1, 2, 3, 4, 5, 6, "m"), f"{TOKENS} context_window model"),
+    (LimitsSeen((LimitWindow("primary", 4.0),)), "windows"),
     (Notice("warning", "careful"), "level text"),
     (CheckpointTaken(1, "executing", "abc"), "n stage ref"),
     (ArtifactSaved("attempt-1/last-message.md", 5), "path bytes"),
@@ -107,6 +127,11 @@ def test_an_event_has_the_keys_of_its_type(body: Body, fields: str) -> None:
     assert told["at"] == "2025-06-15T15:06:40.250Z"
     assert told["type"] == body.type
     assert json.loads(json.dumps(told, allow_nan=False)).keys() == told.keys()
+
+
+@pytest.mark.parametrize(("body", "_"), EXAMPLES)
+def test_a_stored_event_is_read_back_as_it_was(body: Body, _: str) -> None:
+    assert codec.event_from("abc", 7, 1.5, 2, body.type, codec.body_text(body)).body == body
 
 
 def test_every_type_has_an_example() -> None:

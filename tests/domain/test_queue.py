@@ -43,6 +43,24 @@ def order(view: View) -> list[str]:
     return [queued.id for queued in view.queue()]
 
 
+# Slots
+
+
+def test_parent_takes_no_slot_while_a_child_has_not_ended() -> None:
+    top = run("top", Status.RUNNING)
+    child = run("child", parent="top", queued_at=1)
+    other = run("other", queued_at=2)
+    view = View([top, child, other])
+    assert first(view, slots=1) == "child"
+    child.status = Status.RUNNING
+    assert first(view, slots=1) is None
+    assert first(view, slots=2) == "other"
+    child.status = Status.SUCCEEDED
+    view = View([top, child, other])
+    assert first(view, slots=1) is None
+    assert first(view, slots=1, per_project=1) is None
+
+
 # Order
 
 

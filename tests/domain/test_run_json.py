@@ -13,15 +13,28 @@ from engine.domain.model import Agent, ErrorInfo, Pause, Run, Status, Workspace,
 from engine.domain.run_json import run_json
 
 PROMISED = """
-    id title project batch status progress activity prompt template created_at started_at
+    id title project batch status progress activity prompt forked_from template
+    created_at started_at
     finished_at elapsed_s attempt attempts thread_id model sandbox workspace tokens changes error
     exit_code
 """
 # A simulated run is labelled so wherever it is shown; the rest is for those who wait.
 KEYS = {*PROMISED.split(), "agent", "queue", "checkpoint", "limits", "applied"}
-KEYS |= {"push", "comments", "tags", "note", "is_dismissed", "is_archived"}
+KEYS |= {
+    "push",
+    "expensive",
+    "update",
+    "pull_request",
+    "comments",
+    "reviewed_files",
+    "tags",
+    "note",
+    "is_dismissed",
+    "is_archived",
+}
 KEYS |= {"interactive", "approvals", "attempt_prompt", "input_requests", "messages", "waited_s"}
-KEYS |= {"learn_from", "lesson", "result", "cause", "waiting_for"}
+KEYS |= {"model_used", "learn_from", "lesson", "result", "cause", "waiting_for"}
+KEYS |= {"account", "cost_usd", "budget_limit", "parent"}
 
 
 def test_a_fresh_run_has_all_keys() -> None:
@@ -45,7 +58,14 @@ def test_a_queued_run_tells_what_it_waits_for() -> None:
         "priority": 2,
         "after": ["xyz"],
         "not_before": "2025-06-15T15:07:40.000Z",
-        "pause": {"reason": "lunch", "waiting_for": "user", "until": None, "agent": None},
+        "ignores_pace": False,
+        "pause": {
+            "reason": "lunch",
+            "waiting_for": "user",
+            "until": None,
+            "agent": None,
+            "account": None,
+        },
     }
 
 
@@ -87,7 +107,9 @@ def test_a_failed_run_has_all_keys_too() -> None:
         "branch": None,
         "in_trash": False,
     }
-    assert told["tokens"] == {"input": 0, "cached_input": 0, "output": 0}
+    assert told["tokens"] == dict.fromkeys(
+        ("input", "cached_input", "output", "reasoning", "requests"), 0
+    )
     assert told["changes"] == {"files": 0, "insertions": 0, "deletions": 0}
     assert told["error"]["code"] == "RATE_LIMITED"
     assert (told["attempt"], told["attempts"], told["elapsed_s"]) == (2, 2, 1.5)

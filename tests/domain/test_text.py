@@ -50,6 +50,17 @@ def test_a_limit_holds_and_says_what_is_missing(text: str, limit: int) -> None:
         assert f"({len(text) - limit} characters more)" in cut
 
 
+@given(st.text(st.sampled_from("ab \t"), max_size=20), st.integers(2, 12))
+def test_one_line_has_single_spaces(text: str, limit: int) -> None:
+    words = " ".join(text[: limit * 20].split())
+    assert one_line(text, limit) == (words if len(words) <= limit else words[: limit - 1] + "…")
+
+
+@given(st.text(st.characters(max_codepoint=127), min_size=61, max_size=90))
+def test_long_text_is_judged_as_its_parts_are(text: str) -> None:
+    assert printable(text) == text or not all(printable(char) == char for char in text)
+
+
 @given(any_text, st.integers(2, 80))
 def test_one_line_is_one_line(text: str, limit: int) -> None:
     line = one_line(text, limit)

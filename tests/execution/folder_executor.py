@@ -15,7 +15,7 @@ from pathlib import Path
 
 from engine.config.paths import AttemptFolder
 from engine.domain.errors import user_error
-from engine.domain.model import LOCAL, Run, Workspace, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import LOCAL, ForkOrigin, Run, Workspace, WorkspaceKind, WorkspaceSpec
 from engine.execution.executor import (
     AttemptFile,
     AttemptHandle,
@@ -147,6 +147,12 @@ class FolderWorkspaces:
     ) -> Checkpoints:
         return await Checkpoints.make(*self._store(run, workspace), rebuildable)
 
+    async def copy_checkpoints(
+        self, run: str, workspace: Workspace, origin: ForkOrigin
+    ) -> Checkpoints:
+        source, _ = self._store(origin.run, origin.workspace)
+        return await Checkpoints.copied(source, *self._store(run, workspace))
+
     async def open_checkpoints(self, run: str, workspace: Workspace) -> Checkpoints:
         return await Checkpoints.open(*self._store(run, workspace))
 
@@ -159,7 +165,7 @@ class FolderWorkspaces:
 
     def _store(self, run: str, workspace: Workspace) -> tuple[Path, Workspace]:
         folder = self.here(workspace.path)
-        name = f"{folder.name}.git"
+        name = f"{run}-{folder.name}.git"
         return self.disk / "checkpoints" / name, replace(workspace, path=str(folder), host=LOCAL)
 
 

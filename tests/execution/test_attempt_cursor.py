@@ -39,7 +39,8 @@ def test_a_cursor_of_an_older_version_keeps_place_verdict_and_state() -> None:
     assert state == {
         "thread_id": "0199a213-81c0-7800-8aa1-bbab2a035a53",
         "turn": "started",
-        "usage_before": {"input": 7, "cached": 0, "output": 1},
+        "usage_before": {"input": 7, "cached": 0, "output": 1, "reasoning": 0, "requests": 0},
+        "counter": {},
         "rollout_offset": 44,
         "worked": True,
     }

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import repos
+from earlier_databases import go_back
 from support import of_type, played, settled, spec, statuses, supervising, until
 
 from engine.config.paths import Paths
@@ -371,11 +372,7 @@ async def test_run_of_an_older_version_without_a_baseline(paths: Paths, source: 
             (last + 1, late.id),
         )
         db.execute(f"DELETE FROM events WHERE {of} AND type = 'checkpoint'", (bare.id,))
-        for later in ("approval_rules", "approval_rule_uses"):
-            db.execute(f"DROP TABLE {later}")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        db.execute(f"PRAGMA user_version = {BEFORE_BASELINES}")
-        assert version > BEFORE_BASELINES
+        go_back(db, BEFORE_BASELINES)
     async with supervising(paths) as engine:
         assert (await engine.find(good.id)).baseline is True
         assert (await engine.find(cut.id)).baseline is True

@@ -11,6 +11,7 @@ from support import quick, settled, spec, supervising, until
 
 from engine.config.paths import Paths
 from engine.domain.batch import standing
+from engine.domain.budget import Budget
 from engine.domain.errors import UserError
 from engine.domain.model import Agent, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.ranking import tasks
@@ -109,7 +110,7 @@ async def test_the_best_of_three_passes_with_the_smallest_change(
 async def test_a_budget_for_all_stops_what_is_left(paths: Paths) -> None:
     script = "sim: usage input=600 output=0\nsim: wait 0.1"
     async with supervising(paths, slots=1) as engine:
-        batch = await started(engine, order(script, count=5, budget_tokens=1000, name="dear"))
+        batch = await started(engine, order(script, count=5, budget=Budget(1000), name="dear"))
         await settled(engine)
         runs = engine.view.batch(batch)
         codes = [run.error.code if run.error else "" for run in runs]
@@ -117,7 +118,7 @@ async def test_a_budget_for_all_stops_what_is_left(paths: Paths) -> None:
         assert set(codes[2:]) <= {"", "BUDGET_EXCEEDED"}
         assert codes[-1] == "BUDGET_EXCEEDED"
         assert "--total-budget" in (runs[-1].error.recovery if runs[-1].error else "")
-        await engine.swarms.set_budget(batch, 10_000)
+        await engine.swarms.set_budget(batch, Budget(10_000))
         for run in await engine.swarms.to_retry(batch):
             await engine.retry(run.id)
         await settled(engine)

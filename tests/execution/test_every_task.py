@@ -14,7 +14,7 @@ import pytest
 from faces import FACES, Face
 from faulty import CURRENT, TEXT, Faulty, kind_of
 from support import LIMIT_S, becomes, quick, settled, spec, until
-from task_names import EVERYWHERE, OF_FACE, OF_PROGRAM, in_code
+from task_names import EVERYWHERE, OF_API, OF_FACE, OF_PROGRAM, in_code
 
 from engine.config.paths import Paths
 from engine.domain.model import Status
@@ -22,6 +22,7 @@ from engine.engine import ESSENTIAL, Engine
 from engine.execution import fault_reporter, faults, scheduler, task_tree
 from engine.execution.stages import checkpoint
 from tui.app import SwarmApp
+from tui.widgets.status import limit_forecast
 from tui.widgets.status.top_bar import TopBar
 
 PROGRAM = Path(faulty.__file__)
@@ -47,6 +48,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_tree, "BACKOFF", faulty.QUICK)
     monkeypatch.setattr(faults, "inject", faulty.inject)
     monkeypatch.setattr(fault_reporter, "GAP_S", 0.05)
+    monkeypatch.setattr(limit_forecast, "FORECAST_S", 1.0)
+    monkeypatch.setattr(limit_forecast, "LIMITS_S", 0.1)
     monkeypatch.setattr(scheduler, "LOOK_S", 0.1)
     monkeypatch.setattr(checkpoint, "GAP_S", 0.0)
     monkeypatch.setattr(checkpoint, "COST_FACTOR", 0.0)
@@ -80,7 +83,7 @@ def declared(face: str) -> frozenset[str]:
 
 
 def test_every_task_and_guard_of_the_code_is_made_to_fail_by_a_test() -> None:
-    assert in_code() == EVERYWHERE.union(OF_PROGRAM, *OF_FACE.values())
+    assert in_code() == EVERYWHERE.union(OF_API, OF_PROGRAM, *OF_FACE.values())
 
 
 async def _with(face: str, paths: Paths, work: Callable[[Face], Awaitable[None]]) -> None:

@@ -16,7 +16,14 @@ from support import LIMIT_S
 
 from engine.config.paths import Paths
 from engine.domain.errors import UserError
-from engine.domain.model import Run, Workspace, WorkspaceKind, WorkspaceSetup, WorkspaceSpec
+from engine.domain.model import (
+    ForkOrigin,
+    Run,
+    Workspace,
+    WorkspaceKind,
+    WorkspaceSetup,
+    WorkspaceSpec,
+)
 from engine.execution.executor import (
     AttemptFile,
     AttemptHandle,
@@ -298,6 +305,8 @@ async def test_changes_are_measured_where_the_workspace_is(
     (Path(await workspaces.working_folder(workspace)) / "docs" / "a.txt").write_text("two\n")
     opened = await workspaces.open_checkpoints(REF.run, workspace)
     assert [file.path for file in (await opened.changes()).files] == ["docs/a.txt"]
+    copied = await workspaces.copy_checkpoints("fork", workspace, ForkOrigin(REF.run, workspace))
+    assert [file.path for file in (await copied.changes()).files] == ["docs/a.txt"]
 
 
 # A lost database

@@ -22,8 +22,7 @@ ALLOWED = {
     },
     "process": {
         "engine/system/short_command.py": "ends the program that it starts",
-        "engine/workspaces/git/git.py": "ends the git that it started",
-        "engine/workspaces/git/pull_request.py": "ends the gh that it started",
+        "engine/system/ending.py": "ends a program that was started, for git and gh",
         "tui/app.py": "stops the dashboard itself",
         "tui/cli/support/suspend.py": "stops the command itself",
     },

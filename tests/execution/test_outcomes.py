@@ -80,7 +80,7 @@ async def test_a_run_goes_well(paths: Paths) -> None:
         Stage.COMPLETE,
     ]
     assert of_type(events, "progress")[-1].elapsed_s > 0
-    assert run.usage == Usage(100, 40, 7)
+    assert run.usage == Usage(100, 40, 7, 0, 1)
     assert run.thread_id
     assert texts(events) == ["all done"]
     assert [entry.path for entry in entries] == ["notes/a.txt"]

@@ -65,7 +65,7 @@ async def test_results_are_columns_of_the_report(paths: Paths) -> None:
         swarm, _ = await engine.swarms.start(await engine.swarms.plan(BatchRequest(wish, count=2)))
         await settled(engine)
         runs = await engine.swarms.runs(swarm.id)
-        text = export("csv", swarm, standing(runs, 0, 1), runs, 0)
+        text = export("csv", swarm, standing(runs, 0, 1), runs, 0, lambda _: None)
     assert text.splitlines()[0].endswith(",result.name,result.kind")
     assert text.splitlines()[1].endswith(",'=x,b")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -56,6 +57,10 @@ async def test_runs_and_their_events_come_back(paths: Paths, lose: Callable[[Pat
     assert (done.aside is None) == (lose is delete)
     async with Engine.open(paths, follow=False) as engine:
         assert {run.id: facts(run) for run in await engine.runs()} == before
+        with closing(sqlite3.connect(paths.database)) as db:
+            ledger = db.execute("SELECT run, sum(input), sum(requests) FROM usage_slots GROUP BY 1")
+            used = {run: counts for run, *counts in ledger}
+        assert used == {it.id: [it.usage.input, it.usage.requests] for it in await engine.runs()}
         for run in await engine.runs():
             events = await engine.events(run.id)
             assert [event.seq for event in events] == list(range(1, len(events) + 1))

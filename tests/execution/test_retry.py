@@ -164,15 +164,15 @@ async def test_tokens_over_attempts_are_differences(paths: Paths) -> None:
     count = "usage input=100 cached=40 output=7"
     async with supervising(paths) as engine:
         run = await played(engine, count, count)
-        assert run.usage == Usage(200, 80, 14)
+        assert run.usage == Usage(200, 80, 14, 0, 2)
         await engine.resume(run.id, f"sim: {count}")
-        assert (await again(engine, run)).usage == Usage(300, 120, 21)
+        assert (await again(engine, run)).usage == Usage(300, 120, 21, 0, 3)
         await engine.resume(run.id, f"sim: {count}\nsim: fail something odd")
-        assert (await again(engine, run)).usage == Usage(400, 160, 28)
+        assert (await again(engine, run)).usage == Usage(400, 160, 28, 0, 4)
         await engine.retry(run.id, prompt=f"sim: {count}")
-        assert (await again(engine, run)).usage == Usage(500, 200, 35)
+        assert (await again(engine, run)).usage == Usage(500, 200, 35, 0, 5)
         await engine.retry(run.id, prompt=f"sim: {count}", fresh=True)
-        assert (await again(engine, run)).usage == Usage(600, 240, 42)
+        assert (await again(engine, run)).usage == Usage(600, 240, 42, 0, 6)
         counts = [body.input_tokens for body in of_type(await engine.events(run.id), "usage")]
     # They come by two ways, the stream and the rollout, and never go back.
     assert counts == sorted(counts)
@@ -187,7 +187,7 @@ async def test_an_attempt_that_never_began_costs_nothing_and_hides_nothing(paths
         await engine.resume(run.id, f"sim: {count}")
         assert (await again(engine, run)).status is Status.FAILED
         await engine.resume(run.id, f"sim: {count}")
-        assert (await again(engine, run)).usage == Usage(200, 80, 14)
+        assert (await again(engine, run)).usage == Usage(200, 80, 14, 0, 2)
 
 
 # By itself

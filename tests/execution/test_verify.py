@@ -15,6 +15,7 @@ from engine.config.paths import Paths
 from engine.domain.events import Event
 from engine.domain.model import Run, Status
 from engine.engine import Engine
+from engine.execution import outcome
 from engine.execution.local import orphans
 from engine.execution.local.process_marks import mark, marked
 
@@ -35,6 +36,11 @@ async def main():
 asyncio.run(main())
 """
 S = Status
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outcome, "BACKOFF_S", 0.01)
 
 
 @pytest.fixture(autouse=True)

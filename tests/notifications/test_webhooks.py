@@ -100,6 +100,7 @@ async def test_each_receiver_is_told_what_it_chose(paths: Paths, place: Doorstep
         "waiting_for": "user",
         "until": None,
         "agent": None,
+        "account": None,
         "by_user": True,
     }
     assert other.got[-1].data == {**paused, "by_user": True}

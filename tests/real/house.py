@@ -31,7 +31,7 @@ from engine.engine import Engine
 
 LIVE = (FilesChanged, CheckpointTaken, ChangesMeasured, UsageCounted, LimitsSeen)
 ROOT = Path(__file__).resolve().parents[2]
-LIMIT_S = 45
+LIMIT_S = 120
 
 
 @dataclass(frozen=True)

@@ -280,6 +280,16 @@ class Request:
     """The step it got; -1 where Codex asked to sum up a long thread."""
 
 
+@dataclass(frozen=True)
+class Bill:
+    """A request that was answered to the end, with its usage."""
+
+    model: str
+    thread: str
+    headers: Mapping[str, str]
+    usage: Usage
+
+
 class LoopbackServer:
     """The model server, as a context manager; close it and hanging requests end."""
 
@@ -290,6 +300,7 @@ class LoopbackServer:
         self._lock = threading.Condition()
         self._closing = threading.Event()
         self.requests: list[Request] = []
+        self.bills: list[Bill] = []
         self._http = _Http(self)
         self._thread = threading.Thread(
             target=self._http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
@@ -413,6 +424,9 @@ class _Handler(BaseHTTPRequestHandler):
             )
             return
         self._stream(step, owner)
+        if step.ending == "completed":
+            thread = headers.get("thread-id", "")
+            owner.bills.append(Bill(str(body.get("model")), thread, headers, step.usage))
 
     def _answer(self, status: int, headers: Mapping[str, str], body: str) -> None:
         data = body.encode()

@@ -80,7 +80,11 @@ async def test_a_full_turn(house: House, server: LoopbackServer) -> None:
         checkpoints = await happened(engine, run, CheckpointTaken)
         assert (await engine.runs()) == [run] == list(engine.view.runs.values())
     assert (run.status, run.exit_code, run.error) == (Status.SUCCEEDED, 0, None)
-    assert (run.percent, run.stage, run.usage) == (100, Stage.COMPLETE, Usage(8000, 1600, 400))
+    assert (run.percent, run.stage, run.usage) == (
+        100,
+        Stage.COMPLETE,
+        Usage(8000, 1600, 400, 80, 8),
+    )
     assert run.workspace
     workspace = Path(run.workspace.path)
     assert files(workspace) == {"a.txt": "one\nthree\n"}
@@ -89,7 +93,7 @@ async def test_a_full_turn(house: House, server: LoopbackServer) -> None:
     place = {"path": str(workspace), "kind": "empty", "source": None, "branch": None, "cwd": ""}
     place["host"] = "local"
     thread = {"thread_id": run.thread_id}
-    assert counted[-1] == UsageCounted(8000, 1600, 400, 258400)
+    assert counted[-1] == UsageCounted(8000, 1600, 400, 258400, 80, 8, "gpt-5.5")
     assert counted == sorted(counted, key=lambda usage: usage.input_tokens)
     assert checkpoints[0].n == 0
     assert run.changes == ChangeCount(1, 2, 0)
@@ -276,4 +280,4 @@ async def test_a_retry_goes_on_in_the_same_workspace(house: House, server: Loopb
     assert files(Path(second.workspace.path)) == {"count.txt": "x\nx\n"}
     assert len(told) == 6
     assert second.thread_id == first.thread_id
-    assert second.usage == Usage(4000, 800, 200)  # a running total, not added twice
+    assert second.usage == Usage(4000, 800, 200, 40, 4)  # a running total, not added twice

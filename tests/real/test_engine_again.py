@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from billing import check
 from house import (
     LIMIT_S,
     House,
@@ -234,7 +235,7 @@ async def test_tokens_and_windows_are_told_while_it_works(
     async with house.engine() as engine:
         run = await engine.start(task(server.script("live", script)))
         now = await until(engine, run, lambda now: bool(now.usage.input and now.limits))
-        assert (now.status, now.usage) == (Status.RUNNING, Usage(700, 100, 30))
+        assert (now.status, now.usage) == (Status.RUNNING, Usage(700, 100, 30, 0, 1))
         assert now.context_window
         assert [(w.name, w.used_percent) for w in now.limits] == [
             ("primary", 12.0),
@@ -243,7 +244,7 @@ async def test_tokens_and_windows_are_told_while_it_works(
         gate.set()
         run = await ended(engine, run)
         counts = [body.input_tokens for body in await happened(engine, run, UsageCounted)]
-    assert run.usage == Usage(1600, 300, 70)
+    assert run.usage == Usage(1600, 300, 70, 0, 2)
     assert counts == sorted(counts)
 
 
@@ -253,12 +254,12 @@ async def test_tokens_over_attempts_are_counted_once(house: House, server: Loopb
     async with house.engine() as engine:
         cut = [WORK.using(used), stream_cut()]
         run = await carried(engine, task(server.script("sum", cut, turn), retries=1))
-        assert (run.attempt, run.usage) == (2, Usage(3000, 300, 30))
+        assert (run.attempt, run.usage) == (2, Usage(3000, 300, 30, 0, 3))
         run = await ended(engine, await engine.resume(run.id, "more"))
-        assert (run.attempt, run.usage) == (3, Usage(5000, 500, 50))
+        assert (run.attempt, run.usage) == (3, Usage(5000, 500, 50, 0, 5))
         run = await ended(engine, await engine.retry(run.id, fresh=True))
         # The first script again: its second request is cut, and the retry goes on in its thread.
-        assert (run.attempt, run.usage) == (5, Usage(8000, 800, 80))
+        assert (run.attempt, run.usage) == (5, Usage(8000, 800, 80, 0, 8))
 
 
 # Kills
@@ -310,6 +311,7 @@ async def test_an_engine_killed_in_mid_command_loses_and_doubles_nothing(
     assert outputs == ["one\n", "two\n", "three\n"]
     assert len(told) == 7
     assert (run.status, run.attempt, run.exit_code) == (Status.SUCCEEDED, 1, 0)
+    check(server, house, run)
 
 
 async def _exists(path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import threading
 from pathlib import Path
 
+from billing import check
 from house import (
     LIMIT_S,
     House,
@@ -57,7 +58,11 @@ async def _check(engine: Engine, run: Run, house: House) -> None:
     told = await bodies(engine, run)
     assert await steps(engine, run) == STEPS
     assert percents(told) == [0, 20, 30, 55, 80, 100]
-    assert (run.status, run.exit_code, run.usage) == (Status.SUCCEEDED, 0, Usage(6000, 1200, 300))
+    assert (run.status, run.exit_code, run.usage) == (
+        Status.SUCCEEDED,
+        0,
+        Usage(6000, 1200, 300, 60, 6),
+    )
     assert run.workspace
     assert files(Path(run.workspace.path)) == {"a.txt": "x\n"}
     lines = house.attempt(run).stdout.read_text("utf-8").splitlines()
@@ -123,7 +128,8 @@ async def test_many_engines_one_after_the_other(house: House, server: LoopbackSe
         told = await steps(engine, run)
     phases = [("command", phase, line) for line in lines for phase in ("started", "completed")]
     assert told == [*phases, ("message", "completed", "x")]
-    assert run.usage == Usage(6000, 1200, 300)
+    check(server, house, run)
+    assert run.usage == Usage(6000, 1200, 300, 60, 6)
 
 
 async def test_cancel_by_an_engine_that_did_not_start_it(

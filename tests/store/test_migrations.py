@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from earlier_databases import go_back
+from support import spec
 
 from engine.domain.errors import UserError
 from engine.store import connect
@@ -18,6 +20,7 @@ from engine.store.store import open_store
 
 FOLDERS = 6
 """Migrations before the one that keeps the folders of runs in place."""
+BEFORE_FAMILIES = next(n for n, step in enumerate(MIGRATIONS) if "ADD COLUMN top " in step[0])
 
 
 def run_sql(path: Path, *statements: str) -> list[tuple]:
@@ -136,3 +139,16 @@ async def test_folders_of_earlier_runs_in_place_are_known(
     async with open_store(database) as store:
         settings = await store.settings()
     assert set(settings) == {f"worked in {name}" for name in names[:2]}
+
+
+async def test_families_are_kept_from_the_first_child_on(database: Path) -> None:
+    async with open_store(database) as store:
+        old = next(iter((await store.create(spec(), [])).runs))
+    with closing(sqlite3.connect(database)) as db:
+        go_back(db, BEFORE_FAMILIES)
+        assert "top" not in [row[1] for row in db.execute("PRAGMA table_info(runs)")]
+    async with open_store(database) as store:
+        child = next(iter((await store.create(spec(parent=old), [])).runs))
+        assert [run.id for run in await store.runs(below=old)] == [child]
+        with pytest.raises(UserError, match="which would be the parent"):
+            await store.create(spec(parent="nobody"), [])

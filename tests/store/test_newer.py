@@ -53,6 +53,12 @@ async def made(store: Store) -> str:
     return next(iter((await store.create(spec(), [])).runs))
 
 
+@pytest.fixture(params=[0, 200], autouse=True, ids=["many", "few"])
+def number_of_runs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read runs in the way of many, and in the way of few."""
+    monkeypatch.setattr(codec, "MANY", request.param)
+
+
 @pytest.mark.parametrize(
     ("column", "more"),
     [

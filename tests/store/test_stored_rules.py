@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from earlier_databases import go_back
 from support import spec
 
 from engine.domain.approval_rules import ApprovalRule, RuleScope
@@ -15,7 +16,6 @@ from engine.domain.errors import UserError
 from engine.domain.events import Notice, StatusChanged
 from engine.domain.interaction import Decision, InputRequest, RequestKind, RequestPhase
 from engine.domain.model import Run, Status
-from engine.store import connect
 from engine.store.appending import AppendRequest
 from engine.store.migrations import MIGRATIONS
 from engine.store.store import Store, open_store
@@ -135,13 +135,11 @@ async def test_run_that_is_ending_is_not_answered(store: Store) -> None:
     assert await store.rules.uses() == {}
 
 
-async def test_database_of_an_earlier_version_gets_its_tables(
-    database: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(connect, "MIGRATIONS", MIGRATIONS[:BEFORE_RULES])
-        async with open_store(database) as store:
-            await store.create(spec("x"), [])
+async def test_database_of_an_earlier_version_gets_its_tables(database: Path) -> None:
+    async with open_store(database) as store:
+        await store.create(spec("x"), [])
+    with closing(sqlite3.connect(database)) as db:
+        go_back(db, BEFORE_RULES)
     async with open_store(database) as store:
         assert await store.rules.all() == []
         await store.rules.add(rule())

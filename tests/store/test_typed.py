@@ -26,7 +26,8 @@ UNTYPED = Path(__file__).parent / "earlier" / "untyped.sql"
 BEFORE = 6
 """The version of that database."""
 KEPT = (
-    "SELECT * FROM batches", "SELECT * FROM attempts", "SELECT * FROM messages",
+    "SELECT id, name, template, made_of, created_at, budget FROM batches",
+    "SELECT * FROM attempts", "SELECT * FROM messages",
     "SELECT * FROM deliveries", "SELECT * FROM patterns", "SELECT * FROM pattern_runs",
     "SELECT key, id, project, batch, status, last_seq, spec FROM runs",
     "SELECT id, run, seq, at, attempt, type FROM events",

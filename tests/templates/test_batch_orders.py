@@ -199,6 +199,13 @@ def test_a_wrong_flow_is_refused(tmp_path: Path, old: str, new: str, said: str) 
     assert said in refused(asked(file=file))
 
 
+@pytest.mark.parametrize("text", ["~", "null # none", "--- ~", "{}"])
+def test_a_flow_without_steps_is_refused(tmp_path, text: str) -> None:
+    file = tmp_path / "feature.yaml"
+    file.write_text(text)
+    assert "steps" in refused(asked(file=file))
+
+
 @given(st.binary(max_size=400), st.sampled_from([".csv", ".jsonl", ".yaml"]))
 def test_any_bytes_are_rows_or_refused(tmp_path_factory, data: bytes, ending: str) -> None:
     file = tmp_path_factory.mktemp("rows") / f"any{ending}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import TypeVar
 
 from fake_engine import FakeEngine
 
@@ -33,6 +35,17 @@ def start(engine: FakeEngine, run: str, title: str = "", batch: str | None = Non
 def ask(engine: FakeEngine, run: str, asked: InputRequest) -> None:
     """The agent of a run asks for something."""
     engine.happen(run, asked, after_s=1)
+
+
+E = TypeVar("E", bound=FakeEngine)
+
+
+def asking(engine: E, requests: Mapping[str, InputRequest], batch: str | None = None) -> E:
+    """Return the engine with runs at work whose agents ask, each for one thing."""
+    for run, asked in requests.items():
+        start(engine, run, batch=batch)
+        ask(engine, run, asked)
+    return engine
 
 
 def end(engine: FakeEngine, run: str, phase: RequestPhase, number: str = "0") -> None:

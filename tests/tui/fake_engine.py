@@ -14,14 +14,23 @@ import pytest
 from fake_history import ListHistory
 from fake_services import (
     FakeAnnotations,
+    FakeApiTokens,
     FakeBatches,
     FakeComments,
+    FakeCosts,
     FakeDisk,
+    FakeForgetting,
+    FakeForks,
     FakePatterns,
+    FakePullRequests,
     FakePushes,
+    FakeQueuePace,
     FakeTemplates,
+    FakeThreads,
     FakeWorkspaces,
 )
+from fake_updates import FakeUpdates
+from fake_usage import FakeUsage
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -30,6 +39,7 @@ from engine.config.preferences import Preferences
 from engine.config.settings import Config, UiSettings
 from engine.domain import approval_rules, lifecycle, requests, rule_matching
 from engine.domain.approval_rules import ApprovalRule
+from engine.domain.children import descendants
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.fault import Fault
@@ -73,6 +83,13 @@ WIDE, NARROW = (120, 40), (80, 24)
 NOW = 1_767_225_600.0  # 2026-01-01 00:00:00 UTC
 LIMIT_S = 60
 MOMENTS = 200
+
+
+class FakeLogins:
+    """Every account is logged in."""
+
+    async def require_account(self, account: str) -> None:
+        del account
 
 
 class FakeDoctor:
@@ -240,13 +257,16 @@ class FakeEngine:
     """Has the engine's door; with `is_slow` it takes requests and says nothing of them yet."""
 
     supervises = True
+    unsaved_words: tuple[str, ...] = ()
+    pause: Pause | None = None
+    logins = FakeLogins()
     _approval_rules: tuple[ApprovalRule, ...] = ()
 
     def __init__(self, ui: UiSettings | None = None) -> None:
         self.view = View()
         self.config = Config(slots=4, ui=ui or UiSettings())
         self.slots = 4
-        self.pause: Pause | None = None
+        self.queue_pace = FakeQueuePace()
         self.doctor = FakeDoctor()
         self.trust = FakeTrust()
         self.workspaces = FakeWorkspaces(self)
@@ -279,19 +299,62 @@ class FakeEngine:
         return FakeAnnotations(self)
 
     @cached_property
+    def api_tokens(self) -> FakeApiTokens:
+        """Tokens of clients of the API."""
+        return FakeApiTokens()
+
+    @cached_property
     def live(self) -> FakeLive:
         """The live reports of all interactive runs at work."""
         return FakeLive()
+
+    @cached_property
+    def costs(self) -> FakeCosts:
+        """Costs of runs, as a test has put them."""
+        return FakeCosts()
+
+    @cached_property
+    def updates(self) -> FakeUpdates:
+        """Updates of workspaces, as a test has put them."""
+        return FakeUpdates(self)
+
+    @cached_property
+    def usage(self) -> FakeUsage:
+        """Usage, as a test has put it."""
+        return FakeUsage()
 
     @property
     def pushes(self) -> FakePushes:
         return FakePushes()
 
     @property
+    def threads(self) -> FakeThreads:
+        return FakeThreads(self)
+
+    @property
+    def pull_requests(self) -> FakePullRequests:
+        return FakePullRequests(self)
+
+    @property
     def comments(self) -> FakeComments:
         return FakeComments(self)
 
+    @property
+    def forks(self) -> FakeForks:
+        return FakeForks(self)
+
+    @property
+    def forgetting(self) -> FakeForgetting:
+        return FakeForgetting(self)
+
     # What tests say
+
+    def forget(self, *runs: str) -> None:
+        """Any process forgets runs."""
+        ends = self.view.remove(runs, self.now)
+        self._bus.publish(ends, {event.run for event in ends})
+        for run in runs:
+            self._events[run] = []
 
     def add(
         self,
@@ -304,10 +367,13 @@ class FakeEngine:
         prompt: str = "",
         after: tuple[str, ...] = (),
         interactive: bool = False,
+        parent: str | None = None,
     ) -> None:
         """A run is queued."""
+        above = (*self.view.runs[parent].spec.ancestors, parent) if parent else ()
+        family = {"parent": parent, "ancestors": above}
         said = {"title": title, "project": project, "agent": agent, "batch": batch}
-        said["interactive"] = interactive
+        said |= {"interactive": interactive, **family}
         spec = RunSpec(prompt=prompt or f"Please {title}", after=after, **said)
         self._create(run_id, spec)
 
@@ -373,6 +439,8 @@ class FakeEngine:
         statuses: Iterable[str] = (),
         project: str | None = None,
         batch: str | None = None,
+        below: str | None = None,
+        older_than: str | None = None,
         limit: int = -1,
     ) -> list[Run]:
         wanted = set(statuses)
@@ -382,6 +450,8 @@ class FakeEngine:
             if (not wanted or run.status in wanted)
             and project in (None, run.spec.project)
             and batch in (None, run.spec.batch)
+            and (below is None or below in run.spec.ancestors)
+            and (older_than is None or run.id < older_than)
         ]
         return found if limit < 0 else found[:limit]
 
@@ -437,8 +507,14 @@ class FakeEngine:
             self.pass_through(run, *ways)
         return self.view.runs[run]
 
-    async def cancel_all(self, runs: Iterable[str], *, kill: bool = False) -> list[Run]:
-        can_be = [run for run in runs if self.view.runs[run].status in lifecycle.CANCELLABLE]
+    async def cancel_all(
+        self, runs: Iterable[str], *, kill: bool = False, children: bool = False
+    ) -> list[Run]:
+        wanted = list(runs)
+        if children:
+            below = descendants(self.view.runs.values(), wanted)
+            wanted = list(dict.fromkeys((*wanted, *(run.id for run in below))))
+        can_be = [run for run in wanted if self.view.runs[run].status in lifecycle.CANCELLABLE]
         return [await self.cancel(run, kill=kill) for run in can_be]
 
     async def retry(

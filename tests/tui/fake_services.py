@@ -5,7 +5,16 @@ Tests put into them what a screen should show. `test_engine_port.py` compares th
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -15,12 +24,16 @@ from engine.disk.locations import LocationKind
 from engine.disk.service import DiskUsage
 from engine.disk.trash_entry import TrashEntry
 from engine.disk.unsaved import UnsavedWork
-from engine.domain import annotation, comments
+from engine.domain import annotation, comments, file_marks, queue
 from engine.domain.annotation import Annotation
+from engine.domain.api_token import ApiToken, NewApiToken, Scope, check_name
 from engine.domain.batch import Batch, BatchSummary
+from engine.domain.budget import Budget
 from engine.domain.errors import user_error
+from engine.domain.forgetting import check_forgettable
 from engine.domain.interaction import ModeChange
-from engine.domain.model import Run, RunSpec, TemplateStats, WorkspaceSpec
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Pause, Run, RunSpec, TemplateStats, WorkspaceSpec
 from engine.domain.pattern import StoredPattern
 from engine.domain.review_comment import CommentPhase, ReviewComment
 from engine.domain.run_mode import UNCHANGED
@@ -30,6 +43,7 @@ from engine.engine import (
     Changes,
     Checkpoint,
     Consent,
+    ForgetPlan,
     LocatedComment,
     PullRequest,
     Template,
@@ -38,6 +52,8 @@ from engine.engine import (
 
 if TYPE_CHECKING:
     from fake_engine import FakeEngine
+
+    from engine.runs.threads import TerminalProgram
 
 FREE_BYTES = 84 * 1024**3
 
@@ -58,6 +74,9 @@ class FakeAnnotations:
     async def archive(self, runs: Iterable[str], is_archived: bool = True) -> list[Run]:
         return self._change(runs, lambda run: annotation.archive(run, is_archived))
 
+    async def start_past_pace(self, runs: Iterable[str]) -> list[Run]:
+        return self._change(runs, annotation.start_past_pace)
+
     async def tag(
         self, runs: Iterable[str], added: Iterable[str] = (), removed: Iterable[str] = ()
     ) -> list[Run]:
@@ -67,6 +86,10 @@ class FakeAnnotations:
     async def note(self, run: str, text: str) -> Run:
         return self._change([run], lambda known: annotation.note(known, text))[0]
 
+    async def mark_reviewed(self, run: str, marks: Mapping[str, str]) -> Run:
+        self._engine.happen(run, *file_marks.mark(self._engine.view.runs[run], marks))
+        return self._engine.view.runs[run]
+
     def _change(
         self, runs: Iterable[str], decide: Callable[[Run], Sequence[Annotation]]
     ) -> list[Run]:
@@ -74,6 +97,57 @@ class FakeAnnotations:
         for run, bodies in [(run, decide(known[run])) for run in runs]:
             self._engine.happen(run, *bodies)
         return [known[run] for run in runs]
+
+
+class FakeQueuePace:
+    """Holds the accounts that a test names."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Pause] = {}
+
+    def holds(self, now: float) -> dict[str, Pause]:
+        return {
+            name: one for name, one in self.held.items() if one.until is None or one.until > now
+        }
+
+    def hold_of(self, run: Run, now: float) -> Pause | None:
+        return queue.hold_of(run, self.holds(now))
+
+
+class FakeForks:
+    """Forks runs of a fake engine: the new run is queued."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+
+    async def fork(self, run: str, prompt: str, change: ModeChange = UNCHANGED) -> Run:
+        from engine.runs.forks import check_forkable
+
+        del change
+        check_forkable(self._engine.view.runs[run])
+        self._engine.asked.append(("fork", f"{run} {prompt}"))
+        return await self._engine.start(RunSpec(prompt, prompt, "demo"))
+
+
+class FakeForgetting:
+    """Forgets runs of a fake engine that have ended; tests say what is unsaved."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+
+    async def plan(self, runs: Iterable[str]) -> ForgetPlan:
+        known = self._engine.view.runs
+        found = [known[run] for run in runs]
+        check_forgettable(found, [run for run in known.values() if run.status not in FINISHED])
+        places = sum(run.workspace is not None and not run.in_trash for run in found)
+        return ForgetPlan(tuple(run.id for run in found), places, self._engine.unsaved_words)
+
+    async def forget(self, runs: Iterable[str], *, including_unsaved: bool = False) -> list[str]:
+        planned = await self.plan(runs)
+        if planned.unsaved and not including_unsaved:
+            raise user_error("WORK_UNSAVED", planned.unsaved[0])
+        self._engine.forget(*planned.runs)
+        return list(planned.runs)
 
 
 class FakeComments:
@@ -89,7 +163,16 @@ class FakeComments:
         return [LocatedComment(one, one.first) for one in self._run(run).comments]
 
     async def add(
-        self, run: str, path: str, first: int, last: int, text: str, *, is_old: bool = False
+        self,
+        run: str,
+        path: str,
+        first: int,
+        last: int,
+        text: str,
+        *,
+        is_old: bool = False,
+        since: int = 0,
+        quoted: str | None = None,
     ) -> ReviewComment:
         if last > 100:
             raise user_error("INPUT_INVALID")
@@ -98,8 +181,8 @@ class FakeComments:
         self._engine.happen(run, added)
         return added
 
-    async def edit(self, run: str, n: int, text: str) -> ReviewComment:
-        self._engine.happen(run, *comments.edit(self._run(run), n, text))
+    async def edit(self, run: str, n: int, text: str, seen: str | None = None) -> ReviewComment:
+        self._engine.happen(run, *comments.edit(self._run(run), n, text, seen))
         return comments.find(self._run(run), n)
 
     async def remove(self, run: str, numbers: Iterable[int]) -> Run:
@@ -125,6 +208,29 @@ class FakePushes:
         return PullRequest("title", "")
 
 
+class FakePullRequests:
+    """The pull requests of a fake engine: they are as its tests have put them."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+
+    async def refresh(self, run: str) -> Run:
+        return await self._engine.find(run)
+
+
+class FakeThreads:
+    """The threads of a fake engine, which has no program for them."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        self._engine = engine
+
+    @asynccontextmanager
+    async def open(self, run: str) -> AsyncGenerator[TerminalProgram]:
+        await self._engine.find(run)
+        raise user_error("THREAD_NOT_FOUND")
+        yield  # a generator
+
+
 class FakeWorkspaces:
     """The workspaces of a fake engine: what its tests put into it."""
 
@@ -143,6 +249,12 @@ class FakeWorkspaces:
 
     async def read(self, run: str, path: str, limit_bytes: int = 0) -> bytes:
         return _missing()
+
+    async def open(self, run: str, path: str) -> NoReturn:
+        _missing()
+
+    async def open_artifact(self, run: str, path: str) -> NoReturn:
+        _missing()
 
     async def preview(self, run: str, path: str, limit_bytes: int = 0) -> NoReturn:
         _missing()
@@ -169,6 +281,14 @@ class FakeWorkspaces:
         return _missing()
 
     async def compare(self, run: str, since: int = 0, until: int | None = None) -> NoReturn:
+        _missing()
+
+    async def compare_runs(self, run: str, other: str) -> NoReturn:
+        _missing()
+
+    async def write_run_diff(
+        self, run: str, other: str, file: BinaryIO, paths: Sequence[str] = ()
+    ) -> None:
         _missing()
 
     async def write_diff(
@@ -267,6 +387,23 @@ class FakeDisk:
         return len(entries)
 
 
+class FakeCosts:
+    """Costs by the id of a run; `is_loaded` is whether they are known without a wait."""
+
+    def __init__(self) -> None:
+        self.usd: dict[str, float] = {}
+        self.is_loaded = False
+
+    async def load(self) -> None:
+        self.is_loaded = True
+
+    def of_run(self, run: Run) -> float | None:
+        return self.usd.get(run.id)
+
+    def known(self, run: Run) -> float | None:
+        return self.usd.get(run.id) if self.is_loaded else None
+
+
 class FakeBatches:
     """No batches; tests of them use a real engine."""
 
@@ -305,7 +442,7 @@ class FakeBatches:
     async def export(self, swarm: Batch, kind: str, path: Path, slots: int) -> Path:
         no_batch()
 
-    async def set_budget(self, batch: str, tokens: int | None) -> None:
+    async def set_budget(self, batch: str, budget: Budget | None) -> None:
         no_batch()
 
     async def to_retry(self, batch: str) -> list[Run]:
@@ -354,7 +491,10 @@ class FakeTemplates:
     async def achieved(self) -> dict[str, TemplateStats]:
         return {}
 
-    async def new(self, name: str, folder: Path | None = None) -> Path:
+    async def check_text(self, name: str, text: str, repository: Path | None = None) -> Template:
+        raise user_error("TEMPLATE_NOT_FOUND")
+
+    async def new(self, name: str, folder: Path | None = None, text: str | None = None) -> Path:
         raise user_error("TEMPLATE_INVALID")
 
 
@@ -401,3 +541,31 @@ class FakePatterns:
 
     async def bring_back(self) -> StoredPattern:
         raise user_error("PATTERN_NOT_FOUND")
+
+
+class FakeApiTokens:
+    """Tokens in memory."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, NewApiToken] = {}
+
+    async def all(self) -> list[ApiToken]:
+        return [one.token for one in self._found.values()]
+
+    async def create(self, name: str, scope: Scope) -> NewApiToken:
+        check_name(name)
+        if name in self._found:
+            raise user_error("API_TOKEN_EXISTS")
+        secret = f"swt_{name}"
+        token = ApiToken(f"t{len(self._found)}", name, scope, secret[-4:], 0.0)
+        self._found[name] = NewApiToken(token, secret)
+        return self._found[name]
+
+    async def revoke(self, name: str) -> ApiToken:
+        check_name(name)
+        if name not in self._found:
+            raise user_error("API_TOKEN_NOT_FOUND")
+        return self._found.pop(name).token
+
+    async def verify(self, secret: str) -> ApiToken | None:
+        return next((one.token for one in self._found.values() if one.secret == secret), None)

@@ -57,7 +57,7 @@ async def test_a_thread_is_resumed_with_a_message(engine: FakeEngine) -> None:
         await pilot.press("R", "ctrl+s")
         await pilot.pause()
         assert isinstance(app.screen, WriteDialog)  # an empty message is none
-        await pilot.press(*"Go on", "enter", *"please", "tab", "enter")
+        await pilot.press(*"Go on", "enter", *"please", "tab", "tab", "enter")
         await until(pilot, lambda: engine.view.runs["e5"].attempt == 2)
         assert engine.asked == [("resume", "e5: Go on\nplease")]
         assert "attempt 2" in shown(app)
@@ -267,7 +267,7 @@ async def test_undo_is_offered_once_something_was_deleted(engine: FakeEngine) ->
     app = app_on(engine)
     async with app.run_test(size=NARROW) as pilot:
         await pilot.press("G", "u")
-        assert "No run's workspace was deleted." in toasts(app)[-1]
+        assert "Nothing was changed here that can be undone." in toasts(app)[-1]
         engine.happen("a1", Notice("info", "deleted", trash=True))
         await taken(pilot)
         assert app.screen.active_bindings["u"].enabled

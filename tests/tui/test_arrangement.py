@@ -1,9 +1,10 @@
-"""The order of runs, kept by moving what changed: the same as sorting all of them anew."""
+"""The order of runs, kept by moving what changed: the same as sorting all of them again."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -18,6 +19,15 @@ NOW = 1_000.0
 def a_run(number: int, chance: random.Random) -> Run:
     spec = RunSpec("p", chance.choice("abc"), chance.choice(["shop", "docs"]), batch="b")
     return changed(Run(f"r{number:03}", spec, NOW - number), chance)
+
+
+def with_parent(run: Run, runs: dict[str, Run], chance: random.Random) -> Run:
+    """Return a run, one of three below an earlier one, which may be forgotten."""
+    if not runs or chance.randrange(3):
+        return run
+    above = chance.choice(list(runs.values()))
+    family = (*above.spec.ancestors, above.id)
+    return replace(run, spec=replace(run.spec, parent=above.id, ancestors=family))
 
 
 def changed(run: Run, chance: random.Random) -> Run:
@@ -37,6 +47,28 @@ def lines(arrangement: GroupedRuns) -> Iterator[object]:
             yield found
 
 
+def depth_in(arrangement: GroupedRuns, line: int) -> int:
+    """Return how many runs above the one on a line are shown in its group, and check their order.
+
+    The nearest of them stands before it, with only runs of its family between them.
+    """
+    found = arrangement[line]
+    assert isinstance(found, str)
+    group = arrangement.group_of(found)
+    above = [
+        one
+        for one in arrangement.runs[found].spec.ancestors
+        if one in arrangement and arrangement.group_of(one) == group
+    ]
+    if above:
+        start = arrangement.line_of(above[-1])
+        assert start is not None
+        assert start < line
+        between = [arrangement[one] for one in range(start + 1, line)]
+        assert all(above[-1] in arrangement.runs[str(one)].spec.ancestors for one in between)
+    return len(above)
+
+
 SELECTIONS = [
     *(ListOptions(sort=sort) for sort in SortOrder),
     *(ListOptions(sort=sort, is_reversed=True) for sort in (SortOrder.NEWEST, SortOrder.STATUS)),
@@ -48,23 +80,27 @@ SELECTIONS = [
 
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids=str)
-def test_what_is_kept_is_what_would_be_made_anew(selection: ListOptions) -> None:
+def test_what_is_kept_is_what_would_be_sorted_again(selection: ListOptions) -> None:
     chance = random.Random(7)
     runs: dict[str, Run] = {}
     kept = GroupedRuns(selection, runs, NOW, folded=["docs"])
     for number in range(30):
-        runs[f"r{number:03}"] = a_run(number, chance)
+        runs[f"r{number:03}"] = with_parent(a_run(number, chance), runs, chance)
         kept.update([f"r{number:03}"], NOW)
     for _ in range(40):
+        if not chance.randrange(20):
+            gone = chance.choice(sorted(runs))
+            del runs[gone]
+            kept.update([gone], NOW)
         ids = chance.sample(sorted(runs), 3)
         runs.update((one, changed(runs[one], chance)) for one in ids)
         before = list(lines(kept))
         moved = kept.update([*ids, "unknown"], NOW)
-        anew = GroupedRuns(selection, runs, NOW, folded=["docs"])
-        assert list(lines(kept)) == list(lines(anew))
+        fresh = GroupedRuns(selection, runs, NOW, folded=["docs"])
+        assert list(lines(kept)) == list(lines(fresh))
         ids_before = [one for one in before if isinstance(one, str)]
         assert moved or ids_before == [one for one in lines(kept) if isinstance(one, str)]
-    assert list(kept.ids()) == list(anew.ids())
+    assert list(kept.ids()) == list(fresh.ids())
     for line in range(len(kept)):
         found = kept[line]
         if isinstance(found, RunGroup):
@@ -72,6 +108,7 @@ def test_what_is_kept_is_what_would_be_made_anew(selection: ListOptions) -> None
             assert list(kept.ids_at(line)) == list(kept.ids_of(found))
         else:
             assert kept.line_of(found) == line
+            assert kept.depth_of(found) == fresh.depth_of(found) == depth_in(kept, line)
 
 
 def test_a_run_of_a_folded_group_stands_on_its_heading() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -17,9 +17,11 @@ from textual.pilot import Pilot
 
 from engine.config.paths import Paths
 from engine.domain.batch import Batch
+from engine.domain.budget import Budget
 from engine.domain.errors import user_error
 from engine.domain.events import ChangesMeasured, ErrorRaised, StatusChanged, UsageCounted
 from engine.domain.model import Agent, RunSpec, Status
+from engine.domain.usage import EstimateBasis, SpendEstimate
 from engine.engine import BatchRequest, Engine
 from tui.app import SwarmApp
 from tui.screens.batch import BatchScreen
@@ -48,12 +50,17 @@ def order(prompt: str, **more: object) -> BatchRequest:
     return BatchRequest(replace(spec, verify=verify), frozenset({"verify"}), **more)  # type: ignore  options of the test by name
 
 
+async def estimated(specs: Sequence[RunSpec]) -> SpendEstimate:
+    return SpendEstimate(len(specs), 3.1e6, 1.9e6, 4.8e6, 43, EstimateBasis.PROJECT)
+
+
 async def test_the_form_shows_what_would_start_and_starts_it(
     paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rows.csv").write_text("n,prompt\n1,sim: say one\n2,sim: fail quota\n")
     async with Engine.open(paths, quick(), supervise=True) as engine:
+        monkeypatch.setattr(engine.usage, "estimate", estimated)
         app = SwarmApp(engine)
         async with app.run_test(size=SIZE) as pilot:
             await pilot.press("N")
@@ -71,7 +78,12 @@ async def test_the_form_shows_what_would_start_and_starts_it(
             form.query_one("#count", TextInput).value = "2"
             await until(pilot, lambda: "4 runs" in plain(app))
             words = "batch --from rows.csv --count 2 --empty --agent simulated"
-            assert words in plain(app) and "n=1 #2 · sim: say one" in plain(app)
+            takes = "4 runs like these take about 3.1M tokens (1.9M to 4.8M); from 43 runs"
+            assert (
+                takes in plain(app)
+                and words in plain(app)
+                and "n=1 #2 · sim: say one" in plain(app)
+            )
             await pilot.press("ctrl+s")
             await until(pilot, lambda: isinstance(app.screen, BatchScreen))
             await until(pilot, lambda: "2 succeeded · 2 failed · 50% passed" in plain(app))
@@ -160,7 +172,7 @@ async def test_the_rest_is_dropped_behind_the_winner(
             await until(pilot, lambda: "2 succeeded · 100% passed" in plain(app))
             await until(pilot, lambda: "★ 1" in shown(app))
             await pilot.press("equals_sign")
-            await until(pilot, lambda: re.search(r"a\.txt +\+1 −0 +\+1 −0", shown(app)))
+            await until(pilot, lambda: re.search(r"a\.txt +┃?\+1 −0 +┃?\+1 −0", shown(app)))
             lines = shown(app).splitlines()
             ids = next(line for line in lines if runs[0].id in line and runs[1].id in line)
             status = next(line for line in lines if line.count("✓ succeeded") == 2)
@@ -229,7 +241,7 @@ class Known:
     """Knows one batch, as it was asked for."""
 
     async def find(self, name: str) -> Batch:
-        return Batch(name, name, "test", "path=parser,server × 2 times", NOW, 2_000_000)
+        return Batch(name, name, "test", "path=parser,server × 2 times", NOW, Budget(2_000_000))
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])

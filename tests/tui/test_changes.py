@@ -15,7 +15,7 @@ from fake_engine import NARROW, WIDE, shown, toasts
 from textual.pilot import Pilot
 from textual.strip import Strip
 
-from engine.domain.events import FileChange, FilesChanged
+from engine.domain.events import ChangesMeasured, FileChange, FilesChanged
 from tui.app import SwarmApp
 from tui.models.code.document import side_by_side
 from tui.screens.changes import ChangesScreen
@@ -69,7 +69,7 @@ async def at_file(pilot: Pilot[None], screen: ChangesScreen, path: str) -> None:
     for _ in screen.files.files:
         if screen.files.file and screen.files.file.path == path:
             break
-        await pilot.press("]")
+        await pilot.press("}")
         await pilot.pause()
     await reached(pilot, lambda: path.partition("\n")[0] in str(screen.code.border_title))
     await idle(pilot)
@@ -82,7 +82,7 @@ async def test_all_changed_files_are_told_and_the_first_is_shown(tmp_path: Path)
         text = shown(app_in(pilot))
         for told in (
             "8 files +9 −7", "M app.py", "M blob.bin", "binary", "D gone.txt", "R new name.txt",
-            "M tool.sh", "mode", "link", "A new/we\\nird.py", "@@ -1,11 +1,12 @@",
+            "M tool.sh", "mode", "link", "▾ new/", "A we\\nird.py", "@@ -1,11 +1,12 @@",
         ):  # fmt: skip
             assert told in text, told
         assert "+ import sys" in text
@@ -168,8 +168,9 @@ async def test_narrow_it_is_one_pane_at_a_time_and_esc_leads_out(tmp_path: Path)
         def visible() -> tuple[bool, bool]:
             return screen.files.is_on_screen, screen.code.is_on_screen
 
-        assert visible() == (True, False)
+        assert visible() == (False, True)
         for key, wanted in (
+            ("escape", (True, False)),
             ("enter", (False, True)),
             ("escape", (True, False)),
             ("tab", (False, True)),
@@ -213,6 +214,17 @@ async def test_newer_changes_are_said_and_shown_when_asked_for(tmp_path: Path) -
         assert "changed meanwhile" not in shown(app_in(pilot))
         assert screen.code.path == "app.py"
         assert screen.code.cursor_line > 0  # the reader is where they were
+        measured = ChangesMeasured(9, 9, 9)  # what the run had when it ended
+        run.engine.happen(RUN, measured)
+        await reached(pilot, lambda: "changed meanwhile" in shown(app_in(pilot)))
+        await pilot.press("f5")
+        await reached(pilot, lambda: "changed meanwhile" not in shown(app_in(pilot)))
+        await reached(pilot, lambda: screen.compared.comparison is not None)
+        await pilot.press("question_mark")
+        await reached(pilot, lambda: pilot.app.screen is not screen)
+        await pilot.press("escape")
+        await reached(pilot, lambda: pilot.app.screen is screen)
+        assert "changed meanwhile" not in shown(app_in(pilot))
 
 
 async def test_since_a_checkpoint(tmp_path: Path) -> None:
@@ -390,7 +402,7 @@ async def test_the_editor_gets_the_file_the_shell_the_workspace(
         await reached(pilot, lambda: started_with.exists() and started_with.read_text())
         assert started_with.read_text() == str(run.root)
         started_with.unlink()
-        await pilot.press("escape", "o")
+        await pilot.press("escape", "o", "o")
         await reached(pilot, lambda: started_with.exists() and started_with.read_text())
         assert started_with.read_text() == f"{run.root}\n--wait\n{run.root}"
 
@@ -406,7 +418,7 @@ async def test_no_editor_no_workspace_and_no_way_through_a_link(
         await pilot.press("o")
         await reached(pilot, lambda: "link cannot be opened" in "".join(toasts(app_in(pilot))))
         monkeypatch.setenv("EDITOR", "no-such-editor -x")
-        await pilot.press("k", "o")
+        await pilot.press("k", "o", "o")
         await reached(
             pilot, lambda: "EDITOR names no-such-editor" in "".join(toasts(app_in(pilot)))
         )

@@ -19,6 +19,7 @@ from engine.engine import DiskLocation, DiskUsage, Engine, FolderSize, LocationK
 from tui.app import SwarmApp
 from tui.screens.confirm import ConfirmDialog
 from tui.screens.disk import DiskScreen
+from tui.screens.live import LiveScreen
 from tui.widgets.disk.disk_rows import DiskRows
 
 
@@ -166,6 +167,29 @@ async def test_the_runs_screen_deletes_and_brings_back(engine: Engine) -> None:
         assert folder(engine, "Nothing").exists() and folder(engine, "Less").exists()
 
 
+async def test_a_deletion_elsewhere_comes_back_after_a_question(engine: Engine) -> None:
+    less, other = (
+        next(run for run in engine.view.runs.values() if run.spec.title == title)
+        for title in ("Less", "Nothing")
+    )
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await engine.disk.delete(less.id)
+        screen = app.screen
+        assert isinstance(screen, LiveScreen)
+        screen.expect(other.id)
+        await becomes(pilot, lambda: less.id in engine.view.deleted)
+        await pilot.press("u")
+        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog) and "Less" in shown(app))
+        await pilot.press("escape")
+        assert not folder(engine, "Less").exists()
+        await pilot.press("u")
+        await becomes(pilot, lambda: isinstance(app.screen, ConfirmDialog))
+        await pilot.press("u")
+        await becomes(pilot, lambda: toasts(app))
+        assert folder(engine, "Less").exists()
+
+
 async def test_the_trash_gives_back_and_drops_what_is_chosen(engine: Engine) -> None:
     for title in ("Nothing", "Less"):
         (run,) = [run for run in engine.view.runs.values() if run.spec.title == title]
@@ -209,7 +233,7 @@ async def test_apparent_sizes_and_what_is_live(engine: Engine) -> None:
         await becomes(pilot, lambda: " live " in shown(app))
         assert "on disk" in shown(app)
         assert "700.0 MiB" not in shown(app)
-        await pilot.press("number_sign")
+        await pilot.press("percent_sign")
         await becomes(pilot, lambda: "700.0 MiB" in shown(app))
         assert "apparent" in shown(app)
     await engine.cancel(run.id, kill=True)

@@ -16,6 +16,7 @@ from support import LIMIT_S, quick, spec
 
 from engine.config.paths import Paths
 from engine.disk.cleanup_plan import CleanupFilter, CleanupPlan
+from engine.domain.api_token import Scope
 from engine.domain.approval_rules import RuleScope
 from engine.domain.errors import UserError
 from engine.domain.interaction import (
@@ -26,17 +27,21 @@ from engine.domain.interaction import (
     RequestPhase,
 )
 from engine.domain.model import Pause, Status, WorkspaceSpec
+from engine.domain.usage import UsageQuery, UsageReport
 from engine.engine import AttemptFile, AttemptRef, Engine
 from engine.ports.engine import EnginePort, HistoryPort, MonitorPort
 from engine.ports.services import (
+    ApiTokensPort,
     BatchesPort,
     DoctorPort,
+    LoginsPort,
     NotificationsPort,
     PatternsPort,
     SearchPort,
     TemplatesPort,
     TrustPort,
 )
+from engine.ports.usage import CostsPort, UsagePort
 from engine.ports.workspaces import DiskPort, SourcesPort, WorkspacesPort
 
 
@@ -167,12 +172,16 @@ PARTS: dict[str, tuple[type, Callable[[EnginePort], object]]] = {
     "lookout": (MonitorPort, lambda engine: engine.lookout),
     "workspaces": (WorkspacesPort, lambda engine: engine.workspaces),
     "sources": (SourcesPort, lambda engine: engine.sources),
+    "usage": (UsagePort, lambda engine: engine.usage),
     "disk": (DiskPort, lambda engine: engine.disk),
     "templates": (TemplatesPort, lambda engine: engine.templates),
     "batches": (BatchesPort, lambda engine: engine.swarms),
+    "costs": (CostsPort, lambda engine: engine.costs),
     "patterns": (PatternsPort, lambda engine: engine.patterns),
     "notifications": (NotificationsPort, lambda engine: engine.notifications),
+    "api_tokens": (ApiTokensPort, lambda engine: engine.api_tokens),
     "trust": (TrustPort, lambda engine: engine.trust),
+    "logins": (LoginsPort, lambda engine: engine.logins),
     "doctor": (DoctorPort, lambda engine: engine.doctor),
     "search": (SearchPort, lambda engine: engine.search),
 }
@@ -237,6 +246,9 @@ async def test_a_new_home_has_nothing(port: EnginePort) -> None:
     assert await port.runs() == []
     assert await code_of(lambda: port.find("@last")) == "RUN_NOT_FOUND"
     assert await code_of(lambda: port.find("x")) == "RUN_NOT_FOUND"
+    assert await port.usage.report(UsageQuery()) == UsageReport(UsageQuery())
+    assert await port.usage.points(UsageQuery(), 3600) == ()
+    assert await port.usage.cycles() == ()
     assert await port.disk.trash() == []
     assert await code_of(port.disk.undo) == "INPUT_INVALID"
     assert await port.disk.plan(CleanupFilter()) == CleanupPlan()
@@ -354,3 +366,17 @@ async def test_runs_are_annotated_alike(port: EnginePort) -> None:
     assert await code_of(lambda: port.comments.edit(first, 1, "x")) == "COMMENT_NOT_FOUND"
     assert await code_of(lambda: port.comments.remove(first, [1])) == "COMMENT_NOT_FOUND"
     assert await code_of(lambda: port.comments.send(first)) == "COMMENT_NOT_FOUND"
+
+
+async def test_tokens_are_created_verified_and_revoked_alike(port: EnginePort) -> None:
+    made = await port.api_tokens.create("ci", Scope.RUN)
+    assert made.token.scope is Scope.RUN and made.secret.endswith(made.token.hint)
+    assert await code_of(lambda: port.api_tokens.create("ci", Scope.READ)) == "API_TOKEN_EXISTS"
+    assert await code_of(lambda: port.api_tokens.create("a b", Scope.READ)) == "INPUT_INVALID"
+    found = await port.api_tokens.verify(made.secret)
+    assert found and found.id == made.token.id
+    assert await port.api_tokens.verify("swt_wrong") is None
+    assert [one.name for one in await port.api_tokens.all()] == ["ci"]
+    assert (await port.api_tokens.revoke("ci")).id == made.token.id
+    assert await port.api_tokens.verify(made.secret) is None
+    assert await code_of(lambda: port.api_tokens.revoke("ci")) == "API_TOKEN_NOT_FOUND"

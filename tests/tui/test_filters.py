@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.domain.errors import user_error
-from engine.domain.model import Run, RunSpec, Status
+from engine.domain.model import ChangeCount, Run, RunSpec, Status
 from tui.models.filters import compile_filter
 
 
@@ -79,3 +79,11 @@ def test_an_archived_run_is_found_only_by_its_state(text: str, is_found: bool) -
 
 def test_a_word_with_a_colon_that_is_no_field_is_a_word() -> None:
     assert compile_filter("parser:x")(a_run(title="Fix parser:x"))
+
+
+def test_runs_that_wait_for_a_review_are_found() -> None:
+    run = a_run()
+    run.status, run.changes = Status.SUCCEEDED, ChangeCount(1, 2, 3)
+    assert compile_filter("is:review")(run)
+    run.in_trash = True
+    assert not compile_filter("is:review")(run)

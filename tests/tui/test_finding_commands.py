@@ -74,6 +74,11 @@ def first_enabled(app: SwarmApp) -> str:
         ("parallel", "queue.more"),
         ("rollback", "run.checkpoints"),
         ("clean", "run.delete"),
+        ("tag", "run.tags"),
+        ("note", "run.note"),
+        ("dismiss", "run.dismiss"),
+        ("archive", "run.archive"),
+        ("clone", "run.fork"),
     ],
 )
 async def test_an_everyday_word_finds_the_command(
@@ -86,7 +91,7 @@ async def test_an_everyday_word_finds_the_command(
         assert command in found(app)
 
 
-@pytest.mark.parametrize("word", ["tag", "note", "dismiss", "archive", "push", "comment", "ps"])
+@pytest.mark.parametrize("word", ["completion", "ps"])
 async def test_a_command_of_the_command_line_is_named_and_nothing_else_runs(
     engine: FakeEngine, word: str
 ) -> None:
@@ -107,15 +112,13 @@ async def test_a_command_of_the_command_line_is_named_and_nothing_else_runs(
 async def test_the_help_names_a_command_of_the_command_line(engine: FakeEngine) -> None:
     app = app_on(engine, command_names)
     async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("question_mark", "slash", *"push")
+        await pilot.press("question_mark", "slash", *"completion")
         await pilot.pause()
         said = str(app.screen.query_one("#left", Static).content)
-        assert said == "Nothing is called “push” here. `swarm-tui push` is on the command line."
+        assert said.startswith("Nothing is called “completion” here. `swarm-tui completion` is")
 
 
-@pytest.mark.parametrize(
-    "word", ["interactive", "push", "ause", "otify", "clone", "use fleet", "["]
-)
+@pytest.mark.parametrize("word", ["zebra", "ause", "otify", "clove", "use fleet", "["])
 async def test_unknown_words_find_nothing(engine: FakeEngine, word: str) -> None:
     app = app_on(engine)
     async with app.run_test(size=NARROW) as pilot:
@@ -195,7 +198,7 @@ async def test_enter_never_hits_a_similar_command_in_place_of_a_disabled_one(
         await choose(pilot, "d4")  # it has not begun: nothing can be applied
         await pilot.press("colon", *"merge", "enter")
         await pilot.pause()
-        assert set(found(app)) <= {"run.apply", "changes.apply", "batch.apply"}
+        assert all(each.split(".")[1].startswith("apply") for each in found(app))
         assert engine.asked == []
 
 
@@ -300,8 +303,9 @@ async def test_filter_names_the_values_that_a_field_takes() -> None:
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("slash", *"is:needs")
         await pilot.pause()
-        assert "unknown value needs; is: takes archived, dismissed, applied, needs-you." in plain(
-            app
+        assert (
+            "unknown value needs; is: takes archived, dismissed, applied, needs-you, review,"
+            in plain(app)
         )
         assert "Did you mean `needs-you`?" in plain(app)
         await pilot.press(*"-you")

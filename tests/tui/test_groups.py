@@ -56,6 +56,11 @@ async def test_groups_have_headings_that_count_and_fold(engine: FakeEngine) -> N
         await pilot.pause()
         assert "▸ demo" in shown(app)
         assert "Port the tests" not in shown(app)
+        await pilot.press("A")
+        await pilot.pause()
+        assert "1 marked" in shown(app)  # what is folded is not marked
+        await pilot.press("ctrl+backslash")
+        await pilot.pause()
         assert screen_of(app).run is None
         await pilot.press("j", "j")
         assert chosen(app) == "b2"

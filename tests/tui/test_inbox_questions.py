@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asking import NPM, ask, request, start
+from asking import NPM, ask, asking, request, start
 from fake_engine import WIDE, FakeEngine, app_on, plain, shown, toasts
 from test_inbox_screen import decisions, open_inbox, press
 
@@ -29,17 +29,13 @@ class Answering(FakeEngine):
         return found
 
 
-def asking(*fields: InputField, runs: int = 1, **more: object) -> Answering:
-    engine = Answering()
-    for number in range(runs):
-        start(engine, f"r{number}")
-        kind = RequestKind.QUESTION
-        ask(engine, f"r{number}", request("Which?", kind=kind, fields=fields, **more))
-    return engine
+def questions(*fields: InputField, runs: int = 1, **more: object) -> Answering:
+    asked = request("Which?", kind=RequestKind.QUESTION, fields=fields, **more)
+    return asking(Answering(), {f"r{number}": asked for number in range(runs)})
 
 
 async def test_one_of_the_options_is_chosen() -> None:
-    engine = asking(COLOUR, runs=2)
+    engine = questions(COLOUR, runs=2)
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await open_inbox(pilot)
@@ -58,7 +54,7 @@ async def test_several_options_and_a_text_of_ones_own() -> None:
     several = InputField(
         "tags", FieldKind.CHOICE, options=COLOURS, is_list=True, allows_other=True, max_items=3
     )
-    engine = asking(several)
+    engine = questions(several)
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await open_inbox(pilot)
@@ -68,7 +64,7 @@ async def test_several_options_and_a_text_of_ones_own() -> None:
 
 async def test_an_invalid_value_is_refused_in_the_form() -> None:
     count = InputField("count", FieldKind.INTEGER, "How many?", maximum=9)
-    engine = asking(count, InputField("note", title="A note", is_required=False))
+    engine = questions(count, InputField("note", title="A note", is_required=False))
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await open_inbox(pilot)
@@ -81,7 +77,7 @@ async def test_an_invalid_value_is_refused_in_the_form() -> None:
 
 
 async def test_a_secret_is_never_on_the_screen() -> None:
-    engine = asking(InputField("token", title="The token", is_secret=True))
+    engine = questions(InputField("token", title="The token", is_secret=True))
     app = app_on(engine)
     given: list[RequestAnswer] = []
 
@@ -123,7 +119,7 @@ async def test_yes_or_no_and_a_form_with_an_address() -> None:
 
 
 async def test_questions_are_not_part_of_a_bulk_approval() -> None:
-    engine = asking(COLOUR)
+    engine = questions(COLOUR)
     for name in ("s0", "s1"):
         start(engine, name)
         ask(engine, name, request(f"{NPM} {name}"))
@@ -138,7 +134,7 @@ async def test_questions_are_not_part_of_a_bulk_approval() -> None:
 
 
 async def test_esc_answers_nothing() -> None:
-    engine = asking(COLOUR)
+    engine = questions(COLOUR)
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await open_inbox(pilot)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from asking import ask, many_kinds, request, start
+from asking import ask, asking, many_kinds, request, start
 from fake_engine import WIDE, FakeEngine, app_on, painted, plain, shown, toasts
 from test_inbox_screen import decisions, inbox_of, open_inbox, press
 
+from engine.domain.approval_rules import ApprovalRule, RuleScope
 from engine.domain.interaction import Decision, RequestKind
 from tui.screens.confirm import ConfirmDialog
 from tui.screens.pick import PickDialog
 
 
-def asking(command: str = "npm ci --silent") -> FakeEngine:
-    engine = FakeEngine()
-    start(engine, "a", batch="nightly")
-    ask(engine, "a", request(command, cwd=".", subject=("bash", command)))
-    return engine
+def command_of(command: str = "npm ci --silent") -> FakeEngine:
+    asked = request(command, cwd=".", subject=("bash", command))
+    return asking(FakeEngine(), {"a": asked}, "nightly")
 
 
 async def test_each_possible_rule_is_a_sentence_before_it_takes_effect() -> None:
-    engine = asking()
+    engine = command_of()
     app = app_on(engine)
     async with app.run_test(size=(120, 60)) as pilot:
         await open_inbox(pilot)
@@ -41,7 +40,7 @@ async def test_each_possible_rule_is_a_sentence_before_it_takes_effect() -> None
 
 
 async def test_rules_are_listed_and_removed_after_a_question() -> None:
-    engine = asking()
+    engine = command_of()
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await open_inbox(pilot)
@@ -65,7 +64,7 @@ async def test_rules_are_listed_and_removed_after_a_question() -> None:
 
 
 async def test_markup_in_a_rule_is_text() -> None:
-    engine = asking("echo [red]x[/red]")
+    engine = command_of("echo [red]x[/red]")
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await open_inbox(pilot)
@@ -101,7 +100,7 @@ async def test_the_palette_finds_the_rules() -> None:
 
 
 async def test_the_inbox_is_entered_at_the_requests() -> None:
-    app = app_on(asking())
+    app = app_on(command_of())
     async with app.run_test(size=WIDE) as pilot:
         for entry in ("7", "enter"):
             await open_inbox(pilot)
@@ -116,7 +115,7 @@ async def test_the_inbox_is_entered_at_the_requests() -> None:
 
 
 async def test_keys_that_answer_report_where_the_requests_are() -> None:
-    engine = asking()
+    engine = command_of()
     app = app_on(engine)
     async with app.run_test(size=WIDE) as pilot:
         await open_inbox(pilot)
@@ -128,3 +127,16 @@ async def test_keys_that_answer_report_where_the_requests_are() -> None:
         assert decisions(engine) == {}
         await press(pilot, "]", "y")
         assert decisions(engine) == {"a": Decision.APPROVE}
+
+
+async def test_a_stored_rule_that_is_refused_now_is_marked() -> None:
+    engine = command_of()
+    scope = (RuleScope.PROJECT, "demo")
+    rule = ApprovalRule(RequestKind.COMMAND, ("uv", "run"), *scope, Decision.APPROVE, True)
+    engine._approval_rules = (rule,)  # pyright: ignore[reportPrivateUsage]  no call stores such a rule
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await open_inbox(pilot)
+        await press(pilot, "]")
+        assert "refused" in shown(app)
+        assert "Answers nothing: Commands that begin with" in plain(app)

@@ -27,12 +27,36 @@ IN_THE_INBOX = {
 """Keys with a second meaning in the inbox, where they mean what they mean in every question that a
 terminal asks: yes and no. They are free there: nothing is copied or started on that screen, so
 that no key of the inbox has two meanings, and those of the program wait outside."""
+IN_A_FORM = {"ctrl+g": {"push", "template"}}
+"""A key of the form, which no screen of runs can get meanwhile."""
+OF_A_BATCH = {"A": {"mark all", "apply best"}}
+"""Keys with a second meaning on the screen of a batch, where nothing is marked."""
+OF_COMMENTS = {"c": {"review", "comment"}, "C": {"causes", "comments"}}
+"""Keys with a second meaning in the changes of a run, where they are about its comments."""
+IN_A_REVIEW = {
+    "n": {"next"},
+    "p": {"pause", "previous"},
+    "x": {"stop", "reject"},
+    "d": {"delete", "dismiss"},
+    "A": {"mark all", "apply as"},
+    "L": {"all runs", "turn"},
+    "i": {"details", "message"},
+    "O": {"make", "tree"},
+}
+"""Keys with a second meaning while one run after the other is reviewed: there is no list to mark,
+nothing to stop and nothing to start. What they decide is undone with `u`, or asks first."""
+OF_COPIES = {"E": {"export", "fork"}}
+"""Keys with a second meaning on screens without a chosen run: both make a copy of what is there."""
+IN_A_COMPARISON = {"d": {"delete", "diff of two"}}
+"""Keys with a second meaning in the comparison of runs, where nothing can be deleted."""
 DEEDS = {
     "apply": "start",
+    "resolve": "resume",
     "send": "start",
     "page": "page",
     "copy": "copy",
     "restore": "undo",
+    "refresh": "refresh",
     "next_field": "pane",
     "app.focus_next": "pane",
     "app.focus_previous": "pane before",
@@ -41,6 +65,9 @@ DEEDS = {
     "ask": "open",
     "search": "search",
     "select": "mark",
+    "go": "open",
+    "edit": "edit",
+    "remove": "delete",
 }
 """The meanings of actions of dialogs, which are not in the table of commands."""
 DIRECTIONS = ("scroll", "move", "step", "aside")
@@ -78,8 +105,21 @@ def _below(base: type[DOMNode]) -> Iterator[type[DOMNode]]:
 
 def test_a_key_has_one_meaning_on_all_screens() -> None:
     several = {key: words for key, words in meanings().items() if len(words) > 1}
-    allowed = {key: IN_A_SEARCH.get(key, set()) | words for key, words in IN_THE_INBOX.items()}
-    assert several == IN_A_SEARCH | allowed
+    allowed: dict[str, set[str]] = defaultdict(set)
+    seconds = (
+        IN_A_SEARCH,
+        IN_A_FORM,
+        IN_THE_INBOX,
+        OF_A_BATCH,
+        OF_COMMENTS,
+        OF_COPIES,
+        IN_A_REVIEW,
+        IN_A_COMPARISON,
+    )
+    for second in seconds:
+        for key, words in second.items():
+            allowed[key] |= words
+    assert several == allowed
 
 
 def test_answers_of_the_inbox_are_bound_on_no_other_screen() -> None:
@@ -90,9 +130,15 @@ def test_answers_of_the_inbox_are_bound_on_no_other_screen() -> None:
 
 def test_a_applies_and_d_deletes_wherever_they_can() -> None:
     assert meanings()["a"] == {"apply"}
-    assert meanings()["d"] == {"delete"}
-    assert meanings()["x"] == {"stop"}
+    assert meanings()["d"] == {"delete", "dismiss", "diff of two"}
+    assert meanings()["x"] == {"stop", "reject"}
     assert meanings()["u"] == {"undo"}
+
+
+def test_d_deletes_only_after_a_question() -> None:
+    """`D` opens the review: a slip must not delete what the user wanted to read."""
+    deletes = [each for each in COMMANDS if each.keys == "d" and each.meaning == "delete"]
+    assert [each.id for each in deletes if "(asks)" not in each.help] == []
 
 
 def test_shift_never_turns_a_key_into_its_opposite() -> None:
@@ -110,7 +156,9 @@ def test_dialogs_use_keys_as_the_screens_do() -> None:
         (name, key, action)
         for name, key, action in of_dialogs()
         if action != CLOSES and action.partition("(")[0] not in DIRECTIONS
-        if key in table and DEEDS[action] not in table[key] and action != "page"
+        if key in table
+        and action.partition("(")[0] not in ("page", "scroll_runs")
+        and DEEDS[action] not in table[key]
         if key not in ("enter", "space")  # they act on what has the focus
     ]
     assert wrong == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,11 +24,13 @@ from fake_engine import (
     until,
 )
 from textual.events import Key, Paste
+from textual.geometry import Offset
 from textual.pilot import Pilot
 from textual.widgets import Button, Input
 
 from engine.agents.codex.settings import CodexSettings
 from engine.config.settings import Config
+from engine.domain.budget import Budget
 from engine.domain.consent import runs
 from engine.domain.errors import user_error
 from engine.domain.interaction import ApprovalPolicy, RunMode
@@ -188,12 +191,27 @@ def prompt_of(app: SwarmApp) -> PromptArea:
     return app.screen.query_one(PromptArea)
 
 
-async def shows(pilot: Pilot[None], words: str) -> None:
-    """Wait until the form has looked at the disk, and says something."""
+async def becomes(pilot: Pilot[None], holds: Callable[[], bool]) -> None:
+    """Wait until it holds, and is on the screen."""
     async with asyncio.timeout(LIMIT_S):
-        while words not in plain(pilot.app):  # pyright: ignore[reportArgumentType]  values come by name
+        while not holds():
             await asyncio.sleep(0.01)
             await pilot.pause()
+    await pilot.pause()
+
+
+async def shows(pilot: Pilot[None], words: str) -> None:
+    """Wait until the form has looked at the disk, and says something."""
+    await becomes(pilot, lambda: words in plain(pilot.app))  # pyright: ignore[reportArgumentType]  values come by name
+
+
+async def offers(pilot: Pilot[None], *names: str) -> None:
+    """Wait until these files are offered: those of fewer letters come first."""
+    files = pilot.app.screen.query_one(FileAutocomplete)
+    await becomes(
+        pilot, lambda: files.is_open and {str(one.prompt) for one in files.options} == set(names)
+    )
+    await shows(pilot, names[0])
 
 
 async def test_every_field_is_checked_as_it_is_typed_and_means_what_its_flag_means(
@@ -215,7 +233,7 @@ async def test_every_field_is_checked_as_it_is_typed_and_means_what_its_flag_mea
         mistakes = {
             "timeout": ("soon", "needed"),
             "retries": ("-1", "needed"),
-            "budget": ("lots", "invalid number of tokens"),
+            "budget": ("lots", "invalid budget"),
             "at": ("x", "invalid time"),
         }
         for id, (wrong, message) in mistakes.items():
@@ -244,7 +262,7 @@ async def test_every_field_is_checked_as_it_is_typed_and_means_what_its_flag_mea
         sandbox=Sandbox.READ_ONLY,
         timeout_s=1800,
         retries=2,
-        budget_tokens=1_500_000,
+        budget=Budget(1_500_000),
         not_before=engine.now - 1 + 3600,
     )
     assert app.clipboard == (
@@ -277,23 +295,25 @@ async def test_at_names_files_of_the_source(engine: FakeEngine) -> None:
     app = form_on(engine)
     app.forms.draft = Draft(kind=WorkspaceKind.COPY, folder="/src")
     async with app.run_test(size=NARROW) as pilot:
-        await pilot.press("n", *"See @pars")
-        await shows(pilot, "src/parser.py")
-        assert "README.md" not in shown(app)
-        await pilot.press("down", "enter", *"and @ab")
-        await shows(pilot, "src/a b.py")
+        await pilot.press("n")
+        await becomes(pilot, lambda: isinstance(app.focused, PromptArea))
+        await pilot.press(*"See @pars")
+        await offers(pilot, "src/parser.py", "docs/parser.md")
+        await pilot.press("down")
+        files = app.screen.query_one(FileAutocomplete)
+        files.offer(["src/parser.py", "docs/parser.md"], Offset(2, 2))  # found again, late
+        await pilot.press("enter", *"and @ab")
+        await offers(pilot, "src/a b.py")
         await pilot.press("tab", *"or @READ")
-        await shows(pilot, "README.md")
+        await offers(pilot, "README.md")
         await pilot.press("escape")
-        await pilot.pause()
-        assert "README.md" not in shown(app)
+        await becomes(pilot, lambda: "README.md" not in shown(app))
         assert prompt_of(app).text == 'See docs/parser.md and "src/a b.py" or @READ'
         assert prompt_of(app).has_focus
         await pilot.press("backspace")
-        await shows(pilot, "README.md")
+        await offers(pilot, "README.md")
         await pilot.click(FileAutocomplete, offset=(3, 1))
-        await pilot.pause()
-        assert prompt_of(app).text.endswith("or README.md ")
+        await becomes(pilot, lambda: prompt_of(app).text.endswith("or README.md "))
 
 
 def test_files_that_fit_best_come_first() -> None:

@@ -36,6 +36,7 @@ from tui.keymap import checked_keymap, is_key
 from tui.screens.help import HelpScreen
 from tui.screens.new_run import NewRun
 from tui.screens.palette import Palette
+from tui.screens.side_by_side import RunComparison
 from tui.services.queue_actions import farewell
 from tui.widgets.runs.message_bar import MessageBar
 from tui.widgets.runs.message_queue import MessageQueue
@@ -210,7 +211,9 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
             "find",
             "inbox",
             "patterns",
+            "rundiff",
             "templates",
+            "usage",
         ):
             await app.switch_mode(mode)
             assert app.live_screen
@@ -220,9 +223,12 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
         others["notify"] = app.live_screen
         others |= {"code": others["changes"], "disktree": others["disk"]}
         for command in commands.COMMANDS:
-            opened = {"form": NewRun, "message": MessageBar, "queue": MessageQueue}.get(
-                command.scope
-            )
+            opened = {
+                "compare": RunComparison,
+                "form": NewRun,
+                "message": MessageBar,
+                "queue": MessageQueue,
+            }.get(command.scope)
             if opened:  # when it is asked for
                 assert hasattr(opened, f"action_{command.action}"), command.id
                 continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asking import ask, request, start
+from asking import asking, request
 from fake_engine import NARROW, FakeEngine, app_on, painted, plain, shown, toasts
 from test_inbox_screen import decisions, inbox_of, open_inbox, press, settled
 from textual.widgets import Button
@@ -14,12 +14,9 @@ from tui.screens.write import WriteDialog
 LINES = 56
 
 
-def asking(*commands: str) -> FakeEngine:
-    engine = FakeEngine()
-    for number, command in enumerate(commands):
-        start(engine, f"r{number}")
-        ask(engine, f"r{number}", request(command))
-    return engine
+def commands_of(*commands: str) -> FakeEngine:
+    requests = {f"r{number}": request(command) for number, command in enumerate(commands)}
+    return asking(FakeEngine(), requests)
 
 
 def long_command() -> str:
@@ -27,7 +24,7 @@ def long_command() -> str:
 
 
 async def test_a_request_that_a_toast_covers_is_not_approved() -> None:
-    engine = asking("make one; " * 60)  # fills the view
+    engine = commands_of("make one; " * 60)  # fills the view
     app = app_on(engine)
     async with app.run_test(size=NARROW, notifications=True) as pilot:
         await open_inbox(pilot)
@@ -50,7 +47,7 @@ async def test_a_request_that_a_toast_covers_is_not_approved() -> None:
 
 
 async def test_a_move_dismisses_the_toasts_over_the_next_request() -> None:
-    engine = asking("make one", "make two")
+    engine = commands_of("make one", "make two")
     app = app_on(engine)
     async with app.run_test(size=NARROW, notifications=True) as pilot:
         await open_inbox(pilot)
@@ -66,7 +63,7 @@ async def test_a_move_dismisses_the_toasts_over_the_next_request() -> None:
 
 
 async def test_equal_toasts_replace_each_other() -> None:
-    engine = asking("make one")
+    engine = commands_of("make one")
     app = app_on(engine)
     async with app.run_test(size=NARROW, notifications=True) as pilot:
         await open_inbox(pilot)
@@ -79,7 +76,7 @@ async def test_equal_toasts_replace_each_other() -> None:
 
 
 async def test_a_second_y_does_not_approve_an_unread_command() -> None:
-    engine = asking(long_command())
+    engine = commands_of(long_command())
     app = app_on(engine)
     async with app.run_test(size=NARROW, notifications=True) as pilot:
         await open_inbox(pilot)
@@ -99,7 +96,7 @@ async def test_a_second_y_does_not_approve_an_unread_command() -> None:
 
 
 async def test_an_unread_command_is_denied_at_once() -> None:
-    engine = asking(long_command(), "make two")
+    engine = commands_of(long_command(), "make two")
     app = app_on(engine)
     async with app.run_test(size=NARROW, notifications=True) as pilot:
         await open_inbox(pilot)
@@ -108,7 +105,7 @@ async def test_an_unread_command_is_denied_at_once() -> None:
 
 
 async def test_the_dialog_of_a_denial_names_what_is_denied() -> None:
-    app = app_on(asking("rm -rf [b]build"))
+    app = app_on(commands_of("rm -rf [b]build"))
     async with app.run_test(size=NARROW, notifications=True) as pilot:
         await open_inbox(pilot)
         await press(pilot, "N")

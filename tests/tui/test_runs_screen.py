@@ -156,7 +156,7 @@ async def test_a_click_on_a_tab_shows_its_screen() -> None:
         await pilot.pause()
         for name, mode in (
             ("6 Doctor", "doctor"),
-            ("3 Templates", "templates"),
+            ("3 Template", "templates"),
             ("1 Runs", "runs"),
         ):
             tabs = shown(app).splitlines()[0]

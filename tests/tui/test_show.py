@@ -6,6 +6,7 @@ import pytest
 from rich.cells import cell_len
 
 from engine.domain.annotation import Annotation
+from engine.domain.base_update import UpdatePhase, WorkspaceUpdated
 from engine.domain.events import (
     ApplyUndone,
     ArtifactSaved,
@@ -21,10 +22,12 @@ from engine.domain.events import (
     PlanChanged,
     Progressed,
     Raw,
+    RunForgotten,
     StatusChanged,
     Step,
     UsageCounted,
 )
+from engine.domain.file_marks import FilesReviewed, ReviewedFile
 from engine.domain.model import (
     Agent,
     ChangeCount,
@@ -179,6 +182,9 @@ BODIES: list[Body] = [
     ReviewComment(1, CommentPhase.EDITED, HOSTILE),
     BranchPushed(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE),
     ApplyUndone(HOSTILE, 1),
+    FilesReviewed((ReviewedFile(HOSTILE, "1-2"), ReviewedFile("b", ""))),
+    RunForgotten(),
+    WorkspaceUpdated(UpdatePhase.UPDATED, HOSTILE, HOSTILE, HOSTILE, 1, conflicts=(HOSTILE,)),
     Annotation((HOSTILE,), HOSTILE, True, False),
     ErrorRaised(ErrorInfo("RATE_LIMITED", HOSTILE, HOSTILE, "")),
     Raw({"type": HOSTILE}),

@@ -503,7 +503,9 @@ def test_the_inbox_in_the_light(snap_compare: Compare) -> None:
 
 def test_the_question_before_a_bulk_answer(snap_compare: Compare) -> None:
     async def prepare(pilot: Pilot[None]) -> None:
-        await pilot.press("7", "A", "y")
+        await pilot.press("7")
+        await told_of(pilot, lambda: "Asked by" in shown(cast(SwarmApp, pilot.app)))
+        await pilot.press("A", "y")
         await told_of(pilot, lambda: "different things" in shown(cast(SwarmApp, pilot.app)))
 
     assert snap_compare(app_on(many_kinds()), terminal_size=WIDE, run_before=prepare)

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from fake_engine import WIDE, choose, painted, plain, shown, toasts
+from fake_engine import WIDE, FakeEngine, app_on, choose, painted, plain, shown, toasts
+from fake_services import FakeWorkspaces
 from support import played, supervising
 from textual.pilot import Pilot
 
 from engine.config.paths import Paths
-from engine.domain.model import Run, Status, WorkspaceKind, WorkspaceSpec
-from engine.engine import ApplyMode, Engine
+from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
+from engine.engine import ApplyMode, ApplyResult, Engine
 from tui.app import SwarmApp
 from tui.screens.apply import ApplyDialog
 from tui.screens.details import RunDetails
 
-LIMIT_S = 30
+LIMIT_S = 60
 
 
 @pytest.fixture
@@ -127,7 +130,7 @@ async def test_a_patch_is_saved_among_the_artifacts(engine: Engine, source: Path
         await choose(pilot, run.id)
         await pilot.press("c")
         await sees(pilot, lambda: "1 file" in plain(app) and "two" in plain(app))
-        await pilot.press("a", "left")  # right where the diff was read
+        await pilot.press("A", "left")  # right where the diff was read
         await sees(pilot, lambda: "1 file: a.txt" in plain(app))
         await pilot.press("ctrl+s")
         await sees(pilot, lambda: toasts(app))
@@ -151,7 +154,9 @@ async def test_my_own_work_is_in_the_way_and_stays(engine: Engine, source: Path)
         assert (source / "a.txt").read_text() == "mine\n"
 
 
-async def test_several_stop_at_the_first_that_does_not_fit(engine: Engine, source: Path) -> None:
+async def test_of_several_one_that_does_not_fit_is_passed_over(
+    engine: Engine, source: Path
+) -> None:
     titles = ("third", "second", "first")  # the newest is on top
     lines = ("write c.txt c", "write a.txt bbb", "write a.txt aaa")
     for title, line in zip(titles, lines, strict=True):
@@ -161,15 +166,121 @@ async def test_several_stop_at_the_first_that_does_not_fit(engine: Engine, sourc
         await pilot.press("A", "a")
         await sees(pilot, lambda: plain(app).count("1 file: ") == 3)
         await pilot.press("ctrl+s")
-        await sees(pilot, lambda: "1 of 3 applied." in plain(app))
+        await sees(pilot, lambda: "2 of 3 applied, 1 did not fit." in plain(app))
+        assert "Left: second." in plain(app)
         assert (source / "a.txt").read_text() == "aaa\n"
-        assert not (source / "c.txt").exists()
-        assert "Not tried" in plain(app)
-        assert "nothing was changed: a.txt" in plain(app)
+        assert (source / "c.txt").exists()
+        assert "✗ does not fit:" in plain(app) and "a.txt has" in plain(app)
+        assert plain(app).count("✓ 1 file edited") == 2
+
+        git(source, "checkout", "a.txt")  # the user makes room, and applies the rest
+        await pilot.press("right", "left")
+        await sees(pilot, lambda: "Apply the rest (1)" in plain(app))
+        await pilot.press("ctrl+s")
+        await sees(pilot, lambda: "3 of 3 applied." in plain(app))
+        assert (source / "a.txt").read_text() == "bbb\n"
         await pilot.press("ctrl+s")
         await pilot.pause()
         assert not isinstance(app.screen, ApplyDialog)
-        assert "3 marked" in shown(app)  # they are still to be dealt with
+        assert "marked" not in shown(app)
+
+
+async def test_a_run_whose_workspace_goes_meanwhile_is_skipped(
+    engine: Engine, source: Path
+) -> None:
+    first = await ran(engine, source, "write a.txt aaa", title="first")
+    second = await ran(engine, source, "write b.txt bbb", title="second")
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("A", "a")
+        await sees(pilot, lambda: plain(app).count("1 file: ") == 2)
+        assert first.workspace
+        shutil.rmtree(first.workspace.path)
+        await pilot.press("ctrl+s")
+        await sees(pilot, lambda: "1 of 2 applied, 1 skipped." in plain(app))
+        assert "– skipped:" in plain(app)
+        assert engine.view.runs[second.id].is_applied
+        assert not engine.view.runs[first.id].is_applied
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not isinstance(app.screen, ApplyDialog)
+        assert "2 marked" in shown(app)  # they are still to be dealt with
+
+
+async def test_a_conflict_is_handed_to_the_agent_of_the_run(engine: Engine, source: Path) -> None:
+    run = await ran(engine, source, "write a.txt aaa")
+    (source / "a.txt").write_text("another\n")
+    git(source, "commit", "-qam", "second")
+    app = SwarmApp(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await choose(pilot, run.id)
+        await pilot.press("a")
+        await sees(pilot, lambda: "does not fit" in plain(app) and "Ask agent (R)" in plain(app))
+        await pilot.press("R")
+        await sees(pilot, lambda: "asked to resolve the conflicts" in plain(app))
+        assert "Ask agent" not in plain(app)
+        await sees(pilot, lambda: engine.view.runs[run.id].attempt == 2)
+        await sees(pilot, lambda: engine.view.runs[run.id].status is Status.SUCCEEDED)
+        assert (source / "a.txt").read_text() == "another\n"
+        await pilot.press("ctrl+s")  # nothing is left to apply
+        await pilot.pause()
+        assert not isinstance(app.screen, ApplyDialog)
+
+
+class SlowWorkspaces(FakeWorkspaces):
+    """Applies of which each waits until it may go on."""
+
+    def __init__(self, engine: FakeEngine) -> None:
+        super().__init__(engine)
+        self.may_go_on = asyncio.Semaphore(0)
+        self.applied: list[str] = []
+
+    async def apply(self, run: str, how: ApplyMode, **more: Any) -> ApplyResult:
+        if not more["check"]:
+            await self.may_go_on.acquire()
+            self.applied.append(run)
+        return ApplyResult((f"{run}.txt",))
+
+
+async def test_many_runs_show_progress_and_esc_stops_between_two() -> None:
+    engine = FakeEngine()
+    engine.workspaces = slow = SlowWorkspaces(engine)  # pyright: ignore[reportAttributeAccessIssue]  replaced for the test
+    for number in range(200):
+        spec = RunSpec("x", f"run {number}", "p")
+        engine._create(f"r{number:03}", spec)  # pyright: ignore[reportPrivateUsage]  as other tests do
+    runs = list(engine.view.runs.values())
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        app.push_screen(ApplyDialog(engine, runs))
+        await sees(pilot, lambda: isinstance(app.screen, ApplyDialog))
+        assert isinstance(app.screen, ApplyDialog)
+        view = app.screen.shown
+        assert view.size.height <= 16
+        await sees(pilot, lambda: "1 file: r000.txt" in plain(app))
+        for keys, holds in (
+            (("pagedown", "j"), lambda: view.scroll_offset.y == view.page + 1),
+            (("end",), lambda: "run 199" in plain(app)),
+            (("pageup", "k"), lambda: "run 199" not in plain(app)),
+            (("home",), lambda: view.scroll_offset.y == 0),
+        ):
+            await pilot.press(*keys)
+            await sees(pilot, holds)
+        await pilot.press("ctrl+s")
+        await sees(pilot, lambda: "Applying 1/200" in plain(app))
+        for _ in range(11):
+            slow.may_go_on.release()
+        await sees(pilot, lambda: "Applying 12/200" in plain(app))
+        assert "run 11" in plain(app)
+        await pilot.press("escape")
+        await sees(pilot, lambda: "Stopping after this run" in plain(app))
+        slow.may_go_on.release()
+        await sees(pilot, lambda: "12 of 200 applied, 188 not tried." in plain(app))
+        assert "Left: run 12, run 13, run 14, run 15 and 184 more." in plain(app)
+        assert slow.applied == [run.id for run in runs[:12]]
+        await sees(pilot, lambda: "Apply the rest (188)" in plain(app))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not isinstance(app.screen, ApplyDialog)
 
 
 async def test_overlapping_runs_are_flagged_until_one_is_applied(

@@ -85,7 +85,7 @@ async def test_patches_are_announced_and_shown_on_request(
     assert screen.code.path == "measured.txt"
     assert screen.files.file
     assert screen.files.file.path == "measured.txt"
-    await pilot.press("U")
+    await pilot.press("L")
     await reached(pilot, lambda: "of the turn" in shown(pilot.app))
     text = shown(pilot.app)
     assert "this turn's patches · live, not measured" in text
@@ -93,7 +93,7 @@ async def test_patches_are_announced_and_shown_on_request(
     assert "of the record" not in text
     await report(made, pilot, TurnDiff(TWO))
     await reached(pilot, lambda: "x = 2" in shown(pilot.app))
-    await pilot.press("U")
+    await pilot.press("L")
     await reached(pilot, lambda: "of the record" in shown(pilot.app))
     assert "of the turn" not in shown(pilot.app)
 
@@ -104,12 +104,12 @@ async def test_end_of_the_turn_goes_back_to_what_was_measured(
     made, pilot, screen = opened
     await report(made, pilot, TurnDiff(ONE))
     await reached(pilot, lambda: screen.turn.is_there)
-    await pilot.press("U")
+    await pilot.press("L")
     await reached(pilot, lambda: "of the turn" in shown(pilot.app))
     await report(made, pilot, TurnDiff(""))
     await reached(pilot, lambda: "of the record" in shown(pilot.app))
     assert "live, not measured" not in shown(pilot.app)
-    await pilot.press("U")
+    await pilot.press("L")
     await reached(pilot, lambda: toasts(pilot.app))
     assert "has not patched a file" in toasts(pilot.app)[-1]
 

@@ -29,8 +29,9 @@ def _swap(top: Path, outside: Path) -> None:
         (top / "link").rename(top / "x")
         (top / "link").write_text("y\n")
         (top / "link").rename(top / "x")
-    if (top / "d").is_symlink():
-        (top / "d").unlink()
+    with suppress(OSError):
+        if (top / "d").is_symlink():
+            (top / "d").unlink()
     with suppress(OSError):
         (top / "aside").rename(top / "d")
 

@@ -34,9 +34,18 @@ COMMANDS = {
     "resume": LazyCommand(
         "tui.cli.commands.resume:resume", "Continue the thread of an ended run with a message"
     ),
+    "codex": LazyCommand(
+        "tui.cli.commands.codex:codex", "Open the thread of an ended run in interactive Codex"
+    ),
+    "fork": LazyCommand(
+        "tui.cli.commands.fork:fork", "Start a run on copies of an ended run's workspace and thread"
+    ),
     "wait": LazyCommand("tui.cli.commands.wait:wait", "Wait until runs have ended"),
     "pause": LazyCommand("tui.cli.commands.queue:pause", "Pause the queue"),
     "unpause": LazyCommand("tui.cli.commands.queue:unpause", "Resume the queue"),
+    "queue": LazyCommand(
+        "tui.cli.commands.queue:queue", "Show the queue, or start runs although they are held"
+    ),
     "slots": LazyCommand("tui.cli.commands.queue:slots", "Print or set the number of slots"),
     "supervise": LazyCommand(
         "tui.cli.commands.supervise:supervise", "Run the queue without a dashboard"
@@ -50,8 +59,9 @@ COMMANDS = {
     "get": LazyCommand("tui.cli.commands.files:get", "Fetch a file from a run's workspace"),
     "artifacts": LazyCommand("tui.cli.commands.files:artifacts", "List files saved by a run"),
     "diff": LazyCommand("tui.cli.commands.changes:diff", "Show the changes of a run"),
+    "compare": LazyCommand("tui.cli.commands.compare:compare", "Compare runs side by side"),
     "apply": LazyCommand(
-        "tui.cli.commands.changes:apply", "Apply the changes of runs to their source"
+        "tui.cli.commands.apply:apply", "Apply the changes of runs to their source"
     ),
     "restore": LazyCommand(
         "tui.cli.commands.changes:restore", "Restore a checkpoint of a workspace"
@@ -68,7 +78,11 @@ COMMANDS = {
     "comments": LazyCommand(
         "tui.cli.commands.comments:comments", "List, edit and remove comments on a run"
     ),
+    "update": LazyCommand(
+        "tui.cli.commands.update:update", "Move workspaces onto the newest commit of their base"
+    ),
     "push": LazyCommand("tui.cli.commands.push:push", "Push the branch of a run to a remote"),
+    "pr": LazyCommand("tui.cli.commands.pr:pr", "Read the pull requests of runs"),
     "templates": LazyCommand(
         "tui.cli.commands.templates:templates", "List, show, create and check templates"
     ),
@@ -81,11 +95,19 @@ COMMANDS = {
     "completion": LazyCommand(
         "tui.cli.support.completion:completion", "Print a completion script for your shell"
     ),
+    "usage": LazyCommand(
+        "tui.cli.commands.usage:usage", "Show tokens, estimated cost and rate limits"
+    ),
     "du": LazyCommand("tui.cli.commands.du:du", "Show disk usage"),
     "cleanup": LazyCommand(
         "tui.cli.commands.cleanup:cleanup", "Move workspaces of ended runs to the trash"
     ),
+    "forget": LazyCommand(
+        "tui.cli.commands.forget:forget", "Remove ended runs with their records and files"
+    ),
     "serve": LazyCommand("tui.cli.commands.serve:serve", "Open the dashboard in a browser"),
+    "api": LazyCommand("tui.cli.commands.api:api", "Serve the HTTP API, and manage its tokens"),
+    "mcp": LazyCommand("tui.cli.commands.mcp:mcp", "Serve the runs to other agents (MCP)"),
     "demo": LazyCommand("tui.cli.commands.demo:demo", "Show simulated runs in a temporary home"),
     "help": LazyCommand("tui.cli.commands.help:show_help", "Show the help of a command"),
 }
@@ -101,6 +123,8 @@ SYNONYMS = {
     "stop": "cancel",
     "kill": "cancel",
     "rm": "cleanup",
+    "limits": "usage",
+    "cost": "usage",
 }
 """Words that users of other tools type, and the commands that they mean."""
 

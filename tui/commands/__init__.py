@@ -19,6 +19,7 @@ __all__ = [
     "OTHER_SCREENS",
     "Command",
     "bindings",
+    "first_key",
     "hints",
     "key_name",
     "keys_of",
@@ -38,6 +39,8 @@ NAMES = {
     "exclamation_mark": "!",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
     "escape": "esc",
     "ctrl+backslash": "ctrl+\\",
     "less_than_sign": "<",
@@ -45,6 +48,9 @@ NAMES = {
     "vertical_line": "|",
     "equals_sign": "=",
     "number_sign": "#",
+    "ampersand": "&",
+    "percent_sign": "%",
+    "semicolon": ";",
     "f5": "F5",
     "full_stop": ".",
     "comma": ",",
@@ -68,11 +74,14 @@ OTHER_SCREENS = frozenset(
         "templates",
         "code",
         "changes",
+        "compare",
         "disk",
         "disktree",
         "find",
         "inbox",
         "patterns",
+        "rundiff",
+        "usage",
     }
 )
 """Scopes of screens on which there are no runs to choose from."""
@@ -119,6 +128,11 @@ def keys_of(command: Command, keymap: Mapping[str, str]) -> list[str]:
     """Return the keys of a command as people read them, the user's own where there are any."""
     keys = keymap.get(command.id, command.keys)
     return [key_name(key.strip()) for key in keys.split(",") if key.strip()]
+
+
+def first_key(command_id: str, keymap: Mapping[str, str]) -> str:
+    """Return the key of a command for a hint, the user's own where there is one; may be empty."""
+    return " ".join(keys_of(BY_ID[command_id], keymap)[:1])
 
 
 def hints(scope: str, keymap: Mapping[str, str]) -> str:

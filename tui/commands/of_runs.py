@@ -8,11 +8,14 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
     "Runs": (
         Command("run.new", "n", "new", "app.new_run", "Start a new run", 10),
         Command("batch.new", "N", "batch", "app.new_batch", "Start a batch of many runs", 69),
-        Command("run.open", "enter", "open", "list.open", "Open the log of the run", 15),
+        Command("run.open", "enter", "open", "list.open", "Open the review, or the log", 15),
         Command("run.cancel", "x", "cancel", "runs.cancel_run", "Cancel the run", 20),
         Command("run.kill", "X", "kill", "runs.kill_run", "Kill the run now (asks)"),
         Command("run.retry", "r", "retry", "runs.retry_run", "Retry: continue in its thread", 30),
         Command("run.edit", "e", "edit", "runs.edit_run", "Edit the prompt, then retry", 52),
+        Command(
+            "run.start", "ampersand", "start", "runs.start_run", "Start past a reserve or pace"
+        ),
         Command("run.resume", "R", "resume", "runs.resume_run", "Resume with a message", 47),
         Command("run.fresh", "", "fresh", "runs.fresh_run", "Retry from scratch (asks)"),
         Command("run.message", "m", "message", "runs.message", "Write to the agent, or resume"),
@@ -21,9 +24,20 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
         ),
         Command("run.apply", "a", "apply", "runs.apply_run", "Apply the changes to the source", 35),
         Command(
+            "run.compare", "equals_sign", "compare", "runs.compare", "Compare runs of one task", 92
+        ),
+        Command(
             "run.delete", "d", "delete", "runs.delete_workspace", "Delete the workspace (asks)", 42
         ),
-        Command("run.undo", "u", "undo", "runs.undo_delete", "Restore the last deletion", 43),
+        Command("run.undo", "u", "undo", "runs.undo_delete", "Undo the last change", 43),
+        Command("run.dismiss", "M", "dismiss", "runs.dismiss_run", "Dismiss or undismiss the run"),
+        Command("run.archive", "Z", "archive", "runs.archive_run", "Archive or unarchive the run"),
+        Command("run.push", "ctrl+g", "push", "runs.push_run", "Push the branch to a remote"),
+        Command("run.tags", "number_sign", "tags", "runs.tag_run", "Edit the tags of the run"),
+        Command("run.note", "semicolon", "note", "runs.note_run", "Edit the note of the run"),
+        Command("run.update", "U", "update", "runs.update_run", "Update the run onto its base"),
+        Command("run.fork", "E", "fork", "runs.fork_run", "Fork: copy workspace and thread"),
+        Command("run.forget", "delete", "forget", "runs.forget_run", "Forget the run (asks)"),
         Command("run.copy_id", "y", "copy id", "runs.copy_id", "Copy the run's id"),
     ),
     "Message": (
@@ -60,10 +74,10 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
         ),
     ),
     "List": (
-        Command("move.down", "j,down", "down", "list.cursor_down", "Go to the next run"),
-        Command("move.up", "k,up", "up", "list.cursor_up", "Go to the previous run"),
-        Command("move.top", "g,home", "top", "list.cursor_top", "Go to the first run"),
-        Command("move.bottom", "G,end", "bottom", "list.cursor_bottom", "Go to the last run"),
+        Command("move.down", "j,down", "down", "list.cursor_down", "Go one line down"),
+        Command("move.up", "k,up", "up", "list.cursor_up", "Go one line up"),
+        Command("move.top", "g,home", "top", "list.cursor_top", "Go to the first line"),
+        Command("move.bottom", "G,end", "bottom", "list.cursor_bottom", "Go to the last line"),
         Command(
             "move.page_down", "pagedown", "page down", "list.page_down", "Scroll one page down"
         ),
@@ -87,7 +101,7 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
     "Panes": (
         Command("view.log", "l", "log", "runs.log", "Go to the event log", 58),
         Command("view.files", "f", "files", "runs.files", "Go to the workspace's files", 55),
-        Command("view.changes", "c", "changes", "runs.changes", "Show the changes of the run", 38),
+        Command("view.changes", "D,c", "review", "runs.changes", "Review the changes", 38),
         Command("view.fleet", "T", "fleet", "runs.fleet", "Show runs as tiles or as a list", 72),
         Command("view.batch", "B", "its batch", "runs.batch", "Show the batch of the run", 91),
         Command("view.details", "i", "details", "runs.details", "Show the details of the run", 50),
@@ -172,10 +186,32 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
             "changes.last_hunk",
             "Go to the previous hunk",
         ),
-        Command("changes.file", "]", "next file", "changes.next_file", "Go to the next file", 14),
+        Command(
+            "changes.run", "],n", "next run", "changes.next_run", "Go to the next run to review", 13
+        ),
+        Command(
+            "changes.run_before",
+            "[,p",
+            "run before",
+            "changes.last_run",
+            "Go to the previous run to review",
+        ),
+        Command(
+            "changes.reviewed",
+            "space",
+            "reviewed",
+            "changes.reviewed",
+            "Mark the file as reviewed",
+            20,
+        ),
+        Command(
+            "changes.search", "slash", "search", "changes.search", "Search names and changes", 27
+        ),
+        Command("changes.tree", "O", "tree", "changes.tree", "Show the files as a tree or a list"),
+        Command("changes.file", "}", "next file", "changes.next_file", "Go to the next file", 21),
         Command(
             "changes.file_before",
-            "[",
+            "{",
             "file before",
             "changes.last_file",
             "Go to the previous file",
@@ -186,10 +222,48 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
             "side by side",
             "changes.beside",
             "Switch side by side and inline",
-            16,
+            25,
+        ),
+        Command("changes.apply", "a", "apply", "changes.apply", "Apply as edits if they fit", 14),
+        Command(
+            "changes.apply_as",
+            "A",
+            "apply as",
+            "changes.apply_as",
+            "Apply as edits, commit, merge or patch",
         ),
         Command(
-            "changes.apply", "a", "apply", "changes.apply", "Apply the changes to the source", 17
+            "changes.reject", "x", "reject", "changes.reject_run", "Move the workspace to trash", 15
+        ),
+        Command("changes.dismiss", "d", "dismiss", "changes.dismiss_run", "Dismiss the run", 16),
+        Command("changes.undo", "u", "undo", "changes.undo_decision", "Undo the last change", 18),
+        Command(
+            "changes.comment",
+            "c",
+            "comment",
+            "changes.comment",
+            "Comment on the line or the range",
+            17,
+        ),
+        Command(
+            "changes.range", "v", "range", "changes.mark_range", "Start or end a range of lines"
+        ),
+        Command("changes.comments", "C", "comments", "changes.comments", "List the comments", 24),
+        Command(
+            "changes.resume",
+            "R",
+            "resume",
+            "changes.resume",
+            "Send the comments, or resume the run",
+            19,
+        ),
+        Command(
+            "changes.message",
+            "i",
+            "message",
+            "changes.toggle_message",
+            "Show the whole message",
+            23,
         ),
         Command(
             "changes.since",
@@ -197,10 +271,13 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
             "since",
             "changes.since",
             "Choose the checkpoint to compare",
-            18,
+            26,
         ),
         Command(
-            "changes.turn", "U", "turn", "changes.turn", "Show the patches of the present turn"
+            "changes.update", "U", "update", "changes.update", "Update the run onto its base", 22
+        ),
+        Command(
+            "changes.turn", "L", "turn", "changes.turn", "Show the patches of the present turn"
         ),
         Command("changes.whole", "f", "whole file", "changes.whole", "Show the whole file", 20),
         Command(
@@ -214,6 +291,14 @@ OF_RUNS: dict[str, tuple[Command, ...]] = {
             "Switch between diff and files",
         ),
         Command("changes.zoom", "z", "zoom", "changes.zoom", "Maximize or restore the diff", 24),
+        Command(
+            "changes.archive", "Z", "archive", "changes.archive", "Archive or unarchive the run"
+        ),
+        Command("changes.push", "ctrl+g", "push", "changes.push", "Push the branch to a remote"),
+        Command("changes.tags", "number_sign", "tags", "changes.tag", "Edit the tags of the run"),
+        Command("changes.fork", "E", "fork", "changes.fork", "Fork: copy workspace and thread"),
+        Command("changes.forget", "delete", "forget", "changes.forget", "Forget the run (asks)"),
+        Command("changes.note", "semicolon", "note", "changes.note", "Edit the note of the run"),
         Command("code.right", "shift+right", "scroll right", "code.right", "Scroll right", 40),
         Command("code.left", "shift+left", "scroll left", "code.left", "Scroll left"),
         Command("code.refresh", "f5", "refresh", "code.refresh", "Refresh the view", 30),

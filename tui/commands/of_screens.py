@@ -24,7 +24,9 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
         Command("screen.find", "ctrl+f", "find", "app.find", "Search the history of all runs"),
         Command("screen.doctor", "6", "doctor", "app.doctor", "Check this machine", 98),
         Command("screen.inbox", "7", "inbox", "app.inbox", "Show requests of agents"),
-        Command("app.editor", "o", "editor", "app.editor", "Open in your editor", 92),
+        Command("screen.usage", "8", "usage", "app.usage", "Show usage and limits"),
+        Command("app.editor", "o", "open", "app.editor", "Open in editor, shell or Codex", 92),
+        Command("app.codex", "", "codex", "app.codex", "Open the thread in interactive Codex"),
         Command("app.shell", "!", "shell", "app.shell", "Open a shell in the workspace", 93),
         Command("app.palette", ":,ctrl+p", "commands", "app.palette", "Find a command", 100),
         Command("app.help", "?,f1", "help", "app.help", "Show all keys", 5),
@@ -54,7 +56,7 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
         Command("disk.stop", "x", "stop", "disk.stop", "Stop measuring or deleting", 20),
         Command(
             "disk.apparent",
-            "number_sign",
+            "percent_sign",
             "apparent",
             "disk.apparent",
             "Switch apparent and disk size",
@@ -86,7 +88,7 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
             12,
         ),
         Command("templates.edit", "e", "edit", "templates.edit", "Edit the template", 14),
-        Command("templates.new", "M", "make", "templates.new", "Create a template", 16),
+        Command("templates.new", "O", "make", "templates.new", "Create a template", 16),
         Command("templates.back", "escape", "back", "templates.back", "Back to the runs", 18),
     ),
     "Patterns": (
@@ -135,11 +137,30 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
         Command("inbox.pane", "tab", "pane", "inbox.pane", "Go to the next pane", 18),
         Command("inbox.back", "escape", "back", "inbox.back", "Back to the runs", 20),
     ),
+    "Usage": (
+        Command(
+            "usage.open", "enter", "open", "usage.open_row", "Open the run, batch or group", 10
+        ),
+        Command("usage.group", "b", "group", "usage.group", "Group by the next property", 11),
+        Command("usage.range", "t", "time", "usage.range", "Show the next time range", 12),
+        Command("usage.filter", "slash", "filter", "usage.filter", "Filter the runs", 13),
+        Command("usage.only_runs", "w", "only runs", "usage.only_runs", "Hide other sessions", 15),
+        Command("usage.chart", "K", "chart", "usage.chart", "Chart tokens, cost or cached", 14),
+        Command("usage.sort", "s", "sort", "usage.sort", "Sort by the next column", 16),
+        Command("usage.reverse", "S", "reverse", "usage.reverse", "Reverse the order"),
+        Command("usage.details", "i", "details", "usage.details", "Show the run's details", 17),
+        Command("usage.zoom", "z", "zoom", "usage.zoom", "Maximize or restore the table", 18),
+        Command("usage.copy", "y", "copy", "usage.copy", "Copy the row with its numbers"),
+        Command("usage.look", "f5", "refresh", "usage.look", "Read the ledger again"),
+        Command("usage.next", "]", "next tab", "usage.next_tab", "Show the next groups"),
+        Command(
+            "usage.previous", "[", "previous tab", "usage.previous_tab", "Show the groups before"
+        ),
+        Command("usage.back", "escape", "back", "usage.back", "Back to the runs", 19),
+    ),
     "Batch": (
         Command("batch.open", "enter", "open", "batch.open", "Go to the run", 10),
-        Command(
-            "batch.changes", "c", "changes", "batch.changes", "Show the changes of the run", 11
-        ),
+        Command("batch.changes", "D,c", "review", "batch.changes", "Review the changes", 11),
         Command(
             "batch.compare",
             "equals_sign",
@@ -148,17 +169,86 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
             "Compare the runs of a task",
             18,
         ),
-        Command("batch.apply", "a", "apply", "batch.apply", "Apply the best run of each task", 12),
+        Command("batch.apply", "a", "apply", "batch.apply", "Apply the changes of the run", 12),
         Command(
-            "batch.drop", "d", "delete", "batch.drop", "Delete the other workspaces (asks)", 13
+            "batch.apply_best",
+            "A",
+            "apply best",
+            "batch.apply_best",
+            "Apply the best run of each task",
+            13,
         ),
-        Command("batch.retry", "r", "retry", "batch.retry", "Retry failed runs", 14),
-        Command("batch.cancel", "x", "cancel", "batch.cancel", "Cancel live runs (asks)", 15),
+        Command(
+            "batch.drop", "d", "delete", "batch.drop", "Delete the other workspaces (asks)", 14
+        ),
+        Command("batch.retry", "r", "retry", "batch.retry", "Retry failed runs", 15),
+        Command("batch.cancel", "x", "cancel", "batch.cancel", "Cancel live runs (asks)", 16),
         Command("batch.export", "E", "export", "batch.export", "Export the results to a file", 17),
-        Command("batch.undo", "u", "undo", "batch.undo", "Restore the last deletion", 30),
-        Command("batch.next", "]", "older", "batch.older", "Show the previous batch", 31),
-        Command("batch.previous", "[", "newer", "batch.newer", "Show the next batch", 32),
-        Command("batch.back", "escape", "back", "batch.back", "Back to the runs", 16),
+        Command("batch.undo", "u", "undo", "batch.undo", "Undo the last change", 30),
+        Command("batch.next", "]", "older", "batch.older", "Show the batch before (older)", 31),
+        Command("batch.previous", "[", "newer", "batch.newer", "Show the batch after (newer)", 32),
+        Command("batch.back", "escape", "back", "batch.back", "Back to the runs", 19),
+    ),
+    "Comparison of runs": (
+        Command("compare.open", "enter", "read", "compare.open", "Show the changes of the run"),
+        Command(
+            "compare.diff",
+            "d",
+            "diff of two",
+            "compare.diff",
+            "Compare the run with the marked or best",
+        ),
+        Command("compare.mark", "space", "mark", "compare.mark", "Mark the run to compare with"),
+        Command("compare.apply", "a", "apply", "compare.apply", "Apply the changes of the run"),
+        Command("compare.right", "right", "right", "compare.right", "Choose the next run"),
+        Command("compare.left", "left", "left", "compare.left", "Choose the run before"),
+    ),
+    "Diff of two runs": (
+        Command("rundiff.open", "enter", "read", "rundiff.open", "Go to the diff of the file", 10),
+        Command(
+            "rundiff.hunk", "right", "next hunk", "rundiff.next_hunk", "Go to the next hunk", 12
+        ),
+        Command(
+            "rundiff.hunk_before",
+            "left",
+            "hunk before",
+            "rundiff.last_hunk",
+            "Go to the previous hunk",
+        ),
+        Command(
+            "rundiff.file",
+            "right_curly_bracket",
+            "next file",
+            "rundiff.next_file",
+            "Go to the next file",
+            14,
+        ),
+        Command(
+            "rundiff.file_before",
+            "left_curly_bracket",
+            "file before",
+            "rundiff.last_file",
+            "Go to the previous file",
+        ),
+        Command(
+            "rundiff.beside",
+            "vertical_line",
+            "side by side",
+            "rundiff.beside",
+            "Switch side by side and inline",
+            16,
+        ),
+        Command(
+            "rundiff.pane", "tab", "pane", "rundiff.next_pane", "Switch between files and diff", 22
+        ),
+        Command(
+            "rundiff.pane_before",
+            "shift+tab",
+            "pane before",
+            "rundiff.next_pane",
+            "Switch between diff and files",
+        ),
+        Command("rundiff.zoom", "z", "zoom", "rundiff.zoom", "Maximize or restore the diff", 24),
     ),
     "Search": (
         Command("find.open", "enter", "go there", "find.open", "Open the event in its log", 12),

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
 from engine.domain.batch import Batch, BatchSummary
+from engine.domain.budget import amount_words
+from engine.domain.cost import RunCost, estimate_text, no_cost
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
-from engine.domain.ranking import RankedTask
-from engine.domain.text import printable_name
+from engine.domain.ranking import RankedTask, is_candidate
+from tui.formatting.money import cost_cell
 from tui.formatting.numbers import bar_parts, changed, lasted, length, tokens
-from tui.formatting.runs import glyph, tone, word
+from tui.formatting.runs import decision, glyph, tone, word
 from tui.formatting.symbols import sign
 from tui.terminal.cells import clean, crop, fit
-
-if TYPE_CHECKING:
-    from engine.engine import FileDelta
 
 Part = tuple[str, str]
 BAR = 24
 COLUMNS = {"": 4, "run": 10, "status": 11, "changes": 12, "files": 5, "tokens": 7, "took": 7}
+COST, COST_CELLS = "cost", 8
+"""The column that is added where the price of any model is known."""
 TITLE = 24
 """Cells that a title needs at least: where there are fewer, columns are left out."""
-LEFT_OUT = ("files", "took", "run", "tokens")
+LEFT_OUT = (COST, "files", "took", "run", "tokens")
 """Columns that are left out where there is no room, in this order."""
-BESIDE = 16
-"""Cells of a run's column, side by side."""
-Files = Mapping[str, Mapping[str, str]]
-"""What each run changed, by its id: paths, and how many lines of each."""
 
 
 def counted(so_far: BatchSummary) -> list[Part]:
@@ -43,18 +39,23 @@ def counted(so_far: BatchSummary) -> list[Part]:
 
 
 def figures(swarm: Batch, so_far: BatchSummary) -> list[Part]:
-    """Write pass rate, tokens, budget and the time that is left."""
+    """Write pass rate, tokens, budget, estimated cost and the time that is left."""
     parts: list[Part] = []
     if so_far.pass_rate is not None:
         rate = so_far.pass_rate
         look = "good" if rate == 1 else "bad" if rate < 0.5 else "warn"
         parts.append((f"{rate:.0%} passed", look))
     used = f"{tokens(so_far.tokens)} tokens" if so_far.tokens else ""
-    if swarm.budget_tokens is not None:
-        used = f"{tokens(so_far.tokens)} of {tokens(swarm.budget_tokens)} tokens"
-    is_over = swarm.budget_tokens is not None and so_far.tokens > swarm.budget_tokens
+    budget, is_over = swarm.budget, False
+    if budget and budget.is_tokens:
+        used = f"{tokens(so_far.tokens)} of {tokens(int(budget.amount))} tokens"
+        is_over = so_far.tokens > budget.amount
     if used:
         parts.append((used, "bad" if is_over else "dim"))
+    if cost := estimate_text(so_far.cost):
+        parts.append((cost, "dim"))
+    if budget and not budget.is_tokens:
+        parts.append((f"budget {amount_words(budget.amount, budget.unit)}", "dim"))
     if so_far.finished_at is not None and so_far.started_at is not None:
         parts.append((length(so_far.finished_at - so_far.started_at), "dim"))
     elif so_far.left_s is not None:
@@ -93,23 +94,38 @@ def heading(swarm: Batch, so_far: BatchSummary) -> list[Part]:
     return [(swarm.id, "plain"), (f"  {said}", "dim")]
 
 
-def columns(width: int) -> list[tuple[str, int]]:
+def columns(width: int, *, has_cost: bool = False) -> list[tuple[str, int]]:
     """Return the columns that have room beside the title, each with its width."""
+    every = COLUMNS | ({COST: COST_CELLS} if has_cost else {})
     out = 0
     while True:
-        found = [(name, cells) for name, cells in COLUMNS.items() if name not in LEFT_OUT[:out]]
+        found = [(name, cells) for name, cells in every.items() if name not in LEFT_OUT[:out]]
         if out == len(LEFT_OUT) or sum(cells + 2 for _, cells in found) + TITLE <= width:
             return found
         out += 1
 
 
-def heads(width: int) -> str:
-    """Write the names of the columns of `row`."""
-    return "".join(fit(name, cells + 2) for name, cells in columns(width)) + "title"
+def heads(found: Sequence[RankedTask], width: int, cost: RunCost) -> str:
+    """Write the names of the columns of `ranked`."""
+    shown = columns(width, has_cost=_has_cost(found, cost))
+    return "".join(fit(name, cells + 2) for name, cells in shown) + "title"
 
 
-def row(run: Run, place: int, now: float, width: int, *, won: bool, ranked: bool) -> list[Part]:
-    """Write how a run of a batch came off, on a line of so many cells."""
+def _has_cost(found: Sequence[RankedTask], cost: RunCost) -> bool:
+    return any(cost(run) is not None for task in found for run in task.runs)
+
+
+def row(
+    run: Run,
+    place: int,
+    now: float,
+    shown: Sequence[tuple[str, int]],
+    cost_usd: float | None,
+    *,
+    won: bool,
+    ranked: bool,
+) -> list[Part]:
+    """Write the outcome of a run of a batch in these columns."""
     used = run.usage.input + run.usage.output
     texts = {
         "": (f"{sign('★', '*') if won else ' '}{place if ranked else '':>2}", "good"),
@@ -119,10 +135,13 @@ def row(run: Run, place: int, now: float, width: int, *, won: bool, ranked: bool
         "files": ("-" if run.has_unknown_changes else str(run.changes.files or "-"), "plain"),
         "tokens": (tokens(used) if used else "-", "dim"),
         "took": (lasted(run, now), "dim"),
+        COST: (cost_cell(cost_usd), "dim"),
     }
-    parts = [(fit(texts[name][0], cells + 2), texts[name][1]) for name, cells in columns(width)]
+    parts = [(fit(texts[name][0], cells + 2), texts[name][1]) for name, cells in shown]
     why = f"  {run.error.code}" if run.error else ""
-    return [*parts, (clean(run.spec.title, 200), "plain"), (why, "bad")]
+    made = decision(run)
+    decided = [(f"{made[0]}  ", made[1])] if made else []
+    return [*parts, *decided, (clean(run.spec.title, 200), "plain"), (why, "bad")]
 
 
 def given(task: RankedTask) -> str:
@@ -132,52 +151,18 @@ def given(task: RankedTask) -> str:
 
 
 def ranked(
-    found: Sequence[RankedTask], now: float, width: int
+    found: Sequence[RankedTask], now: float, width: int, cost: RunCost = no_cost
 ) -> Iterator[tuple[list[Part], Run | None]]:
     """Write all runs, the best of each task first, under what they were given; with each its run.
 
     Where no task has several runs, there is nothing to rank.
     """
     several = any(len(task.runs) > 1 for task in found)
+    shown = columns(width, has_cost=_has_cost(found, cost))
     for task in found:
         if several and len(found) > 1:
             yield [(given(task), "live")], None
         for place, run in enumerate(task.runs, start=1):
             won = several and run is task.winner
-            is_ranked = several and run.status in FINISHED
-            yield row(run, place, now, width, won=won, ranked=is_ranked), run
-
-
-def lines_of(changed: Iterable[FileDelta]) -> dict[str, str]:
-    """Return the paths of changed files, each with its number of changed lines."""
-    return {
-        printable_name(file.path): "binary"
-        if file.binary
-        else f"+{file.insertions} {sign('−', '-')}{file.deletions}"
-        for file in changed
-    }
-
-
-def side_by_side(task: RankedTask, files: Files, now: float) -> list[tuple[str, list[Part]]]:
-    """Write the runs of a task side by side, the best on the left: rows of a name and cells."""
-    runs = task.runs
-    used = [tokens(run.usage.input + run.usage.output) for run in runs]
-    rows: list[tuple[str, list[Part]]] = [
-        (
-            given(task),
-            [
-                (f"{run.id} {sign('★', '*')}" if run is task.winner else run.id, "plain")
-                for run in runs
-            ],
-        ),
-        ("status", [(f"{glyph(run.status)} {word(run.status)}", tone(run.status)) for run in runs]),
-        ("changes", [(changed(run) or "-", "plain") for run in runs]),
-        ("tokens", [(text, "dim") for text in used]),
-        ("took", [(lasted(run, now), "dim") for run in runs]),
-    ]
-    paths = sorted({path for changed in files.values() for path in changed})
-    rows += [
-        (clean(path), [(files.get(run.id, {}).get(path, ""), "good") for run in runs])
-        for path in paths
-    ]
-    return rows
+            is_ranked = several and run.status in FINISHED and (won or is_candidate(run))
+            yield row(run, place, now, shown, cost(run), won=won, ranked=is_ranked), run

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from engine.domain.account import AccountChosen
 from engine.domain.activity import clock, request_words
 from engine.domain.annotation import Annotation
+from engine.domain.base_update import UpdatePhase, WorkspaceUpdated
 from engine.domain.events import (
     ApplyUndone,
     ArtifactSaved,
@@ -22,10 +24,12 @@ from engine.domain.events import (
     PlanChanged,
     Progressed,
     Raw,
+    RunForgotten,
     StatusChanged,
     Step,
     UsageCounted,
 )
+from engine.domain.file_marks import FilesReviewed
 from engine.domain.interaction import (
     Decision,
     InputRequest,
@@ -37,19 +41,25 @@ from engine.domain.interaction import (
 )
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import ChangeCount
+from engine.domain.pull_request import PullRequestSeen, PullRequestState
 from engine.domain.push import BranchPushed
 from engine.domain.record import record
 from engine.domain.review_comment import CommentPhase, ReviewComment
-from engine.domain.text import one_line, size
+from engine.domain.text import one_line, printable_name, size
+from engine.domain.thread_session import SessionPhase, ThreadSession
 from tui.formatting.file_changes import file_lines, folded_files
 from tui.formatting.input_fields import answer_lines
 from tui.formatting.interaction import decision_words, request_lines
 from tui.formatting.limits import window_name
 from tui.formatting.numbers import changes, tokens
 from tui.formatting.prose import plain, prose, thoughts
+from tui.formatting.pull_request import state_words
 from tui.formatting.runs import glyph, tone, word
 from tui.formatting.symbols import sign
 from tui.terminal.cells import MAX_LINE, clean
+
+SHOWN_FILES = 5
+"""Files that one event names."""
 
 DECLINED = "declined"
 """The phase of a step that was not done: its request was denied."""
@@ -313,16 +323,69 @@ def _comment(body: ReviewComment) -> EventLine:
     return EventLine(sign("✎", "~"), "you", shown, tone, prose(body.text), prose=True)
 
 
+def _reviewed(body: FilesReviewed) -> EventLine:
+    marked = [one for one in body.files if one.fingerprint]
+    shown = ", ".join(printable_name(one.file) for one in body.files[:SHOWN_FILES])
+    more = len(body.files) - SHOWN_FILES
+    text = f"{'reviewed' if marked else 'no longer reviewed'}: {shown}"
+    text += f" and {more} more" if more > 0 else ""
+    return EventLine(sign("✓", "*"), "you", clean(text, MAX_LINE), "dim")
+
+
 def _undone(body: ApplyUndone) -> EventLine:
     files = f"{body.files} file{'' if body.files == 1 else 's'}"
     text = f"apply undone: {files} in {clean(body.to, 300)}"
     return EventLine(sign("↶", "<"), "you", text, "dim")
 
 
+def _forgotten(_: RunForgotten) -> EventLine:
+    return EventLine(sign("∅", "-"), "forgot", "the run was forgotten", "warn")
+
+
+def _updated(body: WorkspaceUpdated) -> EventLine:
+    base, commits = (
+        clean(body.base, 100),
+        f"{body.commits} commit{'' if body.commits == 1 else 's'}",
+    )
+    files = tuple(clean(path, MAX_LINE) for path in body.conflicts)
+    match body.phase:
+        case UpdatePhase.UNDONE:
+            return EventLine(sign("↶", "<"), "you", f"update to {base} undone", "dim")
+        case UpdatePhase.CHECKED:
+            text = "conflicts left after the update" if files else "conflicts resolved"
+            return EventLine(sign("⤓", "v"), "update", text, "warn" if files else "good", files)
+        case _:
+            text = f"updated to {base} {clean(body.new, 10)}, {commits}"
+            text += f", {len(files)} in conflict" if files else ""
+            return EventLine(sign("⤓", "v"), "update", text, "warn" if files else "good", files)
+
+
 def _pushed(body: BranchPushed) -> EventLine:
     text = f"pushed {body.branch} to {body.remote}, {body.commit[:10]}"
     address = clean(body.pull_request or body.web_address, MAX_LINE)
     return EventLine(sign("↑", "^"), "push", clean(text, MAX_LINE), "good", (address,))
+
+
+def _pull_request(body: PullRequestSeen) -> EventLine:
+    glyph = sign("↗", "^")
+    if body.problem:
+        return EventLine(glyph, "pull request", clean(body.problem, MAX_LINE), "warn")
+    bad, good = bool(body.checks.failing), body.state is PullRequestState.MERGED
+    tone = "good" if good else "bad" if bad and not body.has_ended else "plain"
+    text = clean(f"#{body.number} {state_words(body)}", MAX_LINE)
+    names = tuple(clean(name, 80) for name in body.checks.names)
+    return EventLine(glyph, "pull request", text, tone, () if body.has_ended else names)
+
+
+def _thread_session(body: ThreadSession) -> EventLine:
+    is_opened = body.phase is SessionPhase.OPENED
+    text = "thread opened in Codex, outside of swarm-tui" if is_opened else "left Codex"
+    return EventLine(sign("⌨", ">"), "you", text, "plain")
+
+
+def _account(body: AccountChosen) -> EventLine:
+    text = f"uses {clean(body.account, 40)}: {clean(body.reason)}"
+    return EventLine("@", "account", text, "plain")
 
 
 def _raw(body: Raw) -> EventLine:
@@ -352,6 +415,12 @@ _LINES: dict[type[Body], Callable[[Any], EventLine]] = {
     Annotation: _annotation,
     ReviewComment: _comment,
     BranchPushed: _pushed,
+    PullRequestSeen: _pull_request,
+    WorkspaceUpdated: _updated,
+    ThreadSession: _thread_session,
     ApplyUndone: _undone,
+    FilesReviewed: _reviewed,
+    AccountChosen: _account,
+    RunForgotten: _forgotten,
     Raw: _raw,
 }

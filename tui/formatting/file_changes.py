@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.domain.events import FileChange
 from tui.formatting.symbols import sign
-from tui.terminal.cells import clean
+from tui.terminal.cells import cells, clean, crop
 
 MAX_NAMED = 6
 """Changed files that one line names; of more it has the number."""
@@ -18,6 +18,15 @@ _TONES = {"added": "good", "modified": "warn", "deleted": "bad", "renamed": "liv
 def change_letter(change: str) -> str:
     """Return the letter of a change, as git writes it: A, M, D or R."""
     return _LETTERS.get(change, "M")
+
+
+def path_tail(path: str, width: int) -> str:
+    """Cut a path to `width` cells at its beginning, which matters least."""
+    if cells(path) <= width:
+        return path
+    while "/" in path and cells(path) + 2 > width:
+        path = path.partition("/")[2]
+    return crop(f"{sign('…', '~')}/{path}", width)
 
 
 def change_sign(change: str) -> str:

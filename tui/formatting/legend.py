@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from engine.domain.attention import Attention
 from engine.domain.model import Status
 from engine.domain.record import record
+from engine.domain.spend import factor_words
 from tui.formatting.attention import attention_glyph, attention_style
-from tui.formatting.runs import glyph, style
+from tui.formatting.runs import glyph, note_mark, style
 from tui.formatting.symbols import sign
 
 
@@ -52,6 +53,9 @@ def glyph_rows() -> Sequence[GlyphRow]:
         GlyphRow(sign("▌", "|"), "$primary", "under the cursor"),
         GlyphRow("sim", "$secondary", "a simulated run, without a model"),
         GlyphRow("#2", "$warning", "its second attempt"),
+        GlyphRow(factor_words(8), "$warning", "uses 8 times the tokens of others like it"),
+        GlyphRow("#bug", "$secondary", "its tag"),
+        GlyphRow(note_mark(), "$accent", "it has a note (see i)"),
         GlyphRow("$", "$foreground", "the command that it runs"),
         GlyphRow(sign("…", "~"), "$secondary", "older applied runs, folded"),
     )

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from engine.config.run_options import FILE_OPTIONS
 from engine.domain.run_option import Kind, RunOption
-from tui.formatting.numbers import tokens
 
 if TYPE_CHECKING:
     from engine.engine import Template
@@ -27,8 +26,6 @@ def written(option: RunOption, keys: TemplateFile) -> str:
     match option.kind:
         case Kind.DURATION:
             return value.written()
-        case Kind.TOKENS:
-            return tokens(value)
         case Kind.FLAG:
             return "yes" if value else ""
         case Kind.YES_NO:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from engine.domain.account import account_name, has_account
 from engine.domain.activity import clock, took
+from engine.domain.budget import amount_words
 from engine.domain.events import ErrorRaised, Event, StatusChanged, iso
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Run, Status, WorkspaceSpec
+from engine.domain.model import Run, Status, Usage, WorkspaceSpec
 from engine.domain.radar import Overlap
+from engine.domain.spend import flag_words
 from tui.formatting.interaction import message_line
+from tui.formatting.money import cost_label
 from tui.formatting.numbers import changed, lasted
+from tui.formatting.pull_request import request_facts
 from tui.formatting.runs import title, word
 from tui.terminal.cells import clean
 
@@ -19,11 +24,16 @@ PATHS = 5
 
 
 def facts(
-    run: Run, now: float, doing: str, overlaps: Sequence[Overlap] = ()
+    run: Run,
+    now: float,
+    doing: str,
+    overlaps: Sequence[Overlap] = (),
+    cost_usd: float | None = None,
+    family: Sequence[tuple[str, str]] = (),
 ) -> list[tuple[str, str]]:
     """Return the known facts of a run, a line each with a name; empty ones are left out.
 
-    `doing` is its activity in words.
+    `doing` is its activity in words, `cost_usd` its estimated cost, `family` its `family_facts`.
     """
     spec, usage, place = run.spec, run.usage, run.workspace
     times = [
@@ -31,7 +41,6 @@ def facts(
         ("started", run.started_at),
         ("finished", run.finished_at),
     ]
-    used = f"{usage.input} in ({usage.cached} cached), {usage.output} out"
     found = [
         ("id", run.id),
         ("title", title(run)),
@@ -49,10 +58,13 @@ def facts(
         *((name, iso(at)) for name, at in times if at is not None),
         ("agent", spec.agent.value),
         ("project", spec.project),
+        ("forked from", spec.fork.run if spec.fork else ""),
+        *family,
         ("template", spec.template or ""),
         ("batch", spec.batch or ""),
         ("given", ", ".join(f"{name}={value}" for name, value in spec.given.items())),
-        ("model", spec.model or ""),
+        ("model", spec.model or run.model),
+        ("account", account_name(run) if has_account(run) else ""),
         ("sandbox", spec.sandbox.value),
         ("mode", mode(run)),
         ("workspace", f"{place.path} ({place.kind})" if place else ""),
@@ -65,10 +77,14 @@ def facts(
         ("add folders", "\n".join(spec.add_dirs)),
         ("schema", "the answer must fit one" if spec.output_schema else ""),
         ("thread", run.thread_id or ""),
-        ("tokens", used if usage.input or usage.output else ""),
+        ("expensive", flag_words(run.spend_flag) if run.spend_flag else ""),
+        ("tokens", used_tokens(usage)),
+        ("cost", cost_label(cost_usd)),
         ("changes", changed(run)),
         ("applied", applied(run)),
+        ("updated", updated(run)),
         ("pushed", pushed(run)),
+        ("pull request", request_facts(run)),
         ("overlaps", "\n".join(overlap(one) for one in overlaps)),
         ("exit code", "" if run.exit_code is None else str(run.exit_code)),
         ("learned from", spec.learn_from or ""),
@@ -80,6 +96,17 @@ def facts(
         ("result", run.result or ""),
     ]
     return [(name, text) for name, text in found if text]
+
+
+def used_tokens(usage: Usage) -> str:
+    """Return all counts of a run's tokens; older runs have no requests, and no reasoning tokens."""
+    if not (usage.input or usage.output):
+        return ""
+    used = f"{usage.input} in ({usage.cached} cached), {usage.output} out"
+    if not usage.requests:
+        return used
+    unit = "request" if usage.requests == 1 else "requests"
+    return f"{used} ({usage.reasoning} reasoning), {usage.requests} {unit}"
 
 
 def put_aside(run: Run) -> str:
@@ -119,13 +146,26 @@ def applied(run: Run) -> str:
     return f"{how} to {done.to}{commit}, {iso(done.at)}{more}"
 
 
+def updated(run: Run) -> str:
+    """Return the newest commit of its base that the workspace was moved onto."""
+    done = run.updated
+    if done is None:
+        return ""
+    left = ", ".join(clean(path, 100) for path in done.conflicts[:PATHS])
+    more = f" and {len(done.conflicts) - PATHS} more" if len(done.conflicts) > PATHS else ""
+    is_over = run.status in FINISHED
+    state = "conflicts left" if is_over else "in conflict"
+    conflicts = f"\n{state}: {left}{more}" if left else ""
+    return f"to {clean(done.base, 250)} ({done.new[:12]}){conflicts}"
+
+
 def pushed(run: Run) -> str:
-    """Return the remote that has the run's branch, and the pull request."""
+    """Return the remote that has the run's branch, and where to open a pull request."""
     done = run.pushed
     if done is None:
         return ""
     where = f"{done.branch} to {done.remote}, {done.commit[:10]}"
-    return f"{where}\n{done.pull_request or done.web_address}"
+    return where if done.pull_request else f"{where}\n{done.web_address}"
 
 
 def overlap(one: Overlap) -> str:
@@ -165,7 +205,7 @@ def _limits(run: Run, now: float) -> list[tuple[str, str]]:
         windows.append(f"{window.name} {window.used_percent:g}% used{left}")
     return [
         ("time limit", "" if spec.timeout_s is None else clock(spec.timeout_s)),
-        ("budget", "" if spec.budget_tokens is None else f"{spec.budget_tokens} tokens"),
+        ("budget", amount_words(spec.budget.amount, spec.budget.unit) if spec.budget else ""),
         ("retries", f"{run.retries_used} of {spec.retries} used" if spec.retries else ""),
         ("priority", str(spec.priority or "")),
         ("after", ", ".join(spec.after)),

@@ -49,13 +49,22 @@ def interrupt(runs: Sequence[Run], long_s: float) -> str:
     return f"{what} The commands of their turns are ended."
 
 
-def cancel(runs: Sequence[Run], waiting: Sequence[Run], *, kill: bool = False) -> str:
-    """Return the question before runs are cancelled, with the runs that wait for them."""
+def cancel(
+    runs: Sequence[Run], waiting: Sequence[Run], *, kill: bool = False, below: Sequence[Run] = ()
+) -> str:
+    """Return the question before runs are cancelled.
+
+    It names the runs that wait for them, and those `below` them, which go on.
+    """
     it, its = ("it", "Its workspace stays") if len(runs) == 1 else ("them", "Their workspaces stay")
     if kill:
         what = f"Kill {_subject(runs)} now? There is no time to finish a file. {its}."
     else:
         what = f"Cancel {_subject(runs)}? {its}."
+    if below:
+        started, goes = ("it", "goes") if len(below) == 1 else ("them", "go")
+        by = "it" if len(runs) == 1 else "they"
+        what += f" {names(below)}, which {by} started, {goes} on unless you cancel {started} too."
     if not waiting:
         return what
     verb = "waits" if len(waiting) == 1 else "wait"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.domain.budget import Budget, read_budget
 from engine.domain.model import Sandbox
-from tui.models import parsing
 from tui.models.draft import Draft, read_copies
 from tui.models.fields import FIELDS
 from tui.models.named_paths import absolute
@@ -24,7 +24,7 @@ LINES = (
     ("count", "Copies", "1 · runs of each task; the best wins"),
     ("name", "Name", "the template's or the file's"),
     ("verify", "Check", "the template's · a command"),
-    ("total-budget", "Total budget", "none · 500k, 2M tokens for all together"),
+    ("total-budget", "Total budget", "none · 2M tokens, $20, 10% of the week for all together"),
 )
 """The lines to type: their ids, labels and hints."""
 LABELS = {id: label for id, label, _ in LINES}
@@ -83,10 +83,10 @@ class BatchDraft:
         """Read how many copies; raises ValueError."""
         return read_copies(self.text("count"))
 
-    def budget(self) -> int | None:
+    def budget(self) -> Budget | None:
         """Read what all may use together; raises ValueError."""
         text = self.text("total-budget")
-        return parsing.tokens(text) if text else None
+        return read_budget(text) if text else None
 
     def order(self, sandbox: Sandbox, now: float) -> BatchRequest:
         """Return the request; raises ValueError, and `UserError` for the matrix."""

@@ -86,10 +86,11 @@ class Draft:
     def begin(cls, choices: FormChoices | None) -> Draft:
         """Begin with what was chosen last; kind and folder only where that was chosen here."""
         draft = cls()
-        draft.kind = default_workspace(Path(draft.folder)).kind
+        started_in, usual = draft.folder, default_workspace(Path(draft.folder))
+        draft.kind, draft.folder = usual.kind, usual.source or draft.folder
         if choices is None:
             return draft
-        if choices.started_in == draft.folder:
+        if choices.started_in == started_in:
             draft.kind, draft.folder = choices.kind, choices.folder
         draft.agent, draft.sandbox = choices.agent, choices.sandbox
         draft.include_uncommitted = choices.include_uncommitted

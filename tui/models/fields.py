@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from engine.config.run_options import RUN_OPTIONS
+from engine.domain.budget import read_budget
 from engine.domain.interaction import RunMode
 from engine.domain.run_option import PATHS, Kind, RunOption
 from engine.domain.text import one_line
@@ -128,7 +129,7 @@ _READ: Mapping[Kind, Callable[[str, float], object]] = {
     Kind.YES_NO: lambda text, _: text == YES,
     Kind.COUNT: lambda text, _: parsing.retries(text),
     Kind.DURATION: lambda text, _: parsing.duration(text),
-    Kind.TOKENS: lambda text, _: parsing.tokens(text),
+    Kind.BUDGET: lambda text, _: read_budget(text),
     Kind.TIME: parsing.moment,
     Kind.VARIABLES: _variables,
     Kind.FILE: lambda text, _: absolute(text),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 
-from engine.domain import nearest
-from engine.domain.attention import needs_you
+from engine.domain import nearest, pull_request
+from engine.domain.account import account_name
+from engine.domain.attention import needs_you, to_review
 from engine.domain.causes import UNSUCCESSFUL, cause
 from engine.domain.model import Agent, Run, Status
 from engine.domain.text import printable_name
@@ -19,6 +20,8 @@ STATES: dict[str, Test] = {
     "dismissed": lambda run: run.is_dismissed,
     "applied": lambda run: run.is_applied,
     "needs-you": needs_you,
+    "review": to_review,
+    "expensive": lambda run: run.spend_flag is not None,
 }
 """The states that `is:` tests."""
 
@@ -28,7 +31,9 @@ FIELDS: dict[str, Callable[[Run], str]] = {
     "template": lambda run: run.spec.template or "",
     "batch": lambda run: run.spec.batch or "",
     "agent": lambda run: run.spec.agent.value,
-    "model": lambda run: run.spec.model or "",
+    "model": lambda run: run.spec.model or run.model,
+    "account": account_name,
+    "parent": lambda run: " ".join(run.spec.ancestors),
     "cause": lambda run: cause(run) if run.status in UNSUCCESSFUL else "",
 }
 """Names before a colon, and the text of a run that has to contain what follows."""
@@ -36,11 +41,13 @@ FIELDS: dict[str, Callable[[Run], str]] = {
 LISTS: dict[str, Callable[[Run], Iterable[str]]] = {
     "tag": lambda run: run.tags,
     "is": lambda run: (name for name, test in STATES.items() if test(run)),
+    "pr": pull_request.words_of,
 }
 """Names before a colon, and the words of a run of which one has to equal what follows."""
 
 VALUES: dict[str, tuple[str, ...]] = {
     "is": tuple(STATES),
+    "pr": pull_request.WORDS,
     "status": tuple(map(str, Status)),
     "agent": tuple(map(str, Agent)),
 }
@@ -54,25 +61,29 @@ SYNTAX = (
     ("batch:name", "of that batch"),
     ("project:x", 'that project; "a b": with a space'),
     ("tag:bug", "with that tag"),
-    ("is:archived", "also is:dismissed, is:applied, is:needs-you"),
-    ("template:x", "also model:, agent:"),
+    ("is:archived", "also is:dismissed, is:applied, is:expensive"),
+    ("pr:failing", "pull request: open, merged, approved, …"),
+    ("parent:id", "below that run, on all levels"),
+    ("template:x", "also model:, agent:, account:"),
 )
 """The terms of a filter and their meanings, for the help."""
 HINT = "word  !word  status:failed  cause:quota  batch:name  project:x  tag:x  is:archived"
 """The terms of a filter in one line, for below its field."""
 
+_BEGUN = re.compile(rf"(?P<before>!*(?P<name>{'|'.join((*FIELDS, *LISTS))}):(?:[^\",]+,)*)[^\",]*")
+"""A term whose last value is not complete."""
 _TERM = re.compile(r'(!*)(?:([a-z]+):)?((?:"[^"]*"?|[^\s"])*)', re.IGNORECASE)
 
 
-def compile_filter(text: str) -> Test:
+def compile_filter(text: str, *, with_archived: bool = False) -> Test:
     """Make the test of a filter: a run has to meet every term.
 
     `status:failed,cancelled` wants either; a field that is none is a word with a colon in it.
-    Archived runs meet a filter only if it asks for them, by `is:archived`.
+    Archived runs meet a filter only if it asks for them, by `is:archived`, or `with_archived`.
     """
     terms = [found.groups("") for found in _TERM.finditer(text.lower()) if found[0]]
     tests = [_test(*term) for term in terms]
-    if not any(_asks_for_archived(*term) for term in terms):
+    if not with_archived and not any(_asks_for_archived(*term) for term in terms):
         tests.append(lambda run: not run.is_archived)
     return lambda run: all(test(run) for test in tests)
 
@@ -92,6 +103,25 @@ def filter_problem(text: str) -> str:
 def _unknown_value(name: str, value: str, known: Sequence[str]) -> str:
     shown, meant = printable_name(value[:60]), nearest.hint(value, known)
     return f"unknown value {shown}; {name}: takes {', '.join(known)}.{meant}"
+
+
+def completions(term: str, runs: Iterable[Run]) -> Iterator[str]:
+    """Return the terms that begin as this one: with each value that its field has or may have.
+
+    Without a known field, there are none.
+    """
+    found = _BEGUN.fullmatch(term)
+    if not found:
+        return
+    before, name = found.group("before", "name")
+    values = VALUES.get(name) or sorted({value for run in runs for value in _values(name, run)})
+    for value in values:
+        if not set(value) & set(' ",'):  # it would be another term, or another value
+            yield f"{before}{value}"
+
+
+def _values(name: str, run: Run) -> Iterable[str]:
+    return LISTS[name](run) if name in LISTS else [FIELDS[name](run).lower()]
 
 
 def _asks_for_archived(denied: str, name: str, value: str) -> bool:

@@ -6,15 +6,21 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.domain.activity import elapsed_s
 from engine.domain.attention import needs_you
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.lifecycle import ACTIVE, FINISHED
 from engine.domain.model import Run, Status
-from tui.models.list_options import Grouping, Key, ListOptions, group_order, is_foldable
+from tui.models.list_options import Grouping, ListOptions, group_order, is_foldable
 from tui.models.older_runs import OLDER, OlderRuns
 
+if TYPE_CHECKING:
+    from tui.models.run_families import OwnKey, RunFamilies
+
+TreeKey = tuple[Any, ...]
+"""A key, after those of the runs above; the last part is the run's id."""
 ENDED = frozenset({Status.SUCCEEDED, Status.FAILED, Status.INTERRUPTED})
 """Ends of runs that no user asked for."""
 
@@ -23,7 +29,7 @@ class _Place(NamedTuple):
     """The place of a run, and its share of the figures of its group."""
 
     group: str
-    key: Key
+    key: TreeKey
     status: Status
     percent: int
     needs_you: bool
@@ -38,7 +44,7 @@ class RunGroup:
     """Runs under one heading, and their figures."""
 
     name: str
-    keys: list[Key] = field(default_factory=list[Key])
+    keys: list[TreeKey] = field(default_factory=list[TreeKey])
     statuses: Counter[Status] = field(default_factory=Counter[Status])
     percents: int = 0
     """The sum of the percentages; a run that has ended counts as done."""
@@ -98,11 +104,12 @@ class GroupedRuns:
         runs: Mapping[str, Run],
         now: float = 0.0,
         folded: Iterable[str] = (OLDER,),
+        cost: RunCost = no_cost,
     ) -> None:
         self.selection = selection
         self.runs = runs
         self.folded = set(folded)
-        self._now = now
+        self._now, self._cost = now, cost
         self._is_wanted = selection.test()
         self._places: dict[str, _Place] = {}
         self._groups: dict[str, RunGroup] = {}
@@ -112,8 +119,11 @@ class GroupedRuns:
         self._count = 0
         self._is_laid_out = False
         self._older = OlderRuns()
+        self._families: RunFamilies | None = None
+        """Made with the first run that has a parent."""
         for run in runs.values():
             self._fold_older(run.id)
+        self._put_families(runs)
         for run in runs.values():
             if self._is_wanted(run):
                 place = self._places[run.id] = self._place(run)
@@ -130,7 +140,9 @@ class GroupedRuns:
         self._now = now
         named = list(ids)
         crossed = set[str]().union(*map(self._fold_older, named)).difference(named)
-        moved = [self._update(run_id) for run_id in (*named, *crossed)]
+        changed = (*named, *crossed)
+        related = self._put_families(changed).difference(changed)
+        moved = [self._update(run_id) for run_id in (*changed, *related)]
         if not any(moved):
             return False
         self._is_laid_out = False
@@ -148,6 +160,29 @@ class GroupedRuns:
         run = self.runs.get(run_id)
         key = self.selection.key(run, self._now) if run and is_foldable(run) else None
         return self._older.put(run_id, key)
+
+    def _put_families(self, ids: Iterable[str]) -> set[str]:
+        """Put changed runs that have a family in their place there; return all that move by it."""
+        known = [run for one in ids if (run := self.runs.get(one)) and run.spec.ancestors]
+        if known and self._families is None:
+            from tui.models.run_families import RunFamilies  # late: few homes have any
+
+            self._families = RunFamilies(self.selection)
+        if (families := self._families) is None:
+            return set()
+        members = {one for run in known for one in families.add(run)}
+        members.update(one for one in ids if one in families)
+        return families.put({run_id: self._own_key(run_id) for run_id in members})
+
+    def _own_key(self, run_id: str) -> OwnKey | None:
+        """Return the group of a run and its key there, without its family; None if not shown."""
+        run = self.runs.get(run_id)
+        if run is None or not self._is_wanted(run):
+            return None
+        return self._group_name(run), self.selection.key(run, self._now, self._cost)
+
+    def _group_name(self, run: Run) -> str:
+        return OLDER if run.id in self._older else self.selection.group(run)
 
     def _update(self, run_id: str) -> bool:
         run = self.runs.get(run_id)
@@ -181,12 +216,12 @@ class GroupedRuns:
     def _place(self, run: Run) -> _Place:
         selection = self.selection
         percent = 100 if run.status in FINISHED else run.percent
-        key = selection.key(run, self._now)
+        key = self._families.key(run.id) if self._families else None
+        key = key or selection.key(run, self._now, self._cost)
         used = run.usage.input + run.usage.output
         took_s = elapsed_s(run, self._now) if run.status in ENDED else None
-        group = OLDER if run.id in self._older else selection.group(run)
         needy, made = needs_you(run), run.created_at
-        return _Place(group, key, run.status, percent, needy, used, took_s, made)
+        return _Place(self._group_name(run), key, run.status, percent, needy, used, took_s, made)
 
     def _group(self, name: str) -> RunGroup:
         group = self._groups.get(name)
@@ -235,6 +270,13 @@ class GroupedRuns:
         for group in self._order:
             yield from self.ids_of(group)
 
+    def visible_ids(self) -> Iterator[str]:
+        """Return the ids of all runs that have a line of their own, in order."""
+        self._lay_out()
+        for group in self._order:
+            if not self.is_folded(group.name):
+                yield from self.ids_of(group)
+
     def ids_of(self, group: RunGroup) -> Sequence[str]:
         """Return the ids of a group's runs, in order."""
         keys = reversed(group.keys) if self.selection.is_reversed else group.keys
@@ -248,6 +290,10 @@ class GroupedRuns:
     def group_of(self, run_id: str) -> str:
         """Return the name of the group a shown run is in."""
         return self._places[run_id].group
+
+    def depth_of(self, run_id: str) -> int:
+        """Return how far a run stands below another one that is shown in its group."""
+        return self._families.depth(run_id) if self._families else 0
 
     def line_of(self, run_id: str) -> int | None:
         """Return the line of a run, or of the heading of its folded group; None if not shown."""

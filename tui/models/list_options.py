@@ -9,6 +9,7 @@ from enum import StrEnum
 from engine.domain.activity import elapsed_s
 from engine.domain.attention import Attention, attention_of, is_asking, is_settled, needs_you
 from engine.domain.causes import UNSUCCESSFUL, cause
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.record import record
@@ -44,6 +45,7 @@ class SortOrder(StrEnum):
     PROGRESS = "progress"
     ELAPSED = "elapsed"
     TOKENS = "tokens"
+    COST = "cost"
     CHANGES = "changes"
     ATTEMPT = "attempt"
 
@@ -67,6 +69,7 @@ class Grouping(StrEnum):
     PROJECT = "project"
     BATCH = "batch"
     STATUS = "status"
+    TAGS = "tags"
     CAUSE = "cause"
 
 
@@ -74,6 +77,7 @@ _PLURALS = {
     Grouping.PROJECT: "projects",
     Grouping.BATCH: "batches",
     Grouping.STATUS: "statuses",
+    Grouping.TAGS: "groups of the same tags",
 }
 
 Key = tuple[float, str, float, str]
@@ -140,9 +144,10 @@ class ListOptions:
             return self
         return replace(self, sort=sort, is_reversed=sort is self.sort and not self.is_reversed)
 
-    def next_grouping(self) -> ListOptions:
+    def next_grouping(self, *, has_tags: bool = True) -> ListOptions:
         """Return these options grouped by the next property; causes have a command of their own."""
-        order = [grouping for grouping in Grouping if grouping is not Grouping.CAUSE]
+        left_out = {Grouping.CAUSE} if has_tags else {Grouping.CAUSE, Grouping.TAGS}
+        order = [grouping for grouping in Grouping if grouping not in left_out]
         at = order.index(self.grouping) if self.grouping in order else -1
         return replace(self, grouping=order[(at + 1) % len(order)])
 
@@ -161,10 +166,13 @@ class ListOptions:
 
         return is_wanted
 
-    def key(self, run: Run, now: float) -> Key:
+    def key(self, run: Run, now: float, cost: RunCost = no_cost) -> Key:
         """Return the key by which the run is sorted within its group."""
         if self.sort is SortOrder.URGENCY:
             return _urgency(run)
+        if self.sort is SortOrder.COST:
+            usd = cost(run)
+            return (1.0 if usd is None else -usd, "", -run.created_at, run.id)
         number, text = _KEYS[self.sort](run, now)
         return (number, text, -run.created_at, run.id)
 
@@ -215,6 +223,7 @@ _GROUPS: dict[Grouping, Callable[[Run], str]] = {
     Grouping.PROJECT: lambda run: run.spec.project,
     Grouping.BATCH: lambda run: run.spec.batch or "",
     Grouping.STATUS: lambda run: run.status.value,
+    Grouping.TAGS: lambda run: " ".join(sorted(run.tags)),
     Grouping.CAUSE: cause,
 }
 
@@ -230,5 +239,7 @@ def group_order(
             return (-count, 0, name)
         case Grouping.BATCH:
             return (not name, -newest, name)
+        case Grouping.TAGS:
+            return (not name, 0, name)
         case _:
             return (0, 0, f"{name.casefold()} {name}")

@@ -125,7 +125,7 @@ class OpenRequests:
         """Return the key of the group on a line."""
         return (self._order[line][1],)
 
-    def ids(self) -> Iterator[str]:
+    def visible_ids(self) -> Iterator[str]:
         """Return the keys of all groups that can be answered, in order."""
         return (key for _, key in self._order if self._groups[key].group().open)
 

@@ -1,4 +1,4 @@
-"""Parsing of typed durations, numbers of tokens and moments, the same everywhere."""
+"""Parsing of typed durations and moments, the same everywhere."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import re
 from datetime import datetime, timedelta
 
 from engine.domain.text import printable_name
-
-MAX_TOKENS = 10**12
 
 
 def duration(text: str, *, may_be_zero: bool = False) -> float:
@@ -18,17 +16,6 @@ def duration(text: str, *, may_be_zero: bool = False) -> float:
     if seconds <= 0 and not may_be_zero:
         raise ValueError("must not be zero")
     return seconds
-
-
-def tokens(text: str) -> int:
-    """Read a number of tokens such as 50000, 200k or 1.5M; raises ValueError."""
-    found = re.fullmatch(r"(\d{1,15}(?:\.\d+)?)([kM]?)", text.strip())
-    number = float(found[1]) * {"": 1, "k": 1e3, "M": 1e6}[found[2]] if found else 0
-    if number < 1 or number != int(number) or number > MAX_TOKENS:
-        raise ValueError(
-            f"invalid number of tokens: {printable_name(text)!r}; use 50000, 200k or 1.5M"
-        )
-    return int(number)
 
 
 def moment(text: str, now: float) -> float:

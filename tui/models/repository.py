@@ -18,6 +18,27 @@ def top_of(folder: Path) -> Path | None:
     return next((place for place in (folder, *folder.parents) if _is_repository(place)), None)
 
 
+def repository_of_git_directory(folder: Path) -> Path | None:
+    """Return the repository of a git directory that `folder` is, or lies in; None elsewhere.
+
+    It is the working tree around a `.git` folder, and else the git directory itself, as of a bare
+    repository.
+    """
+    top = top_of(folder)
+    if top is not None:
+        is_inside = folder.is_relative_to(top / ".git")
+        return top if is_inside else None
+    return next((place for place in (folder, *folder.parents) if _is_git_directory(place)), None)
+
+
+def _is_git_directory(folder: Path) -> bool:
+    if not (folder / "HEAD").exists():
+        return False
+    return (folder / "commondir").exists() or all(
+        (folder / part).is_dir() for part in ("objects", "refs")
+    )
+
+
 def _is_repository(folder: Path) -> bool:
     git = folder / ".git"
     return git.is_file() or (git / "HEAD").exists()

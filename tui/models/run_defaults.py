@@ -10,7 +10,7 @@ from pathlib import Path
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line
 from engine.system.files import expanded, real_path
-from tui.models.repository import in_repository
+from tui.models.repository import in_repository, repository_of_git_directory
 
 TITLE_LENGTH = 72
 """Characters of a title that is made from the prompt."""
@@ -18,15 +18,23 @@ TITLE_LENGTH = 72
 
 def default_workspace(folder: Path) -> WorkspaceSpec:
     """Return the workspace of a run that is started in `folder` without choosing one."""
-    if not in_repository(folder) and _is_too_wide(folder):
+    if not _is_in_git(folder) and _is_too_wide(folder):
         return WorkspaceSpec()
     return workspace_from(folder)
 
 
 def workspace_from(folder: Path) -> WorkspaceSpec:
-    """Return the workspace made from a folder that is named: a worktree, or outside git a copy."""
-    is_tree = in_repository(folder)
-    return WorkspaceSpec(WorkspaceKind.WORKTREE if is_tree else WorkspaceKind.COPY, str(folder))
+    """Return the workspace made from a folder that is named: a worktree, or outside git a copy.
+
+    A git directory, and a folder in one, stands for its repository: its own files stay as they are.
+    """
+    source = repository_of_git_directory(folder) or folder
+    kind = WorkspaceKind.WORKTREE if _is_in_git(folder) else WorkspaceKind.COPY
+    return WorkspaceSpec(kind, str(source))
+
+
+def _is_in_git(folder: Path) -> bool:
+    return in_repository(folder) or repository_of_git_directory(folder) is not None
 
 
 def _is_too_wide(folder: Path) -> bool:

@@ -10,14 +10,20 @@ from engine.domain.model import Run, Status, WorkspaceKind
 
 _KILLABLE = lifecycle.CANCELLABLE | {Status.CANCELLING}
 STATUSES = {
+    "start_run": frozenset({Status.QUEUED}),
     "cancel_run": lifecycle.CANCELLABLE,
     "kill_run": _KILLABLE,
     "message": frozenset(Status) - {Status.CANCELLING},
     "interrupt": frozenset({Status.RUNNING}),
     **dict.fromkeys(("retry_run", "edit_run", "resume_run", "fresh_run"), lifecycle.FINISHED),
     "delete_workspace": lifecycle.FINISHED,
+    **dict.fromkeys(("dismiss_run", "archive_run", "update_run"), lifecycle.FINISHED),
+    **dict.fromkeys(("fork_run", "forget_run", "push_run"), lifecycle.FINISHED),
     **dict.fromkeys(
-        ("copy_id", "log", "files", "follow", "apply_run", "details", "changes"),
+        (
+            *("copy_id", "log", "files", "follow", "apply_run", "details", "changes"),
+            *("tag_run", "note_run"),
+        ),
         frozenset(Status),
     ),
 }
@@ -28,22 +34,36 @@ OF_MARKS = frozenset(
     {
         "cancel_run",
         "kill_run",
+        "changes",
         "message",
         "interrupt",
+        "start_run",
         "retry_run",
         "edit_run",
         "resume_run",
         "apply_run",
         "delete_workspace",
+        "dismiss_run",
+        "archive_run",
+        "tag_run",
+        "note_run",
+        "update_run",
+        "forget_run",
     }
 )
 
 
 def _has_home(run: Run) -> bool:
     place = run.workspace
-    if place is None or place.kind in (WorkspaceKind.IN_PLACE, WorkspaceKind.FROM_RUN):
+    if place is None or place.kind is WorkspaceKind.IN_PLACE:
         return False
     return place.source is not None
+
+
+def _has_base(run: Run) -> bool:
+    place = run.workspace
+    kept = (WorkspaceKind.IN_PLACE, WorkspaceKind.EMPTY)
+    return place is not None and place.kind not in kept and not run.in_trash
 
 
 def _can_be_written_to(run: Run) -> bool:
@@ -58,8 +78,11 @@ _ABLE: dict[str, Callable[[Run], bool]] = {
     "interrupt": lambda run: run.is_interactive,
     "resume_run": lambda run: bool(run.thread_id),
     "apply_run": _has_home,
+    "update_run": _has_base,
+    "push_run": _has_home,
     "changes": lambda run: run.workspace is not None,
     "delete_workspace": lambda run: run.workspace is not None and not run.in_trash,
+    "fork_run": lambda run: run.workspace is not None and not run.in_trash,
 }
 """What else a run needs."""
 
@@ -76,22 +99,27 @@ def why_not(command_id: str, run: Run | None, marked: int, headed: int) -> UserE
     if run is None:
         way_out = "Select one, or press n to start one."
         return user_error("RUN_NOT_FOUND", "No run is selected.", way_out)
-    if command_id in ("run.cancel", "run.kill"):
-        return _why_not_cancellable(run)
-    if command_id in ("run.message", "run.interrupt"):
-        verb = command_id.removeprefix("run.")
-        return _why_not_spoken_to(run, marked or headed, verb)
-    if command_id == "run.apply":
-        return _why_no_home(run, marked)
-    if command_id in ("run.retry", "run.edit", "run.resume") and marked:
+    reason = _REASONS.get(command_id)
+    return reason(command_id, run, marked, headed) if reason else None
+
+
+def _why_not_started_again(command_id: str, run: Run, marked: int, headed: int) -> UserError:
+    del headed
+    if marked and command_id != "run.fresh":
         has = " and has a Codex thread" if command_id == "run.resume" else ""
         return user_error("RUN_NOT_RETRYABLE", f"None of the marked runs is finished{has}.")
-    if command_id in ("run.retry", "run.edit", "run.resume", "run.fresh"):
-        return _why_not_again(run)
-    return None
+    return _why_not_again(run)
 
 
-def _why_not_spoken_to(run: Run, several: int, verb: str) -> UserError:
+def _why_not_ended(command_id: str, run: Run, marked: int, headed: int) -> UserError:
+    del command_id
+    if marked or headed:
+        return user_error("RUN_NOT_ENDED", "None of these runs has ended.")
+    return user_error("RUN_NOT_ENDED", f"The run {run.id} {lifecycle.status_words(run.status)}.")
+
+
+def _why_not_spoken_to(command_id: str, run: Run, marked: int, headed: int) -> UserError:
+    several, verb = marked or headed, command_id.removeprefix("run.")
     if several and verb == "interrupt":
         return user_error("RUN_NOT_INTERACTIVE", "None of these runs has a turn to interrupt.")
     if run.status in lifecycle.FINISHED and not several:
@@ -116,11 +144,28 @@ def _why_no_turn(run: Run) -> UserError:
     return user_error("RUN_NOT_INTERACTIVE", message, way_out)
 
 
-def _why_no_home(run: Run, marked: int) -> UserError:
+def _why_no_home(command_id: str, run: Run, marked: int, headed: int) -> UserError:
+    del command_id, headed
     which = "None of the marked runs has a" if marked else f"The run {run.id} has no"
     message = f"{which} source to put changes into."
     way_out = "`swarm-tui apply --to DIR` applies them to any folder."
     return user_error("INPUT_INVALID", message, way_out)
+
+
+def _why_not_updated(command_id: str, run: Run, marked: int, headed: int) -> UserError:
+    if marked or headed:
+        return user_error("UPDATE_REFUSED", "None of these runs can be updated.")
+    if run.status not in lifecycle.FINISHED:
+        return _why_not_ended(command_id, run, marked, headed)
+    if run.workspace is None or run.in_trash:
+        return user_error("WORKSPACE_MISSING")
+    return user_error("UPDATE_REFUSED", f"The run {run.id} has no base: {run.workspace.kind}.")
+
+
+def _why_not_pushed(command_id: str, run: Run, marked: int, headed: int) -> UserError:
+    if run.status not in lifecycle.FINISHED:
+        return _why_not_ended(command_id, run, 0, 0)
+    return _why_no_home(command_id, run, 0, headed)
 
 
 def _why_none(command_id: str, marked: int) -> UserError:
@@ -130,11 +175,18 @@ def _why_none(command_id: str, marked: int) -> UserError:
     return user_error("RUN_NOT_CANCELLABLE", f"{which} live.", "r retries them.")
 
 
-def _why_not_cancellable(run: Run) -> UserError:
+def _why_not_cancellable(command_id: str, run: Run, marked: int, headed: int) -> UserError:
+    del command_id, marked, headed
     way_out = "X kills it now." if run.status is Status.CANCELLING else "r starts its next attempt."
     return user_error(
         "RUN_NOT_CANCELLABLE", f"The run {run.id} {lifecycle.status_words(run.status)}.", way_out
     )
+
+
+def _why_not_queued(command_id: str, run: Run, marked: int, headed: int) -> UserError:
+    del command_id, marked, headed
+    message = f"The run {run.id} {lifecycle.status_words(run.status)}."
+    return user_error("RUN_NOT_QUEUED", message, "r retries a run that has ended.")
 
 
 def _why_not_again(run: Run) -> UserError:
@@ -144,3 +196,17 @@ def _why_not_again(run: Run) -> UserError:
     return user_error(
         "RUN_NOT_RETRYABLE", f"The run {run.id} {lifecycle.status_words(run.status)}."
     )
+
+
+_Reason = Callable[[str, Run, int, int], UserError]
+_REASONS: dict[str, _Reason] = {
+    "run.start": _why_not_queued,
+    **dict.fromkeys(("run.cancel", "run.kill"), _why_not_cancellable),
+    **dict.fromkeys(("run.message", "run.interrupt"), _why_not_spoken_to),
+    **dict.fromkeys(("run.retry", "run.edit", "run.resume", "run.fresh"), _why_not_started_again),
+    **dict.fromkeys(("run.dismiss", "run.archive", "run.forget"), _why_not_ended),
+    "run.apply": _why_no_home,
+    "run.update": _why_not_updated,
+    "run.push": _why_not_pushed,
+}
+"""Functions that return why a run does not allow a command: of command, run, marked, headed."""

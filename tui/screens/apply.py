@@ -1,28 +1,29 @@
-"""Taking runs' changes home: what would come, where to, what stands in the way; then doing it."""
+"""Apply of runs' changes: a preview of each, the mode, then one run after another."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Label, Static
 
-from engine.domain import lifecycle
+from engine.domain.apply_outcome import ApplyOutcome
 from engine.domain.errors import UserError
-from engine.domain.model import Run, Workspace
-from engine.engine import ApplyMode, ApplyResult
+from engine.domain.model import Run
+from engine.engine import ApplyMode, ApplyOptions, RunApplied, apply_run
 from tui import formatting
-from tui.formatting.applied import committed
+from tui.formatting import apply_rows
+from tui.formatting.apply_rows import ApplyRow
 from tui.screens.dialog import Dialog
-from tui.terminal.cells import clean, crop
+from tui.terminal.cells import crop
 from tui.widgets.forms.prompt_area import PromptArea
 from tui.widgets.forms.segmented_control import SegmentedControl
+from tui.widgets.runs.apply_list import ApplyList
 from tui.widgets.status.toast import app_of, tell
 
 if TYPE_CHECKING:
@@ -36,30 +37,13 @@ MEANINGS = {
     ApplyMode.MERGE: "A commit on the run's branch, merged into the current branch.",
     ApplyMode.PATCH: "A patch file beside the run; your files stay as they are.",
 }
-SHOWN = 4
-"""Files that are named of each run."""
-WAY_OUT = "Commit or move these files, or apply as a commit or a patch."
-NOT_TRIED = "Not tried: an earlier run conflicts."
-
-
-@dataclass(slots=True)
-class ApplyRow:
-    """Row of the dialog: one run, and the state of its apply."""
-
-    run: Run
-    told: ApplyResult | None = None
-    error: UserError | None = None
-    done: str = ""
-    """What was done, in words."""
-    is_left: bool = False
-    """Whether one before it did not fit."""
 
 
 class ApplyDialog(Dialog[bool]):
     """Dialog that checks in the background, then applies the runs one after another.
 
-    It stops at the first that does not fit, and shows which were applied and which not. Answers
-    whether all were.
+    A run that does not fit is passed over; afterwards what is left is checked again, and can be
+    applied. Answers whether all were applied.
     """
 
     DEFAULT_CSS = """
@@ -68,15 +52,12 @@ class ApplyDialog(Dialog[bool]):
         .row { height: 1; margin-bottom: 1; }
         .name { width: 12; color: $secondary; }
         #meaning { height: 1; margin-bottom: 1; color: $secondary; }
-        #found { height: auto; max-height: 16; scrollbar-size-vertical: 1; }
-        #found Static { height: auto; }
         #message { height: 5; margin: 1 0 0 0; display: none; }
         #end { height: auto; color: $secondary; margin-top: 1; }
         &.-with-message #message { display: block; }
         .buttons { margin: 1 0 1 0; }
         &.-short {
             .box { padding: 0 2; }
-            #found { max-height: 8; }
             #message { height: 4; }
             .buttons { margin: 0; }
         }
@@ -86,19 +67,28 @@ class ApplyDialog(Dialog[bool]):
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-tall")]  # noqa: RUF012  Textual declares it without ClassVar
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s,ctrl+enter", "apply", "apply"),
-        Binding("pagedown,pageup", "page", show=False),
+        Binding("R", "resolve", "resume", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("down,j", "scroll_runs(1)", show=False),
+        Binding("up,k", "scroll_runs(-1)", show=False),
+        Binding("home,g", "scroll_runs(-1000000)", show=False),
+        Binding("end,G", "scroll_runs(1000000)", show=False),
     ]
 
     button = getters.query_one("#apply", Button)
     area = getters.query_one(PromptArea)
+    shown = getters.query_one(ApplyList)
 
     def __init__(self, engine: EnginePort, runs: Sequence[Run]) -> None:
         super().__init__()
         self._engine = engine
         self._rows = [ApplyRow(run) for run in runs]
-        self._message = ""
-        self._is_busy = False
+        self._progress = ""
+        """How far an apply is; empty while there is none."""
+        self._is_stopping = False
         self._is_over = False
+        """Whether the runs were applied, as far as they fitted."""
 
     def compose(self) -> ComposeResult:
         """Compose the dialog."""
@@ -111,15 +101,15 @@ class ApplyDialog(Dialog[bool]):
                 yield Label(Content("Mode"), classes="name")
                 yield SegmentedControl(WORDS, 0, id="how")
             yield Static(id="meaning")
-            with VerticalScroll(id="found", can_focus=False):
-                yield Static(id="rows")
+            yield ApplyList(id="found")
             yield PromptArea("", id="message", placeholder="The commit's message")
             yield Static(id="end")
             with Horizontal(classes="buttons"):
+                yield Button(Content("Ask agent (R)"), id="resolve", compact=True)
                 yield Button(Content("Apply"), id="apply", compact=True, disabled=True)
 
     def on_mount(self) -> None:
-        """Begin with the harmless way, and look."""
+        """Begin with the harmless mode, and check."""
         self.query_one(SegmentedControl).focus()
         if len(self._rows) == 1:
             self.run_worker(self._suggest, group="message")
@@ -132,179 +122,200 @@ class ApplyDialog(Dialog[bool]):
     async def _suggest(self) -> None:
         """Offer the agent's own words as the commit's message."""
         try:
-            self._message = await self._engine.workspaces.message(self._rows[0].run.id)
+            message = await self._engine.workspaces.message(self._rows[0].run.id)
         except UserError:
             return
         if not self.area.text:
-            self.area.text = self._message
+            self.area.text = message
 
-    # Looking
+    # Checking
 
     @on(SegmentedControl.Changed)
     def _check(self) -> None:
-        """Check again, with the chosen mode."""
-        if self._is_over or self._is_busy:
+        """Check all that is not applied again, with the chosen mode."""
+        if self._progress:
             return
         commits = self._how in (ApplyMode.COMMIT, ApplyMode.MERGE)
         self.set_class(commits and len(self._rows) == 1, "-with-message")
         self.query_one("#meaning", Static).update(Content(MEANINGS[self._how]))
         for row in self._rows:
-            row.told = row.error = None
-        self._draw()
-        self.run_worker(self._look, group="look", exclusive=True)
+            row.checked = None
+        self._name_targets()
+        self.shown.show([apply_rows.block(row) for row in self._rows])
+        self._draw_end()
+        self.run_worker(self._check_rows, group="check", exclusive=True)
 
-    async def _look(self) -> None:
+    async def _check_rows(self) -> None:
+        options = ApplyOptions(self._how, check=True)
+        for place, row in enumerate(self._rows):
+            if not (row.is_applied or row.is_handed_over):
+                row.checked = await apply_run(self._engine.workspaces, row.run.id, options)
+                self._draw(place)
+
+    def _name_targets(self) -> None:
+        """Name where each run's changes go, but not the same place in two rows below each other."""
+        above = ""
         for row in self._rows:
-            try:
-                row.told = await self._engine.workspaces.apply(row.run.id, self._how, check=True)
-            except UserError as error:
-                row.error = error
-            self._draw()
+            where = self._where(row.run)
+            row.where, above = ("" if where == above else where), where
 
-    # Doing
+    # Applying
 
-    @on(Button.Pressed)
+    @on(Button.Pressed, "#apply")
     def action_apply(self) -> None:
-        """Apply the runs, then leave."""
-        if self._is_over:
-            self.dismiss(all(row.done for row in self._rows))
-        elif not self.button.disabled and not self._is_busy:
-            self._is_busy = True
-            self._draw()
+        """Apply the runs that may fit, or close the dialog where there is nothing left."""
+        if self._progress:
+            return
+        if any(row.can_apply for row in self._rows):
+            self._progress = "Applying …"
+            self.workers.cancel_group(self, "check")  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
+            self._draw_end()
             self.run_worker(self._apply, group="apply")
+        elif self._is_over:
+            self.dismiss(self._is_all)
 
     def action_leave(self) -> None:
-        """Leave, but not in the middle of it."""
-        if not self._is_busy:
-            super().action_leave()
+        """Close; in the middle of an apply, stop before the next run."""
+        if not self._progress:
+            self.dismiss(self._is_all if self._is_over else None)
+            return
+        self._is_stopping = True
+        self._draw_end()
+
+    @property
+    def _is_all(self) -> bool:
+        return all(row.is_applied for row in self._rows)
 
     async def _apply(self) -> None:
-        how, message = self._how, self.area.text if len(self._rows) == 1 else ""
-        failed = False
-        for row in self._rows:
-            row.is_left = failed
-            if failed:
-                continue
-            try:
-                row.done = await self._take(row.run, how, message)
-            except UserError as error:
-                row.error, row.told, failed = error, None, True
-            self._draw()
-        self._is_busy, self._is_over = False, True
-        if failed or len(self._rows) > 1:
-            self._draw()
+        self._is_stopping = False
+        how = self._how
+        waiting = [place for place, row in enumerate(self._rows) if row.can_apply]
+        try:
+            for number, place in enumerate(waiting, start=1):
+                self._progress = f"Applying {number}/{len(waiting)} …"
+                await self._apply_row(place, how)
+        finally:
+            self._progress, self._is_over = "", True
+        only = self._rows[0]
+        if len(self._rows) == 1 and only.is_applied:
+            tell(app_of(self), f"{formatting.title(only.run)}: {only.words}", stays=True)
+            self.dismiss(True)
             return
-        tell(
-            app_of(self), f"{formatting.title(self._rows[0].run)}: {self._rows[0].done}", stays=True
-        )
-        self.dismiss(True)
+        self._draw_end()
+        if not self._is_stopping and len(self._rows) > 1:
+            self.run_worker(self._check_again, group="check", exclusive=True)
 
-    async def _take(self, run: Run, how: ApplyMode, message: str) -> str:
+    async def _apply_row(self, place: int, how: ApplyMode) -> None:
+        row = self._rows[place]
+        row.checked, row.is_stopped = None, self._is_stopping
+        if not self._is_stopping:
+            row.is_busy = True
+            self._draw(place)
+            self.shown.show_block(place)
+            row.done = await self._apply_run(row, how)
+            row.is_busy = False
+        self._draw(place)
+
+    async def _apply_run(self, row: ApplyRow, how: ApplyMode) -> RunApplied:
+        """Apply one run; nothing of it keeps the next from being applied."""
+        message = self.area.text if len(self._rows) == 1 else ""
         if how is ApplyMode.PATCH:
-            path = await self._engine.workspaces.save_patch(run.id)
-            return f"patch saved: {path}. `git apply` takes it."
-        done = await self._engine.workspaces.apply(run.id, how, message=message)
-        if not done.files:
-            return "nothing was new."
-        count = _files(len(done.files))
-        if how is ApplyMode.EDITS:
-            source = run.workspace.source if run.workspace else ""
-            return f"{count} edited in {clean(source or '', 200)}; nothing is committed."
-        return f"{count} {committed(done, how)}."
+            try:
+                path = await self._engine.workspaces.save_patch(row.run.id)
+            except UserError as error:
+                return RunApplied(row.run.id, ApplyOutcome.SKIPPED, error=error)
+            row.words = f"patch saved: {path}. `git apply` takes it."
+            return RunApplied(row.run.id, ApplyOutcome.APPLIED)
+        options = ApplyOptions(how, message=message)
+        done = await apply_run(self._engine.workspaces, row.run.id, options)
+        row.words = apply_rows.done_words(row.run, how, done.result)
+        return done
+
+    async def _check_again(self) -> None:
+        """Check what did not fit again: with others applied before it, it may fit now."""
+        options = ApplyOptions(self._how, check=True)
+        for place, row in enumerate(self._rows):
+            if row.conflicts and not row.is_handed_over:
+                row.checked = await apply_run(self._engine.workspaces, row.run.id, options)
+                self._draw(place)
+
+    # Conflicts
+
+    @on(Button.Pressed, "#resolve")
+    def action_resolve(self) -> None:
+        """Hand each conflict to the agent of its run."""
+        if not self._progress and any(row.can_resolve for row in self._rows):
+            self._progress = "Asking …"
+            self._draw_end()
+            self.run_worker(self._resolve, group="apply")
+
+    async def _resolve(self) -> None:
+        self._is_stopping = False
+        try:
+            for place, row in enumerate(self._rows):
+                if row.can_resolve and not self._is_stopping:
+                    await self._resolve_run(row)
+                    self._draw(place)
+        finally:
+            self._progress, self._is_over = "", True
+        self._draw_end()
+        self.run_worker(self._check_again, group="check", exclusive=True)
+
+    async def _resolve_run(self, row: ApplyRow) -> None:
+        """Update a run onto its base; where that conflicts, its agent is asked to resolve it."""
+        try:
+            done = await self._engine.updates.resolve(row.run.id)
+        except UserError as error:
+            row.note = f"{error.message} {error.recovery}"
+            return
+        row.is_handed_over = done.is_resumed
+        row.note = apply_rows.RESUMED if done.is_resumed else apply_rows.UPDATED
 
     # What is shown
 
-    def _draw(self) -> None:
-        lines: list[Content] = []
-        for row in self._rows:
-            lines += self._describe(row)
-        self.query_one("#rows", Static).update(Content("\n").join(lines))
+    def action_page(self, direction: int) -> None:
+        """Scroll the runs by a page."""
+        self.action_scroll_runs(direction * self.shown.page)
+
+    def action_scroll_runs(self, lines: int) -> None:
+        """Scroll the runs by lines, as far as there are any."""
+        view = self.shown
+        view.scroll_to(y=view.scroll_offset.y + lines, animate=False, force=True)
+
+    def _draw(self, place: int) -> None:
+        """Draw one run, and what depends on all."""
+        self.shown.replace(place, apply_rows.block(self._rows[place]))
+        self._draw_end()
+
+    def _draw_end(self) -> None:
         end, words = self.query_one("#end", Static), self._end()
         end.update(Content(words))
         end.display = bool(words)
-        first = self._rows[0]
-        comes = any(row.told and row.told.fits and row.told.files for row in self._rows)
-        waits = any(row.told is None and row.error is None for row in self._rows)
-        self.button.label = Content("Close" if self._is_over else "Apply")
-        # With several, those before the first that does not fit can come.
-        usable = comes and not waits and not first.error and bool(first.told and first.told.fits)
-        self.button.disabled = not (self._is_over or (usable and not self._is_busy))
+        left = sum(row.can_apply for row in self._rows)
+        label = "Apply" if not self._is_over else f"Apply the rest ({left})" if left else "Close"
+        if str(self.button.label) != label:
+            self.button.label = Content(label)
+            self.button.refresh(layout=True)  # a label of another length needs another width
+        self.button.disabled = bool(self._progress) or not (left or self._is_over)
+        resolve = self.query_one("#resolve", Button)
+        resolve.display = not self._progress and any(row.can_resolve for row in self._rows)
 
     def _end(self) -> str:
+        if self._progress:
+            stopping = " Stopping after this run." if self._is_stopping else " esc stops after it."
+            return self._progress + (stopping if len(self._rows) > 1 else "")
         if self._is_over:
-            applied = sum(bool(row.done) for row in self._rows)
-            return f"{applied} of {len(self._rows)} applied."
-        if self._is_busy:
-            return "Applying …"
-        first = self._rows[0].told
-        if len(self._rows) > 1 and first and not first.fits:
-            return "The first run conflicts: fix the conflict, or unmark the run."
+            return apply_rows.summary(self._rows)
         if len(self._rows) > 1:
-            return "Applied in order up to the first conflict; each was checked alone."
+            return "Applied in order; a run that does not fit is passed over."
         return ""
 
-    def _describe(self, row: ApplyRow) -> list[Content]:
-        run = row.run
-        counts = formatting.changed(run)
-        head = Content.assemble(
-            (f"{formatting.glyph(run.status)} ", formatting.TONES[formatting.run_tone(run)]),
-            (crop(formatting.title(run), 40), "bold"),
-            (f"  {run.id}", "$secondary"),
-            (f"  {counts}", "$foreground"),
-            ("  still at work" if _is_at_work(run) else "", "$warning"),
-        )
-        lines = [head]
-        if run.workspace:
-            lines.append(_line("dim", f"to {self._where(run, run.workspace)}"))
-        return [*lines, *self._state(row)]
-
-    def _where(self, run: Run, place: Workspace) -> str:
-        source = place.source or ""
+    def _where(self, run: Run) -> str:
+        place = run.workspace
+        source = apply_rows.source_words(run)
         if self._how is ApplyMode.PATCH:
-            return str(self._engine.paths.run(run.id))
-        if self._how is ApplyMode.EDITS or place.branch is None:
+            return str(self._engine.paths.run(run.id)) if place else ""
+        if self._how is ApplyMode.EDITS or place is None or place.branch is None:
             return source
         then = ", then the current branch" if self._how is ApplyMode.MERGE else ""
         return f"{source}, branch {place.branch}{then}"
-
-    def _state(self, row: ApplyRow) -> list[Content]:
-        if row.is_left:
-            return [_line("warn", NOT_TRIED)]
-        if row.done:
-            return [_line("good", row.done)]
-        if row.error:
-            return [_line("bad", row.error.message), _line("dim", row.error.recovery)]
-        if row.told is None:
-            return [_line("dim", "looking …")]
-        if row.told.clashes:
-            named = [
-                f"{clean(clash.path, 200)} {clash.why}".strip()
-                for clash in row.told.clashes[:SHOWN]
-            ]
-            more = len(row.told.clashes) - SHOWN
-            named += [f"and {more} more"] if more > 0 else []
-            listed = [_line("bad", f"  {one}") for one in named]
-            return [_line("bad", "does not fit:"), *listed, _line("dim", WAY_OUT)]
-        if not row.told.files:
-            return [_line("dim", "nothing new: all of it is there already")]
-        names = ", ".join(clean(name, 100) for name in row.told.files[:SHOWN])
-        more = len(row.told.files) - SHOWN
-        text = f"{_files(len(row.told.files))}: {names}{f' and {more} more' if more > 0 else ''}"
-        left = len(row.told.left_out)
-        out = [_line("warn", f"{_files(left)} could not be read, and stay out")] if left else []
-        names = ", ".join(clean(name, 100) for name in row.told.links_left[:SHOWN])
-        if names:
-            out += [_line("warn", f"edits do not set the commit of a submodule: {names}")]
-        return [_line("good", text), *out]
-
-
-def _is_at_work(run: Run) -> bool:
-    return run.status in lifecycle.ACTIVE
-
-
-def _files(count: int) -> str:
-    return f"{count} file{'' if count == 1 else 's'}"
-
-
-def _line(tone: str, text: str) -> Content:
-    return Content.styled(f"  {clean(text, 1000)}", formatting.TONES[tone])

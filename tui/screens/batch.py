@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,8 +22,11 @@ from engine.domain.text import printable_name
 from tui import commands
 from tui.formatting import questions
 from tui.models.named_paths import absolute, here
+from tui.models.review_queue import ReviewQueue
+from tui.screens.allowed import allows
 from tui.screens.deleting import WorkspaceDeletion
 from tui.screens.live import CodeRequested, LiveScreen
+from tui.screens.undoing import UndoActions, ask_apply
 from tui.widgets.base.throttle import Throttle
 from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
 from tui.widgets.runs.batch_runs import BatchHead, BatchRuns
@@ -57,9 +61,14 @@ class BatchScreen(LiveScreen):
 
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
+        self.came_from = "runs"
+        """The mode to go back to: the runs, or the usage."""
         self._swarm: Batch | None = None
         self._pace = Throttle(self, self._show)
-        self._deleting = WorkspaceDeletion(self, self._say, self._show)
+        self._deleting = WorkspaceDeletion(self, self._say, self._show, self._place)
+        self._undoing = UndoActions(
+            self, partial(self.run_worker, group="undo"), lambda _: self._show()
+        )
 
     def compose(self) -> ComposeResult:
         """Compose the screen."""
@@ -73,6 +82,11 @@ class BatchScreen(LiveScreen):
         """Catch up."""
         super().on_screen_resume()
         self.listed.focus()
+        self._show()
+        self.run_worker(self._show_costs, group="costs", exclusive=True)
+
+    async def _show_costs(self) -> None:
+        await self.engine.costs.load()
         self._show()
 
     def carrier(self, scope: str) -> DOMNode | None:
@@ -120,9 +134,9 @@ class BatchScreen(LiveScreen):
     def _show(self) -> None:
         if self._swarm is None or not self.is_mounted:
             return
-        now = self.clock()
-        self.head.show(self._swarm, standing(self._runs, now, self.engine.slots))
-        self.listed.show(self._tasks, now)
+        now, cost = self.clock(), self.engine.costs.known
+        self.head.show(self._swarm, standing(self._runs, now, self.engine.slots, cost))
+        self.listed.show(self._tasks, now, cost)
         self.refresh_bindings()
 
     def _say(self, text: str, percent: float | None = None, /) -> None:
@@ -140,16 +154,17 @@ class BatchScreen(LiveScreen):
     @property
     def _winners(self) -> list[Run]:
         won = [task.winner for task in self._tasks]
-        return [run for run in won if run and run.changes.files]
+        return [run for run in won if run and run.changes.files and not run.is_applied]
 
     def _allowed(self) -> dict[str, bool]:
-        runs = self._runs
+        runs, chosen = self._runs, self.listed.chosen
         return {
             "open": bool(runs),
-            "changes": bool(self.listed.chosen and self.listed.chosen.workspace),
+            "changes": bool(chosen and chosen.workspace),
             "compare": self._chosen_task is not None,
-            "apply": bool(self._winners),
-            "drop": any(task.rest for task in self._tasks),
+            "apply": bool(chosen and allows(chosen, "apply_run")),
+            "apply_best": bool(self._winners),
+            "drop": any(not run.in_trash for task in self._tasks for run in task.rest),
             "retry": any(run.status in ("failed", "interrupted") for run in runs),
             "cancel": any(run.status not in FINISHED for run in runs),
         }
@@ -165,6 +180,10 @@ class BatchScreen(LiveScreen):
             "batch.changes": ("The run has no workspace yet.", "Wait until it has started."),
             "batch.compare": ("There is nothing to compare yet.", "Wait until a run is there."),
             "batch.apply": (
+                "The run has no changes that can be applied to a source.",
+                "Wait until it has started; `swarm-tui apply --to DIR` applies to any folder.",
+            ),
+            "batch.apply_best": (
                 "No task has a best run with changes yet.",
                 "A task has a best run when all its runs have ended and one has succeeded.",
             ),
@@ -189,33 +208,47 @@ class BatchScreen(LiveScreen):
                 screen.expect(run.id)
 
     def action_changes(self) -> None:
-        """Show what the run changed."""
+        """Review the changes of the run; those of the batch follow, as they are ranked."""
         if run := self.listed.chosen:
-            self.post_message(CodeRequested("changes", run.id))
+            order = [each.id for task in self._tasks for each in task.runs]
+            batch = run.spec.batch
+            runs = self.engine.view.runs
+            queue = ReviewQueue.of_list(runs, order, lambda each: each.spec.batch == batch)
+            self.post_message(CodeRequested("changes", run.id, queue=queue))
 
     def action_compare(self) -> None:
         """Show the runs of the task side by side."""
         from tui.screens.side_by_side import RunComparison
 
         if task := self._chosen_task:
-            app_of(self).push_screen(RunComparison(self.engine, task, self.clock))
+            app_of(self).push_screen(RunComparison(self.engine, task, self.clock, self._place()))
 
     def action_apply(self) -> None:
-        """Take the best run of each task home, after a look at what would come."""
-        from tui.screens.apply import ApplyDialog
+        """Apply the changes of the chosen run, after a preview."""
+        if run := self.listed.chosen:
+            self._apply([run])
 
+    def action_apply_best(self) -> None:
+        """Apply the changes of the best run of each task, after a preview."""
         if winners := self._winners:
-            app_of(self).push_screen(ApplyDialog(self.engine, winners))
+            self._apply(winners)
+
+    def _apply(self, runs: Sequence[Run]) -> None:
+        ask_apply(app_of(self), self.engine, runs, self._place())
+
+    def _place(self) -> str:
+        return f"batch {self._swarm.id if self._swarm else ''}"
 
     def action_drop(self) -> None:
         """Delete the workspaces of the runs that did not win, after a question."""
         won = [task for task in self._tasks if task.winner]
-        rest = [run.id for task in won for run in task.rest if not run.is_applied]
+        rest = [run.id for task in won for run in task.rest if not run.in_trash]
         self._deleting.ask(rest)
 
     def action_undo(self) -> None:
-        """Bring back what was deleted last."""
-        self._deleting.undo()
+        """Undo the last change of this dashboard; without one, restore a deleted workspace."""
+        if not self._undoing.undo(self._place()):
+            self._deleting.undo()
 
     def action_retry(self) -> None:
         """Retry the failed runs, and those that waited for them."""
@@ -285,8 +318,8 @@ class BatchScreen(LiveScreen):
                 self.open(known[place])
 
     async def action_back(self) -> None:
-        """Go back to the runs."""
-        await app_of(self).run_action("app.runs")
+        """Go back to the runs, or to the usage."""
+        await app_of(self).switch_mode(self.came_from)
 
 
 def _counted(count: int) -> str:

@@ -65,4 +65,8 @@ class CodeScreen(LiveScreen):
 
     async def action_back(self) -> None:
         """Go back to where the user came from."""
+        await self.leave()
+
+    async def leave(self) -> None:
+        """Show the screen that the user came from."""
         await app_of(self).switch_mode(self.came_from)

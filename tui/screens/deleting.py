@@ -10,6 +10,7 @@ from textual.worker import Worker
 
 from tui import formatting
 from tui.formatting import questions
+from tui.models.undo_history import ChangeKind, UndoableChange, history_of
 from tui.screens.confirm import KEEP, ConfirmChoice, ConfirmDialog, confirm
 from tui.screens.live import LiveScreen
 from tui.terminal.cells import clean, crop
@@ -33,13 +34,22 @@ class ProgressCallback(Protocol):
 class WorkspaceDeletion:
     """Deletion of workspaces from one screen; `say` gets the progress, and "" at the end."""
 
-    def __init__(self, screen: LiveScreen, say: ProgressCallback, done: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        screen: LiveScreen,
+        say: ProgressCallback,
+        done: Callable[[], None],
+        place: Callable[[], str],
+    ) -> None:
         self._screen = screen
+        self._place = place
         self._say = say
         self._done = done
         self._stopped = False
         self._planning: Worker[None] | None = None
         self.is_busy = False
+        self._deleted: set[str] = set()
+        """The runs whose workspaces were deleted here."""
 
     def stop(self) -> None:
         """Delete no further workspace; look no further for what could be."""
@@ -151,16 +161,24 @@ class WorkspaceDeletion:
         self._done()
         if report is None:
             return
+        self._deleted |= {item.run for item in plan.take}
         failed = [one for one in report.cleaned if one.failure]
         done = questions.counted(len(report.cleaned) - len(failed), plan.noun)
         amount = formatting.size(report.freed)
         if plan.is_for_good:
             words = f"{done} deleted: {amount} freed."
         else:
+            self._remember(one.item.run for one in report.cleaned if not one.failure)
             words = f"{done} moved to the trash ({amount}): u undoes."
         words += f" {len(failed)} stay: {_first(failed)}" if failed else ""
         words += " Stopped before the rest." if report.stopped else ""
         tell(app_of(self._screen), words, is_warning=bool(failed))
+
+    def _remember(self, runs: Iterable[str]) -> None:
+        known = self._screen.engine.view.runs
+        ids = tuple(dict.fromkeys(run for run in runs if run in known))
+        change = UndoableChange(ChangeKind.DELETED, ids, self._place())
+        history_of(app_of(self._screen)).add(change)
 
     async def _undo(self, entries: Sequence[TrashEntry], run: str | None) -> None:
         self._say("bringing back what was deleted")
@@ -178,10 +196,28 @@ class WorkspaceDeletion:
         """Bring back a run's workspace, and all that went with it if nothing went since."""
         disk = self._screen.engine.disk
         entries = await disk.trash()
+        if run is None and entries and entries[0].run not in self._deleted:
+            self._ask_back(entries[0])
+            return
         last = entries[0].together if entries else ""
         if last and any(one.run == run and one.together == last for one in entries):
             run = None
         self._tell_back(await disk.undo(run))
+
+    def _ask_back(self, entry: TrashEntry) -> None:
+        """Ask before a workspace comes back that was not deleted here."""
+        name = crop(clean(entry.title, 100) or entry.run, 60)
+        question = f"Bring back the workspace of {name} ({entry.run})? It was not deleted here."
+
+        async def back() -> None:
+            disk = self._screen.engine.disk
+            entries = await attempt(app_of(self._screen), disk.undo(entry.run))
+            if entries:
+                self._tell_back(entries)
+            self._done()
+
+        choice = ConfirmChoice("back", "u", "Bring it back")
+        confirm(app_of(self._screen), question, choice, lambda: self._run(back()), keep="Leave it")
 
     def _tell_back(self, entries: Sequence[TrashEntry]) -> None:
         first = clean(entries[0].title, 100) or entries[0].run

@@ -14,12 +14,18 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from engine.domain.activity import activity
+from engine.domain.attention import conflicts_left
+from engine.domain.children import descendants
 from engine.domain.errors import UserError
 from engine.domain.events import ArtifactSaved
 from engine.domain.model import Run
+from engine.domain.queue import pause_of
 from tui import formatting
+from tui.formatting import families
+from tui.formatting.updates import behind
 from tui.screens.confirm import ConfirmChoice, confirm
 from tui.screens.dialog import Dialog
+from tui.screens.live import reveal_run
 from tui.terminal.cells import clean, crop
 from tui.widgets.base.property_list import Property, PropertyList
 from tui.widgets.status.toast import app_of, attempt, tell
@@ -30,6 +36,8 @@ if TYPE_CHECKING:
 
 MEASURED = 20
 """Number of the latest checkpoints whose changes are shown."""
+FAMILY_AT = 4
+"""The place of parent and children among the facts: after id, title, status and activity."""
 KINDS = ("status", "error", "artifact")
 
 
@@ -47,6 +55,7 @@ class RunDetails(Dialog[None]):
         Binding("i,q", "leave", "back", show=False),
         Binding("y", "copy", "copy"),
         Binding("enter,u", "restore", "restore"),
+        Binding("f5", "refresh", "refresh"),
     ]
 
     page = getters.query_one(PropertyList)
@@ -65,10 +74,16 @@ class RunDetails(Dialog[None]):
 
     def on_mount(self) -> None:
         """Begin at the top, and go on with the run."""
-        self.page.border_subtitle = Content("y copy · enter back to a checkpoint · esc back")
+        self.page.border_subtitle = Content(self._hint())
         self.page.focus()
         self.set_interval(1, self._tick)
         self._tick()
+        self.run_worker(self._show_cost, group="cost")
+
+    def _hint(self) -> str:
+        refresh = " · F5 pull request" if self._run.pushed else ""
+        to_run = ", or to a run" if self._family() else ""
+        return f"y copy · enter back to a checkpoint{to_run}{refresh} · esc back"
 
     @property
     def _run(self) -> Run:
@@ -87,17 +102,42 @@ class RunDetails(Dialog[None]):
 
     def _draw(self) -> None:
         run, now = self._run, self._clock()
-        doing = activity(run, now, self._engine.position(run.id))
+        held = pause_of(run, self._engine.pause, now) or self._engine.queue_pace.hold_of(run, now)
+        doing = activity(run, now, self._engine.position(run.id), pause=held)
         overlaps = self._engine.view.radar.overlaps(run.id)
+        cost = self._engine.costs.known(run)
         tones = {"status": formatting.run_tone(run), "overlaps": "warn", "changes": "good"}
+        if conflicts_left(run):
+            tones["updated"] = "bad"
         facts = [
             Property(name, text, tones.get(name, "plain"))
-            for name, text in formatting.facts(run, now, doing, overlaps)
+            for name, text in formatting.facts(run, now, doing, overlaps, cost)
         ]
+        facts[FAMILY_AT:FAMILY_AT] = self._family()
+        if run.id in self._engine.view.forgotten:
+            facts.insert(0, Property("forgotten", "nothing of this run is stored any more", "warn"))
         if run.error:
             error = run.error
             facts.append(Property(error.code, f"{error.message}\n{error.recovery}", "bad"))
         self.page.show([*facts, *self._stored, *self._points])
+
+    def _family(self) -> list[Property]:
+        """Return the parent and the runs below, to each of which `enter` leads."""
+        run, runs = self._run, self._engine.view.runs
+        found: list[Property] = []
+        if run.spec.parent:
+            words = families.parent_words(run, runs.get(run.spec.parent))
+            known = run.spec.parent if run.spec.parent in runs else None
+            found.append(Property("parent", words, "busy" if known else "dim", run=known))
+        if below := descendants(runs.values(), [run.id]):
+            found.append(Property("children", families.below_words(below)))
+            lines = families.child_lines(below[::-1])
+            found += [Property("", line, "busy", run=one.id) for one, line in lines]
+        return found
+
+    async def _show_cost(self) -> None:
+        await self._engine.costs.load()
+        self._draw()
 
     async def _read(self) -> None:
         try:
@@ -117,7 +157,15 @@ class RunDetails(Dialog[None]):
         self._stored = tried + kept
         self._draw()
         if self._run.workspace:
+            await self._read_behind()
             await self._measure()
+
+    async def _read_behind(self) -> None:
+        """Show how far the workspace is behind its base."""
+        found = await self._engine.updates.behind(self._run_id)
+        if words := behind(found) if found else "":
+            self._stored = [Property("behind", words, "warn"), *self._stored]
+            self._draw()
 
     async def _measure(self) -> None:
         """Show the changes of each of the latest checkpoints, one after another."""
@@ -164,9 +212,25 @@ class RunDetails(Dialog[None]):
             app_of(self).copy_to_clipboard(fact.text)
             tell(app_of(self), f"Copied: {crop(clean(fact.text), 60)}")
 
+    def action_refresh(self) -> None:
+        """Read the checkpoints and the pull request of the run again."""
+        self._read_at = ()
+        self._tick()
+        if self._run.pushed:
+            self.run_worker(self._refresh(), group="refresh", exclusive=True)
+
+    async def _refresh(self) -> None:
+        if await attempt(app_of(self), self._engine.pull_requests.refresh(self._run_id)):
+            tell(app_of(self), "Pull request read.")
+            self._draw()
+
     def action_restore(self) -> None:
-        """Put the workspace back to the checkpoint that the cursor is on, after a question."""
+        """Restore the checkpoint that the cursor is on, after a question; or go to that run."""
         fact = self.page.fact
+        if fact and fact.run:
+            self.dismiss()
+            app_of(self).run_worker(partial(reveal_run, app_of(self), fact.run), group="reveal")
+            return
         n = fact.checkpoint if fact else None
         if n is None:
             return

@@ -52,7 +52,7 @@ class DiskScreen(LiveScreen):
 
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
-        self._deleting = WorkspaceDeletion(self, self._say, self._deleted)
+        self._deleting = WorkspaceDeletion(self, self._say, self._deleted, lambda: "disk")
         self._pace = Throttle(self, self._show)
         self._looking: Worker[None] | None = None
         self._is_looking = False

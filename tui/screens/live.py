@@ -16,14 +16,18 @@ from textual.timer import Timer
 
 from engine.domain.errors import UserError
 from engine.domain.fault import faults_words
+from engine.domain.queue import present_holds
 from tui.keymap import checked_keymap
 from tui.widgets.base.marks import MarksChanged
 from tui.widgets.status.key_bar import KeyBar
 from tui.widgets.status.top_bar import QueueState, TopBar
 
 if TYPE_CHECKING:
+    from textual.app import App
+
     from engine.engine import EventBatch
     from engine.ports.engine import EnginePort
+    from tui.models.review_queue import ReviewQueue
 
 
 TICK_S, REST_S = 1.0, 10.0
@@ -36,11 +40,23 @@ DISK_S = 20
 
 @dataclass
 class CodeRequested(Message):
-    """The user wants to see something of a run, on the screen that is made for it."""
+    """The user wants to see something of a run, on the screen that is made for it.
+
+    `queue` are the runs to review after it; None: all that wait for a review.
+    """
 
     mode: str
     run_id: str
     path: str | None = None
+    queue: ReviewQueue | None = None
+
+
+@dataclass
+class RunDiffRequested(Message):
+    """The user wants to see how a run differs from another one."""
+
+    run_id: str
+    other: str
 
 
 @dataclass
@@ -89,9 +105,8 @@ class LiveScreen(Screen[None]):
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__()
         self.engine, self.clock = engine, clock
-        self._news_at = 0.0
+        self._news_at, self._is_resting = 0.0, False
         self._next_tick: Timer | None = None
-        self._is_resting = False
 
     def on_mount(self) -> None:
         """Start the clocks, and check the disk periodically."""
@@ -103,6 +118,7 @@ class LiveScreen(Screen[None]):
     def start_background(self) -> None:
         """Start the work that no paint waits for."""
         self.look_at_disk()
+        self.top_bar.forecast.start(self.engine)
 
     async def _message_loop_exit(self) -> None:
         """End the workers of this screen before its widgets are removed: they use them."""
@@ -125,7 +141,7 @@ class LiveScreen(Screen[None]):
     def take(self, batch: EventBatch) -> None:
         """Take in what happened, at the cost of what changed."""
         self.top_bar.count(self.engine.view.runs, batch.runs)
-        self.top_bar.hear(batch.events)
+        self.top_bar.hear(batch.events, self.engine.view.runs)
         self.tell_queue()
         if batch.runs:  # a batch without runs reports slots or faults: no clock shows seconds then
             self._news_at = self.clock()
@@ -161,7 +177,9 @@ class LiveScreen(Screen[None]):
     def tell_queue(self) -> None:
         """Show how the queue stands."""
         fault = self.engine.lookout.problem or faults_words(self.engine.faults)
-        self.top_bar.tell(QueueState(self.engine.slots, self.engine.pause, self.clock(), fault))
+        now = self.clock()
+        held = tuple(present_holds(self.engine.view, self.engine.queue_pace.holds(now)))
+        self.top_bar.tell(QueueState(self.engine.slots, self.engine.pause, now, fault, held))
 
     def expect(self, run_id: str) -> None:
         """Choose a run as soon as the engine reports it."""
@@ -181,3 +199,11 @@ class LiveScreen(Screen[None]):
     def carrier(self, scope: str) -> DOMNode | None:
         """Return the object that carries out the commands of a scope here."""
         del scope
+
+
+async def reveal_run(app: App[None], run_id: str) -> None:
+    """Show the list of runs, with the cursor on a run."""
+    await app.run_action("app.runs")
+    screen = app.screen_stack[0]
+    if isinstance(screen, LiveScreen):
+        screen.reveal(run_id)

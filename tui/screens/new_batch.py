@@ -17,14 +17,14 @@ from textual.worker import Worker
 from engine.domain.errors import UserError
 from engine.domain.model import WorkspaceKind
 from engine.domain.text import printable
-from tui import commands, formatting
+from tui import commands
 from tui.formatting import draft as show_draft
+from tui.formatting.batch_plan import plan_content
 from tui.models.batch_draft import LABELS, LINES, OPTIONS, BatchDraft
 from tui.models.draft import AGENTS, KINDS, SOURCE
 from tui.models.fields import usual_words
 from tui.screens.dialog import Dialog
 from tui.screens.trust import question
-from tui.terminal.cells import clean, crop
 from tui.widgets.base.key_order import settled
 from tui.widgets.forms.command_line import CommandLine
 from tui.widgets.forms.prompt_area import PromptArea
@@ -35,14 +35,12 @@ from tui.widgets.forms.text_input import TextInput
 from tui.widgets.status.toast import app_of, focus_now, tell
 
 if TYPE_CHECKING:
-    from engine.engine import BatchPlan, BatchRequest, Consent
+    from engine.engine import BatchPlan, BatchRequest
     from engine.ports.engine import EnginePort
 
 PAUSE_S = 0.3
 """So long nothing is typed before files are read and everything is checked."""
 NONE = "none"
-NAMED = 4
-"""Runs that are named of those that would start."""
 PROBLEMS = 3
 """Lines there are for what is wrong."""
 KEYS = ("form.start", "form.options", "form.copy")
@@ -188,10 +186,11 @@ class NewBatch(Dialog[str]):
             plan = await self._planned(self._order(), may_fetch=False)
             size = await self._engine.swarms.size(plan)
             consents = await self._engine.swarms.consents(plan)
+            estimate = await self._engine.usage.estimate([each.spec for each in plan.planned])
         except UserError as error:
             self._refuse(error)
         else:
-            self._say(_told(plan, size, self._engine.disk.free(), consents))
+            self._say(plan_content(plan, size, self._engine.disk.free(), consents, estimate))
             self.query_one("#start", Button).disabled = False
 
     def _order(self) -> BatchRequest:
@@ -276,22 +275,6 @@ class NewBatch(Dialog[str]):
             self.dismiss(swarm.id)
         finally:
             self._starting = False
-
-
-def _told(
-    plan: BatchPlan, size: int | None, free: int, consents: Sequence[Consent] = ()
-) -> Content:
-    """Return the number of runs that would start, the first ones, and their requirements."""
-    titles = [each.spec.title for each in plan.planned]
-    count = f"{len(titles)} run{'' if len(titles) == 1 else 's'}"
-    disk = "of unknown size" if size is None else f"up to {formatting.size(size)} on disk"
-    lines = [crop(clean(title, 200), 90) for title in titles[:NAMED]]
-    more = f"\n  and {len(titles) - NAMED} more" if len(titles) > NAMED else ""
-    named = "".join(f"\n  {line}" for line in lines) + more
-    where = f" · {disk}, {formatting.size(free)} are free" if size != 0 else ""
-    asked = [crop(clean(line, 200), 70) for each in consents for line in each.lines()[:1]]
-    asks = f"\n  asks first: it {asked[0]}" if asked else ""
-    return Content.assemble((count, "bold"), where, (asks, "$warning"), (named, "$secondary"))
 
 
 def _row(name: str, field: Input | SegmentedControl) -> ComposeResult:

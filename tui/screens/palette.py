@@ -94,7 +94,7 @@ class RunEntry:
         run = self.run
         status = f"{formatting.glyph(run.status)} {formatting.word(run.status)}"
         return Content.assemble(
-            (fit(formatting.title(run), NAME_WIDTH - 1), "$foreground"),
+            (formatting.fit_title(formatting.title(run), NAME_WIDTH - 1), "$foreground"),
             " ",
             (fit(run.id, ID_WIDTH), "$faint"),
             (status, formatting.style(run.status)),

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.domain.attention import is_asking
+from engine.domain.attention import is_asking, to_review
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from tui.models.grouped_runs import GroupedRuns
 from tui.models.list_options import Grouping, ListOptions, SortOrder
-from tui.screens.live import InboxRequested
+from tui.screens.live import CodeRequested, InboxRequested
 
 if TYPE_CHECKING:
+    from tui.models.review_queue import ReviewQueue
     from tui.screens.runs import RunsScreen
     from tui.widgets.runs.panes import Panes
 
@@ -22,6 +24,7 @@ NO_MATCH_FAILED = "No failed run matches: esc clears the filter."
 NONE_FAILED = "No run has failed: C shows all."
 NO_FAILED_NEEDS_YOU = "No failed run needs you: w shows all that failed."
 NONE_NEEDS_YOU = "Nothing needs you: w shows all."
+TO_REVIEW = "Nothing needs you; {count} for a review: /is:review. w shows all."
 
 
 class RunBrowser:
@@ -67,11 +70,64 @@ class RunBrowser:
         return self._lines.line_of(run.id) or 0
 
     def open_run(self) -> None:
-        """Go to the log, or to the inbox where the run's agent waits for an answer."""
-        if self.run and is_asking(self.run):
-            self._screen.post_message(InboxRequested(self.run.id))
+        """Review a run that has ended, answer one that asks, else go to the log."""
+        run = self.run
+        if run and is_asking(run):
+            self._screen.post_message(InboxRequested(run.id))
+        elif run and run.status in FINISHED and run.workspace and not run.in_trash:
+            self._screen.post_message(self._review(run.id))
         else:
             self._panes.go("log")
+
+    def follow_on(self, runs: Sequence[Run]) -> Callable[[], None]:
+        """Return a function that goes on to the next run, as soon as these runs are put aside."""
+        run_list = self._panes.run_list
+        ids = {run.id for run in runs}
+        is_marked, start = bool(self.marked()), run_list.cursor_run
+        lines = range(run_list.cursor_line + 1, len(self._lines))
+        after = (line for at in lines if isinstance(line := self._lines[at], str))
+        following = next((one for one in after if one not in ids), None)
+
+        def go_on() -> None:
+            if is_marked:
+                self.unmark()
+            elif start in ids and following and run_list.cursor_run in (start, None):
+                run_list.move_to(following)
+
+        return go_on
+
+    def review(self) -> None:
+        """Review the chosen run, or the first one that is marked or under the heading."""
+        if first := self._first_to_review():
+            self._screen.post_message(self._review(first))
+
+    def review_file(self, run_id: str, path: str) -> None:
+        """Review a run, beginning with one of its files."""
+        self._screen.post_message(replace(self._review(run_id), path=path))
+
+    def _review(self, run_id: str) -> CodeRequested:
+        return CodeRequested("changes", run_id, queue=self._review_queue())
+
+    def _several(self) -> list[str]:
+        """Return the marked runs, or those under the heading, in order."""
+        marks = self._panes.run_list.marks.ids
+        return [one for one in self._lines.ids() if one in marks] or [
+            run.id for run in self.headed()
+        ]
+
+    def _first_to_review(self) -> str | None:
+        several = self._several()
+        if self.run and (not several or self.run.id in several):
+            return self.run.id
+        return next((one for one in several if self._runs[one].workspace), None)
+
+    def _review_queue(self) -> ReviewQueue:
+        from tui.models.review_queue import ReviewQueue
+
+        order, several = list(self._lines.ids()), self._several()
+        if several:
+            return ReviewQueue.of_chosen(self._runs, order, several)
+        return ReviewQueue.of_list(self._runs, order, self.options.test())
 
     def unmark(self) -> None:
         """Remove all marks."""
@@ -95,11 +151,11 @@ class RunBrowser:
         """Filter, sort and group all runs again."""
         before = self._lines
         is_same = before.selection.grouping is self.options.grouping
-        now = self._screen.clock()
+        now, cost = self._screen.clock(), self._panes.cost
         self._lines = (
-            GroupedRuns(self.options, self._runs, now, before.folded)
+            GroupedRuns(self.options, self._runs, now, before.folded, cost)
             if is_same
-            else GroupedRuns(self.options, self._runs, now)
+            else GroupedRuns(self.options, self._runs, now, cost=cost)
         )
         self._panes.run_list.show(self._lines)
         self.describe()
@@ -123,8 +179,14 @@ class RunBrowser:
                 return NO_MATCH_NEEDS_YOU
             return NO_MATCH_FAILED if options.is_triage else NO_MATCH
         if not options.is_triage:
-            return NONE_NEEDS_YOU
+            return self._none_needs_you()
         return NO_FAILED_NEEDS_YOU if options.needs_you else NONE_FAILED
+
+    def _none_needs_you(self) -> str:
+        waiting = sum(map(to_review, self._runs.values()))
+        if not waiting:
+            return NONE_NEEDS_YOU
+        return TO_REVIEW.format(count="1 run waits" if waiting == 1 else f"{waiting} runs wait")
 
     # Other runs
 
@@ -199,7 +261,8 @@ class RunBrowser:
 
     def group(self) -> None:
         """Group by the next property, or not at all."""
-        self.select(self.options.next_grouping())
+        has_tags = any(run.tags for run in self._runs.values())
+        self.select(self.options.next_grouping(has_tags=has_tags))
 
     def toggle_triage(self) -> None:
         """Show failed runs by cause, or all runs."""

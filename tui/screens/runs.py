@@ -44,6 +44,15 @@ STEP = 4.0
 """Percent of the screen that the list gains or loses at a time."""
 
 
+def _carried_out(act: Callable[[RunActions], None]) -> Callable[[RunsScreen], None]:
+    """Return an action of the screen that its collaborator carries out."""
+
+    def action(screen: RunsScreen) -> None:
+        act(screen.actions)
+
+    return action
+
+
 class RunsScreen(LiveScreen):
     """Run list above the log of the chosen run; one pane at a time where it is narrow."""
 
@@ -104,6 +113,14 @@ class RunsScreen(LiveScreen):
         if self._is_unveiled:
             super().start_background()
             self.panes.chosen.begin()
+            if "cost" in self.engine.config.ui.columns:
+                self.run_worker(self._show_costs, group="costs", exclusive=True)
+
+    async def _show_costs(self) -> None:
+        """Show the costs of runs: the first paint waits for no prices."""
+        await self.engine.costs.load()
+        self.rearrange()
+        self.panes.run_list.refresh()
 
     def update_node_styles(self, animate: bool = True) -> None:
         """Style everything again, except before it is seen for the first time."""
@@ -169,7 +186,7 @@ class RunsScreen(LiveScreen):
     def _refresh_keys(self) -> None:
         run = self.run
         about = (run.id, run.status, run.in_trash, run.spec.batch) if run else self.browser.batch
-        acts = about, self._is_somewhere, bool(self.engine.view.deleted)
+        acts = about, self._is_somewhere, self.actions.can_undo
         if acts != self._acts:
             self._acts = acts
             self.refresh_bindings()
@@ -209,9 +226,8 @@ class RunsScreen(LiveScreen):
         self.panes.go("runs")
 
     def action_changes(self) -> None:
-        """Show the changes of the run."""
-        if self.run:
-            self.post_message(CodeRequested("changes", self.run.id))
+        """Review the changes of the run."""
+        self.browser.review()
 
     def action_batch(self) -> None:
         """Show the batch of the run, or of those under the heading."""
@@ -222,33 +238,33 @@ class RunsScreen(LiveScreen):
     def on_workspace_tree_file_opened(self, event: WorkspaceTree.FileOpened) -> None:
         """Show a file of the workspace, or its change."""
         run_id = event.tree.run_id
-        if run_id:
-            mode = "changes" if event.change else "file"
-            self.post_message(CodeRequested(mode, run_id, event.path))
+        if run_id and event.change:
+            self.browser.review_file(run_id, event.path)
+        elif run_id:
+            self.post_message(CodeRequested("file", run_id, event.path))
 
-    def action_cancel_run(self) -> None:
-        """Cancel the run; more than one only after a question."""
-        self.actions.cancel_run()
-
-    def action_kill_run(self) -> None:
-        """Kill the run, after a question."""
-        self.actions.kill_run()
-
-    def action_retry_run(self) -> None:
-        """Start the next attempt of the run."""
-        self.actions.retry_run()
-
-    def action_fresh_run(self) -> None:
-        """Start over in a new workspace, after a question."""
-        self.actions.fresh_run()
-
-    def action_edit_run(self) -> None:
-        """Edit the prompt, then retry."""
-        self.actions.edit_run()
-
-    def action_resume_run(self) -> None:
-        """Continue the thread of the run with a message."""
-        self.actions.resume_run()
+    # Carried out by the actions on the chosen or marked runs
+    action_cancel_run = _carried_out(RunActions.cancel_run)
+    action_kill_run = _carried_out(RunActions.kill_run)
+    action_start_run = _carried_out(RunActions.start_run)
+    action_retry_run = _carried_out(RunActions.retry_run)
+    action_fresh_run = _carried_out(RunActions.fresh_run)
+    action_edit_run = _carried_out(RunActions.edit_run)
+    action_resume_run = _carried_out(RunActions.resume_run)
+    action_apply_run = _carried_out(RunActions.apply_run)
+    action_push_run = _carried_out(RunActions.push_run)
+    action_compare = _carried_out(RunActions.compare)
+    action_details = _carried_out(RunActions.details)
+    action_delete_workspace = _carried_out(RunActions.delete_workspace)
+    action_undo_delete = _carried_out(RunActions.undo)
+    action_dismiss_run = _carried_out(RunActions.dismiss_run)
+    action_archive_run = _carried_out(RunActions.archive_run)
+    action_tag_run = _carried_out(RunActions.tag_run)
+    action_note_run = _carried_out(RunActions.note_run)
+    action_update_run = _carried_out(RunActions.update_run)
+    action_fork_run = _carried_out(RunActions.fork_run)
+    action_forget_run = _carried_out(RunActions.forget_run)
+    action_copy_id = _carried_out(RunActions.copy_id)
 
     async def action_message(self) -> None:
         """Write a message to the agent of the run."""
@@ -257,26 +273,6 @@ class RunsScreen(LiveScreen):
     def action_interrupt(self) -> None:
         """End the turn of the agent; ask first where a command has run for long."""
         self.messages.interrupt(self.actions.targets("interrupt"))
-
-    def action_apply_run(self) -> None:
-        """Apply the changes, after a preview."""
-        self.actions.apply_run()
-
-    def action_details(self) -> None:
-        """Show the details of the run."""
-        self.actions.details()
-
-    def action_delete_workspace(self) -> None:
-        """Delete the workspace, after a question."""
-        self.actions.delete_workspace()
-
-    def action_undo_delete(self) -> None:
-        """Restore the run's workspace, or the last one deleted."""
-        self.actions.undo_delete()
-
-    def action_copy_id(self) -> None:
-        """Copy the run's id."""
-        self.actions.copy_id()
 
     # The list
 
@@ -392,7 +388,7 @@ class RunsScreen(LiveScreen):
     @on(EventLog.EventOpened)
     def _file_named(self, event: EventLog.EventOpened) -> None:
         """Show what became of a file that the log names."""
-        self.post_message(CodeRequested("changes", event.run, event.path))
+        self.browser.review_file(event.run, event.path)
 
     @on(LogPane.KindAsked)
     def _kind_asked(self) -> None:
@@ -411,7 +407,7 @@ class RunsScreen(LiveScreen):
         if action == "back":
             return self._is_somewhere
         if action == "undo_delete":
-            return True if self.engine.view.deleted else None
+            return True if self.actions.can_undo else None
         if action == "batch":
             return True if self.browser.batch else None
         return self.actions.check(action)

@@ -16,6 +16,7 @@ from engine.domain.errors import UserError
 from engine.domain.model import TemplateStats
 from engine.engine import Template
 from tui import commands
+from tui.commands import first_key
 from tui.formatting.options import of_template
 from tui.screens.drafted_template import templates_for
 from tui.screens.live import EditRequested, LiveScreen, StartRequested
@@ -134,7 +135,8 @@ class TemplatesScreen(LiveScreen):
         """Open the file in the user's editor; what is saved is picked up."""
         template = self.listed.chosen
         if template and template.is_built_in:
-            tell(app_of(self), "It is built in: M makes one of your own, which can extend it.")
+            key = first_key("templates.new", self.top_bar.keymap) or "`templates new`"
+            tell(app_of(self), f"It is built in: {key} makes one of your own, which can extend it.")
         elif template:
             self.post_message(EditRequested(template.path))
 

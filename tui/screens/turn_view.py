@@ -80,7 +80,7 @@ class TurnView:
         screen = self._screen
         banner = screen.query_one(TurnBanner)
         banner.display = self.is_there
-        banner.update(Content(f"{self._title} · U {'hides' if self.is_shown else 'shows'} them"))
+        banner.update(Content(f"{self._title} · L {'hides' if self.is_shown else 'shows'} them"))
         screen.refresh_bindings()
         if self.is_shown and self.is_there:
             await self._show()
@@ -110,7 +110,7 @@ class TurnView:
             self._screen.panes.go("diff")
             self._take(self._latest)
         else:
-            self._screen.show_measured()
+            self._screen.show_chosen()
             self._take(self._latest)
 
     def why_not(self) -> UserError:

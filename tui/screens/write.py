@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from textual import on
@@ -11,13 +11,30 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Button, Input, Static, TextArea
+from textual.widgets import Button, Checkbox, Input, Static, TextArea
 
 from engine.domain.errors import UserError
+from engine.domain.interaction import ModeChange
+from engine.domain.run_mode import UNCHANGED
 from engine.domain.text import printable
 from tui.screens.dialog import Dialog
+from tui.screens.mode_option import ModeOption
 from tui.widgets.forms.prompt_area import PromptArea
+from tui.widgets.forms.segmented_control import SegmentedControl
 from tui.widgets.forms.text_input import TextInput
+
+
+@dataclass(slots=True)
+class WriteOption:
+    """A choice below the text; without a label there is none."""
+
+    label: str = ""
+    is_chosen: bool = True
+
+    @property
+    def suffices(self) -> bool:
+        """Return whether there is something to send even without a text."""
+        return bool(self.label) and self.is_chosen
 
 
 @dataclass(slots=True)
@@ -34,6 +51,24 @@ class WriteRequest:
     """A name or a path, which `enter` hands over, not a text of several lines."""
     replaces: bool = False
     """Whether what is typed first replaces the text, which is selected."""
+    above: str = ""
+    """Lines to show above the text."""
+    keys: str = "^s start · esc back"
+    placeholder: str = "Describe the task"
+    option: WriteOption = field(default_factory=WriteOption)
+    may_be_empty: bool = False
+    mode: ModeOption | None = None
+    """The mode of the attempt that the text starts, where it starts one."""
+
+    @property
+    def change(self) -> ModeChange:
+        """Return the chosen change of the mode."""
+        return self.mode.change if self.mode else UNCHANGED
+
+    @property
+    def can_be_sent(self) -> bool:
+        """Return whether there is something to send."""
+        return bool(self.text.strip()) or self.may_be_empty or self.option.suffices
 
 
 class WriteDialog(Dialog[str]):
@@ -43,8 +78,12 @@ class WriteDialog(Dialog[str]):
     WriteDialog {
         .box { width: 92; padding: 1 2 0 2; }
         PromptArea { height: 10; margin-bottom: 0; }
+        &.-quotes PromptArea { height: 7; }
+        #above { height: auto; max-height: 7; color: $secondary; text-wrap: nowrap; }
+        Checkbox { height: 1; margin-top: 1; padding: 0; border: none; background: $surface; }
         #hint { height: auto; min-height: 1; max-height: 4; color: $secondary; margin-top: 1; }
         #hint.-error { color: $text-error; }
+        #mode { height: 1; margin-top: 1; & > Static { width: 6; color: $secondary; } }
         .buttons { margin: 0 0 1 0; }
     }
     """
@@ -64,8 +103,18 @@ class WriteDialog(Dialog[str]):
                 box.border_subtitle = Content("enter done · esc back")
                 yield TextInput(self._writing.text)
             else:
-                box.border_subtitle = Content("^s start · esc back")
-                yield PromptArea(self._writing.text, placeholder="Describe the task")
+                box.border_subtitle = Content(self._writing.keys)
+                self.set_class(bool(self._writing.above), "-quotes")
+                if self._writing.above:
+                    yield Static(Content(self._writing.above), id="above")
+                yield PromptArea(self._writing.text, placeholder=self._writing.placeholder)
+            if option := self._writing.option.label:
+                chosen = self._writing.option.is_chosen
+                yield Checkbox(Content(option), chosen, compact=True)
+            if mode := self._writing.mode:
+                with Horizontal(id="mode"):
+                    yield Static(Content("Mode"))
+                    yield SegmentedControl(mode.words, mode.chosen)
             yield Static(Content(self._writing.hint), id="hint")
             with Horizontal(classes="buttons"):
                 yield Button(Content(self._writing.button), id="send", compact=True)
@@ -94,13 +143,23 @@ class WriteDialog(Dialog[str]):
 
     def _check(self, text: str) -> None:
         self._writing.text = text
-        self.query_one("#send", Button).disabled = not text.strip()
+        self.query_one("#send", Button).disabled = not self._writing.can_be_sent
+
+    @on(Checkbox.Changed)
+    def _chosen(self, event: Checkbox.Changed) -> None:
+        self._writing.option.is_chosen = event.value
+        self._check(self._writing.text)
+
+    @on(SegmentedControl.Changed)
+    def _mode_chosen(self, event: SegmentedControl.Changed) -> None:
+        if self._writing.mode:
+            self._writing.mode.chosen = event.segments.chosen
 
     @on(Input.Submitted)
     @on(Button.Pressed)
     def action_send(self) -> None:
         """Hand the text over; what speaks against it is shown here."""
-        if self._writing.text.strip() and not self._sending:
+        if self._writing.can_be_sent and not self._sending:
             self._sending = True
             self.run_worker(self._send, group="send")
 

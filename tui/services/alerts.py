@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping, Sequence
 
+from engine.domain.account_choice import of_queue
 from engine.domain.attention import needs_you
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run
@@ -46,6 +47,7 @@ class AlertTracker:
         found = [runs[run_id] for run_id in changed if run_id in runs]
         news = [line for run in found if (line := self._of_run(run))]
         news += [f"Batch {one_line(name, 60)} has ended" for name in self._ended(runs, found, live)]
+        pause = of_queue(pause)
         if pause and not self._pause and pause.waiting_for is not WaitingFor.USER:
             news.append(f"The queue is paused: {one_line(pause.reason, 80)}")
         self._pause = pause

@@ -20,6 +20,7 @@ OPENED_BY = {
     "batch": "view.batch",
     "changes": "view.changes",
     "code": "view.changes",
+    "compare": "batch.compare",
     "disk": "screen.disk",
     "disktree": "screen.disk",
     "doctor": "screen.doctor",
@@ -28,9 +29,11 @@ OPENED_BY = {
     "inbox": "screen.inbox",
     "message": "run.message",
     "queue": "run.message",
+    "rundiff": "compare.diff",
     "notify": "screen.told",
     "patterns": "screen.patterns",
     "templates": "screen.templates",
+    "usage": "screen.usage",
 }
 """The commands that lead to where the commands of a scope can be used; else to the runs."""
 NOT_NOW = "Not available now."

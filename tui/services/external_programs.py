@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 OWN_ONLY = "git works here with your own repository only: an agent can write the others."
 NONE = "git refuses the repositories in this folder: an agent can write them."
+OPENED_IN = (
+    ("editor", "o", "editor"),
+    ("shell", "exclamation_mark", "shell"),
+    ("codex", "c", "Codex, in its thread"),
+)
+"""The programs in which a run can be opened: the answer, the key and the text of each choice."""
 LIFT = "To lift that here: unset GIT_TEST_ASSUME_DIFFERENT_OWNER"
 
 
@@ -27,10 +33,33 @@ class ExternalPrograms:
         self._app = app
         self._engine = app.engine
 
-    def edit(self) -> None:
-        """Open the file that is shown, or else the workspace, in the user's editor."""
+    def open(self) -> None:
+        """Open the file that is shown in the user's editor; of a run, ask in which program."""
+        if (subject := self._app.subject) is None:
+            return
+        run_id, path = subject
+        if path:
+            self._start(self._edit(run_id, path))
+        else:
+            self._ask(run_id)
+
+    def _ask(self, run_id: str) -> None:
+        from tui.screens.confirm import ConfirmChoice, ConfirmDialog
+
+        works = {"editor": self._edit, "shell": self._open_shell, "codex": self._open_thread}
+
+        def answered(answer: str | None) -> None:
+            if answer:
+                self._start(works[answer](run_id))
+
+        choices = [ConfirmChoice(*choice) for choice in OPENED_IN]
+        dialog = ConfirmDialog("Open the run in", choices, keep="Back", default="editor")
+        self._app.push_screen(dialog, answered)
+
+    def open_thread(self) -> None:
+        """Open the thread of the run that is shown in interactive Codex."""
         if subject := self._app.subject:
-            self._start(self._edit(*subject))
+            self._start(self._open_thread(subject[0]))
 
     def edit_own(self, wanted: EditRequested) -> None:
         """Open a file of the user's own in their editor."""
@@ -60,7 +89,7 @@ class ExternalPrograms:
     def _start(self, work: Awaitable[None]) -> None:
         self._app.run_worker(attempt(self._app, work), group="program", exclusive=True)
 
-    async def _edit(self, run_id: str, path: str | None) -> None:
+    async def _edit(self, run_id: str, path: str | None = None) -> None:
         place = await self._engine.workspaces.place(run_id, path or "")
         guard = await self._engine.workspaces.shell_guard(run_id)
         folder = place if not path else place.parent
@@ -81,6 +110,16 @@ class ExternalPrograms:
         first = f"swarm-tui: {first} {LIFT}"
         await self._lend(programs.shell(), place, guard.environment, first, base)
 
+    async def _open_thread(self, run_id: str) -> None:
+        async with self._engine.threads.open(run_id) as program:
+            code = await self._lend(program.argv, program.folder, program.env, base=program.base)
+        failed = f"Codex ended with exit code {code}. " if code else ""
+        tell(
+            self._app,
+            f"{failed}The changes of the thread are recorded.",
+            is_warning=bool(code),
+        )
+
     async def _lend(
         self,
         words: Sequence[str],
@@ -88,10 +127,13 @@ class ExternalPrograms:
         more: Mapping[str, str] | None = None,
         first: str = "",
         base: Mapping[str, str] | None = None,
-    ) -> None:
-        """Lend the terminal to a program, below a `first` line; runs go on, nothing is painted."""
+    ) -> int:
+        """Lend the terminal to a program, below a `first` line, and return its exit code.
+
+        Runs go on; nothing is painted.
+        """
         with self._app.suspend(), self._app.batch_update():
             if first and sys.__stdout__:
                 sys.__stdout__.write(f"{first}\n")
                 sys.__stdout__.flush()
-            await programs.lend_terminal(words, folder, more, base)
+            return await programs.lend_terminal(words, folder, more, base)

@@ -64,6 +64,12 @@ def _inbox(app: SwarmApp) -> Screen[None]:
     return InboxScreen(app.engine, app.clock)
 
 
+def _usage(app: SwarmApp) -> Screen[None]:
+    from tui.screens.usage import UsageScreen
+
+    return UsageScreen(app.engine, app.clock)
+
+
 def _batch(app: SwarmApp) -> Screen[None]:
     from tui.screens.batch import BatchScreen
 
@@ -80,6 +86,12 @@ def _changes(app: SwarmApp) -> Screen[None]:
     from tui.screens.changes import ChangesScreen
 
     return ChangesScreen(app.engine, app.clock)
+
+
+def _run_diff(app: SwarmApp) -> Screen[None]:
+    from tui.screens.run_diff import RunDiffScreen
+
+    return RunDiffScreen(app.engine, app.clock)
 
 
 def _file(app: SwarmApp) -> Screen[None]:
@@ -101,10 +113,12 @@ MODES: dict[str, Callable[[SwarmApp], Screen[None]]] = {
     "notifications": _notifications,
     "templates": _templates,
     "inbox": _inbox,
+    "usage": _usage,
     "batch": _batch,
     "find": _find,
     "patterns": _patterns,
     "changes": _changes,
+    "rundiff": _run_diff,
     "file": _file,
     FAULT_MODE: _fault,
 }

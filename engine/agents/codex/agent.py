@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.agents.accounts import AccountPort
 from engine.agents.base import (
     AgentCommand,
     CommandRequest,
@@ -18,6 +19,7 @@ from engine.agents.base import (
     SessionScope,
 )
 from engine.agents.codex import command, exposed_secrets, limit_resets
+from engine.agents.codex.accounts import CodexAccounts, has_key, of_account
 from engine.agents.codex.home import user_home
 from engine.agents.codex.interactive import inbox, safety, translation
 from engine.agents.codex.interactive.command import BRIDGE, interactive_command
@@ -26,10 +28,11 @@ from engine.agents.codex.interactive.reader import InteractiveReader
 from engine.agents.codex.profile import CODEX
 from engine.agents.codex.project_config import unread_settings
 from engine.agents.codex.reader import CodexReader
+from engine.agents.codex.thread_counter import ThreadCounter
 from engine.agents.codex.translation import CodexState, state_from, state_json
 from engine.agents.profile import AgentProfile
 from engine.domain.answers import Values
-from engine.domain.errors import UserError
+from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice
 from engine.domain.finding import Finding
 from engine.domain.hosts import local_path, path_here
@@ -37,6 +40,7 @@ from engine.domain.interaction import InputRequest
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage
 from engine.domain.run_mode import with_mode
 from engine.domain.text import printable
+from engine.domain.usage import DEFAULT_ACCOUNT
 
 if TYPE_CHECKING:
     from engine.config.paths import Paths
@@ -66,6 +70,11 @@ class CodexAgent:
         """Programs of this package that it starts: the bridge to the app-server."""
         return (BRIDGE,)
 
+    @property
+    def accounts(self) -> AccountPort:
+        """The user's own login, and the accounts of the settings."""
+        return CodexAccounts()
+
     def check(self, spec: RunSpec) -> None:
         """Raise `UserError` for settings that hold secrets: all can see them as arguments."""
         exposed_secrets.check(spec.codex_config)
@@ -88,7 +97,7 @@ class CodexAgent:
         command.find_codex(spec.codex_bin, config.codex.bin)
 
     async def login_error(
-        self, spec: RunSpec, config: Config, base: Mapping[str, str]
+        self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:
         """Return why Codex cannot be started with this environment; None if it can."""
         from engine.agents.codex.doctor import login
@@ -96,7 +105,8 @@ class CodexAgent:
 
         codex = command.find_codex(spec.codex_bin, config.codex.bin, base)
         settings = command.provider_settings(spec, config.codex)
-        return await login(codex, settings, agent_environment(base=base))
+        error = await login(codex, settings, agent_environment(base=base))
+        return of_account(error, account, config) if error else None
 
     def is_own_affair(self, spec: RunSpec, error: UserError) -> bool:
         """Return whether the program is missing that this spec names itself."""
@@ -106,7 +116,7 @@ class CodexAgent:
         """Return the checks of version, login, network and sandbox."""
         from engine.agents.codex.findings import diagnose
 
-        return await diagnose(named, config.codex.bin)
+        return await diagnose(named, config)
 
     def can_continue(self, thread: str) -> bool:
         """Return whether it is a UUID: another id is the name of a new thread (docs/codex.md)."""
@@ -138,6 +148,18 @@ class CodexAgent:
             return interactive_command(request, [program], home)
         return command.command(request, [program], home)
 
+    def thread_command(self, request: CommandRequest) -> AgentCommand:
+        """Return the command of interactive Codex; raises `UserError`."""
+        if has_key(request):  # it would go on with the login of the home
+            message = (
+                f"The run {request.run.id} uses an API key, which Codex reads in `exec` alone."
+            )
+            raise user_error("INPUT_INVALID", message, "Continue it with `swarm-tui resume`.")
+        program = command.find_codex(
+            request.run.spec.codex_bin, request.config.codex.bin, request.base
+        )
+        return command.thread_command(request, [program], user_home(request.base))
+
     def pending_records(self, run: Run) -> Sequence[tuple[str, bytes]]:
         """Return the records for the inbox of the bridge."""
         return inbox.pending(run) if run.is_interactive else ()
@@ -154,14 +176,31 @@ class CodexAgent:
         *,
         interactive: bool = False,
         message: str = "",
+        forks: bool = False,
     ) -> bytes:
         """Return the state with which an attempt begins.
 
         Codex counts tokens over the whole thread: a resumed one goes on from where it stood.
         """
         # The app-server reports by itself which messages were read.
-        begun = self._begun(thread, used, earlier, "" if interactive else message)
+        said = "" if interactive else message
+        if forks:
+            begun = self._forked(thread, used, earlier, said)
+        else:
+            begun = self._begun(thread, used, earlier, said)
         return translation.state_json(translation.state_from(begun)) if interactive else begun
+
+    def _forked(
+        self, thread: str | None, used: Usage, earlier: Iterable[bytes], message: str
+    ) -> bytes:
+        """Return the state of an attempt in a copy of `thread`, whose total has been counted."""
+        # The running total of the copy begins with that of the thread.
+        known = (
+            before.counter for before in map(state_from, earlier) if before.thread_id == thread
+        )
+        total = next((max(one.total, one.floor, key=_tokens) for one in known), Usage())
+        counter = ThreadCounter(floor=total)
+        return state_json(CodexState(message=message, usage_before=used, counter=counter))
 
     def _begun(
         self, thread: str | None, used: Usage, earlier: Iterable[bytes], message: str
@@ -172,7 +211,7 @@ class CodexAgent:
                     message=message,
                     thread_id=thread,
                     usage_before=before.usage_before,
-                    thread_usage=before.thread_usage,
+                    counter=before.counter,
                     rollout_offset=before.rollout_offset,
                     agents=before.agents,
                 )
@@ -203,17 +242,33 @@ class CodexAgent:
         """Return a finder of the session files in the user's Codex home."""
         from engine.agents.codex.sessions import SessionFiles
 
-        return SessionFiles(scope, user_home(os.environ))
+        return SessionFiles(scope, user_home(os.environ), scope.homes)
 
-    def kept_files(self) -> list[tuple[Path, str]]:
-        """List what lies in the user's Codex home, the sessions by the year. Blocking."""
+    @property
+    def session_source(self) -> str:
+        """The name of the module that reads usage from rollouts."""
+        return "engine.agents.codex.session_files"
+
+    def session_homes(self, config: Config, base: Mapping[str, str]) -> Mapping[str, Path]:
+        """Return the user's Codex home, and those of the accounts that have one of their own."""
+        return {DEFAULT_ACCOUNT: user_home(base), **self.accounts.homes(config)}
+
+    def kept_files(self, homes: Mapping[str, Path]) -> list[tuple[Path, str]]:
+        """List what lies in the Codex homes, the sessions by the year. Blocking."""
         found: list[tuple[Path, str]] = []
-        for path in _entries(user_home(os.environ)):
-            if path.name == "sessions":
-                found += [(year, f"sessions/{year.name}") for year in _entries(path)]
-            else:
-                found.append((path, path.name))
+        for account, home in {"": user_home(os.environ), **homes}.items():
+            of_account = f"{account}: " if account else ""
+            for path in _entries(home):
+                if path.name == "sessions":
+                    years = _entries(path)
+                    found += [(year, f"{of_account}sessions/{year.name}") for year in years]
+                else:
+                    found.append((path, f"{of_account}{path.name}"))
         return found
+
+
+def _tokens(usage: Usage) -> int:
+    return usage.input + usage.output
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from engine.agents.base import AgentCommand, CommandRequest
-from engine.agents.codex import exposed_secrets
+from engine.agents.codex import exposed_secrets, own_server
 from engine.agents.codex.profile import DATABASES_VARIABLE, PROGRAM_VARIABLE
 from engine.agents.codex.project_config import trust_level
 from engine.agents.codex.settings import CodexSettings
@@ -74,10 +74,31 @@ def command(request: CommandRequest, program: Sequence[str], home: Path) -> Agen
     return AgentCommand(tuple(argv), variables(request), (databases(request),))
 
 
+def thread_command(request: CommandRequest, program: Sequence[str], home: Path) -> AgentCommand:
+    """Return the command that opens the run's thread in interactive Codex.
+
+    Sandbox, settings and variables are those of its attempts. With a user at the terminal, it
+    asks as the run's interactive mode does.
+    """
+    spec = request.run.spec
+    argv = [*program, "resume", "-s", spec.sandbox.value]
+    argv += ["-a", request.run.approval_policy.value]
+    for place in further_folders(spec, request.run.workspace):
+        argv += ["--add-dir", place]
+    if model := spec.model or request.config.codex.model:
+        argv += ["-m", model]
+    for setting in all_settings(request, home):
+        argv += ["-c", setting]
+    argv += [request.thread] if request.thread else []
+    return AgentCommand(tuple(argv), variables(request), (databases(request),))
+
+
 def databases(request: CommandRequest) -> Path:
     """Return the folder of Codex's own databases for this run."""
     # They lock when runs share them (codex#31184); login and settings stay shared.
-    return request.paths.run(request.run.id) / "codex"
+    account = request.run.account
+    # They name the thread's file: under another account that is another file.
+    return request.paths.run(request.run.id) / (f"codex-{account}" if account else "codex")
 
 
 def variables(request: CommandRequest) -> dict[str, str]:
@@ -95,7 +116,7 @@ def _arguments(request: CommandRequest, home: Path) -> Iterator[str]:
     for place in further_folders(spec, run.workspace):
         yield from ("--add-dir", place)
     if thread:
-        yield "resume"
+        yield "fork" if request.forks else "resume"
     yield from ("--json", "--skip-git-repo-check", "-o", str(folder.last_message))
     if not thread:
         yield from ("-s", spec.sandbox.value)
@@ -118,6 +139,8 @@ def all_settings(request: CommandRequest, home: Path) -> Iterator[str]:
     yield from _passed(request.of_commands)
     yield from provider_settings(spec, request.config.codex)
     yield from _trust(home, request.run.workspace)
+    if request.config.mcp.agents:
+        yield f"mcp_servers.{own_server.NAME}={_toml(own_server.server_table(request))}"
     # Codex reads them; the commands of its agent find them empty.
     secrets = _secret_variables(spec, request.config)
     yield from _passed(dict.fromkeys(sorted(secrets), ""))

@@ -17,6 +17,8 @@ from engine.system.files import CHUNK_BYTES, LineReader, open_regular
 SUFFIX = ".zst"
 LIMIT_BYTES = 4 * 1024**3
 """How much of a decompressed rollout is read: a small file can stand for any length."""
+END_S = 10.0
+"""How long the program may take to end after its output."""
 _MEMORY = "--memory=128MB"
 """More than Codex's own settings need; a file may ask for much more."""
 
@@ -71,7 +73,10 @@ class CompressedLineReader(LineReader):
         chunk = self._process.stdout.read(limit_bytes)
         self._read_to += len(chunk)
         self._skipped = self._read_to
-        if len(chunk) < limit_bytes or self._read_to > LIMIT_BYTES:
+        if len(chunk) < limit_bytes:
+            self.is_damaged = _has_failed(self._process)
+            self.close()
+        elif self._read_to > LIMIT_BYTES:
             self.close()
         return chunk
 
@@ -102,6 +107,14 @@ def _started(path: os.PathLike[str] | str) -> subprocess.Popen[bytes]:
         )
     finally:
         os.close(handle)
+
+
+def _has_failed(process: subprocess.Popen[bytes]) -> bool:
+    """Return whether a program that has closed its output could not read the file."""
+    try:
+        return process.wait(END_S) != 0
+    except subprocess.TimeoutExpired:
+        return True
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -13,6 +13,7 @@ from engine.agents.codex.sandbox_refusals import refusal
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import one_line
 from engine.system import short_command
+from engine.system.decoding import json_decoder
 from engine.system.short_command import TIMEOUT_S
 
 OLDEST = (0, 100, 0)
@@ -73,7 +74,7 @@ async def checks(
     options = [word for setting in settings for word in ("-c", setting)]
     _, text = await _run([codex, "doctor", "--json", *options], env)
     try:
-        report = msgspec.json.decode(text, type=_Report)
+        report = json_decoder(_Report)(text)
     except msgspec.MsgspecError:
         return {}
     return report.checks

@@ -35,6 +35,26 @@ ERRORS = {
         has_detail=True,
         is_of_agent=True,
     ),
+    "ACCOUNT_HOME_MISSING": CatalogueEntry(
+        "The Codex home of the account is missing.",
+        "Make the folder and log in there: `CODEX_HOME=FOLDER codex login`.",
+        is_login=True,
+        is_of_agent=True,
+    ),
+    "ACCOUNT_HOME_UNSAFE": CatalogueEntry(
+        "The Codex home of the account is not safe from agents.",
+        "Move it out of workspaces and repositories, such as to ~/.codex-work.",
+    ),
+    "ACCOUNT_KEY_MISSING": CatalogueEntry(
+        "The variable with the key of the account is not set.",
+        "Set it for the process that supervises the runs, then retry.",
+        is_login=True,
+        is_of_agent=True,
+    ),
+    "ACCOUNT_THREAD_DIFFERS": CatalogueEntry(
+        "The thread went on differently under another account.",
+        "Retry the run with a new thread, or move the session file out of that Codex home.",
+    ),
     "THREAD_BUSY": CatalogueEntry(
         "Another Codex works in this thread.",
         "Close the thread in the other Codex, then resume the run.",

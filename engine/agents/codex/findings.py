@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from typing import TYPE_CHECKING
 
 from engine.agents.codex import doctor
+from engine.agents.codex.account_settings import AccountSettings
+from engine.agents.codex.accounts import CodexAccounts, of_account
 from engine.agents.codex.command import find_codex
-from engine.domain.errors import CATALOGUE
+from engine.domain.errors import CATALOGUE, UserError
 from engine.domain.finding import CheckHealth, Finding
 from engine.domain.secrets import hide
+from engine.system.environment import agent_environment
+
+if TYPE_CHECKING:
+    from engine.config.settings import Config
 
 _OLDEST_INTERACTIVE = ".".join(map(str, doctor.OLDEST_INTERACTIVE[:2]))
 
 
-async def diagnose(named: str | None, configured: str | None) -> list[Finding]:
-    """Check version, login, network and sandbox; `named` is the CLI to check, else `configured`."""
-    path = await asyncio.to_thread(find_codex, named, configured)
+async def diagnose(named: str | None, config: Config) -> list[Finding]:
+    """Check version, logins, network and sandbox; `named` is the CLI to check instead."""
+    path = await asyncio.to_thread(find_codex, named, config.codex.bin)
     version = await doctor.version(path)
     findings = [Finding("codex", CheckHealth.OK, f"Codex {version} at {path}")]
     if not doctor.can_be_interactive(version):
@@ -42,7 +50,23 @@ async def diagnose(named: str | None, configured: str | None) -> list[Finding]:
             health = CheckHealth.FAIL if check.status == "fail" else CheckHealth.OK
             recovery = (check.remediation or "") if health is CheckHealth.FAIL else ""
             findings.append(Finding(f"codex {name}", health, hide(check.summary), hide(recovery)))
+    findings += [await _account(path, one, config) for one in config.accounts]
     return [*findings, await _sandbox(path)]
+
+
+async def _account(path: str, account: AccountSettings, config: Config) -> Finding:
+    name = f"codex account {account.name}"
+    try:
+        made = await asyncio.to_thread(
+            CodexAccounts().environment, account.name, config, dict(os.environ)
+        )
+        error = await doctor.login(path, (), agent_environment(base=made.base))
+        error = of_account(error, account.name, config) if error else None
+    except UserError as problem:
+        error = problem
+    if error:
+        return Finding(name, CheckHealth.FAIL, hide(error.message), hide(error.recovery))
+    return Finding(name, CheckHealth.OK, f"the account {account.name} is logged in")
 
 
 async def _sandbox(path: str) -> Finding:

@@ -8,7 +8,9 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
+from engine.domain.model import Usage
 from engine.domain.text import printable
+from engine.system.decoding import json_decoder
 
 RAW_LIMIT = 16_384  # characters of a line that is not JSON; the whole of it stays in the spool file
 _DEPTH_LIMIT = 50
@@ -53,6 +55,17 @@ class TokenUsage(Struct, gc=False):
     input_tokens: int = 0
     cached_input_tokens: int = 0
     output_tokens: int = 0
+    reasoning_output_tokens: int = 0
+
+    @property
+    def usage(self) -> Usage:
+        """Return them as usage; the number of requests is not known."""
+        return Usage(
+            self.input_tokens,
+            self.cached_input_tokens,
+            self.output_tokens,
+            self.reasoning_output_tokens,
+        )
 
 
 class TurnError(Struct, gc=False):
@@ -79,7 +92,7 @@ class UnreadableLine:
     data: Any
 
 
-_decode = msgspec.json.Decoder(CodexLine).decode
+_decode = json_decoder(CodexLine)
 
 
 def parse(line: bytes) -> CodexLine | UnreadableLine:

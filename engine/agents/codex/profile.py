@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.agents.codex.errors import ERRORS
-from engine.agents.codex.home import user_home
+from engine.agents.codex.home import account_homes, user_home
 from engine.agents.profile import AgentProfile
 from engine.domain.interaction import ApprovalPolicy
 from engine.domain.model import Agent
@@ -17,6 +17,7 @@ DATABASES_VARIABLE = "CODEX_SQLITE_HOME"
 CODEX = AgentProfile(
     name=Agent.CODEX.value,
     title="Codex",
+    model_provider="openai",
     errors=ERRORS,
     options=(
         RunOption(
@@ -26,6 +27,18 @@ CODEX = AgentProfile(
             kind=Kind.SETTINGS,
             metavar="KEY=TOML",
             help="Pass a setting to Codex, as `codex -c` takes it.",
+        ),
+        RunOption(
+            name="account",
+            sets="account",
+            kind=Kind.TEXT,
+            metavar="NAME",
+            help="Use this account of the settings, and wait for it where it has no room.  "
+            "[default: see codex.on_limit]",
+            label="Account",
+            hint="the default one · a name of `accounts` in the settings",
+            in_files=True,
+            is_column=True,
         ),
         RunOption(
             name="interactive",
@@ -60,4 +73,5 @@ CODEX = AgentProfile(
     control_folders=("codex", "agents"),
     sandbox_files=frozenset({".agents", ".aws", ".codex", ".git"}),
     home=user_home,
+    more_homes=account_homes,
 )

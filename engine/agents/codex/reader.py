@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from engine.agents.base import AttemptEnd, AttemptOutcome
 from engine.agents.codex import failures
-from engine.agents.codex.rollout import Record, Rollout, TokenCount
+from engine.agents.codex.thread_rollouts import ThreadRollouts
 from engine.agents.codex.translation import CodexState, Translator, state_json
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body
 
 _TOLD = b'"turn.completed"'
-_log = logging.getLogger(__name__)
 
 
 class CodexReader:
@@ -23,9 +21,7 @@ class CodexReader:
     def __init__(self, state: CodexState, root: str, home: Path | None) -> None:
         self.moved = False
         self._translator = Translator(state, root)
-        self._home = home
-        self._rollout: Rollout | None = None
-        self._agents: dict[str, Rollout] = {}
+        self._rollouts = ThreadRollouts(self._translator, home)
 
     @property
     def _state(self) -> CodexState:
@@ -54,7 +50,7 @@ class CodexReader:
 
     def finish(self) -> list[Body]:
         """Return the events of the rest of the rollouts, and close all open steps."""
-        bodies = self._read_rollouts(to_end=True)
+        bodies = self._read_rollouts(to_end=True) + self._translator.count_reported()
         if self._state.open:
             bodies += self._translator.close_steps(is_told=False)  # its end has the reason
             self.moved = True
@@ -81,58 +77,13 @@ class CodexReader:
 
     def close(self) -> None:
         """Close the rollouts."""
-        for rollout in (self._rollout, *self._agents.values()):
-            if rollout:
-                rollout.close()
+        self._rollouts.close()
 
     def _read_rollouts(self, *, to_end: bool = False, in_vain: bool = True) -> list[Body]:
-        """Return what the rollouts counted; they are Codex's own, and may be damaged."""
-        state, home = self._state, self._home
-        if home and state.thread_id and self._rollout is None:
-            self._rollout = Rollout(home, state.thread_id, state.rollout_offset)
-        if not home or not self._rollout:
-            return []
-        bodies: list[Body] = []
-        for record in self._records(self._rollout, to_end=to_end, in_vain=in_vain):
-            bodies += self._translator.recorded(record)
-        if state.rollout_offset != self._rollout.offset:
-            state.rollout_offset = self._rollout.offset
-            self.moved = True
-        read: set[str] = set()
-        while unread := state.agents.keys() - read:  # agents start others in turn
-            read |= unread
-            for name in unread:
-                bodies += self._read_agent(home, name, to_end=to_end, in_vain=in_vain)
+        bodies = self._rollouts.read(to_end=to_end, in_vain=in_vain)
+        self.moved |= self._rollouts.moved
+        self._rollouts.moved = False
         return bodies
-
-    def _read_agent(self, home: Path, name: str, *, to_end: bool, in_vain: bool) -> list[Body]:
-        place = self._state.agents[name]
-        rollout = self._agents.get(name)
-        if rollout is None:
-            rollout = self._agents[name] = Rollout(home, name, place.offset)
-        bodies: list[Body] = []
-        for record in self._records(rollout, to_end=to_end, in_vain=in_vain):
-            bodies += self._translator.recorded_by_agent(name, record)
-        if place.offset != rollout.offset:
-            place.offset = rollout.offset
-            self.moved = True
-        return bodies
-
-    def _records(self, rollout: Rollout, *, to_end: bool, in_vain: bool) -> list[Record]:
-        """Return the new records of a rollout; of its token counts, only the latest."""
-        is_behind = True
-        found: list[Record] = []
-        while is_behind:
-            try:
-                found += rollout.read(in_vain=in_vain)
-            except OSError as error:
-                _log.warning("thread %s: no token counts: %s", self._state.thread_id, error)
-                break
-            is_behind = to_end and rollout.behind
-        # Running totals: the latest holds all others.
-        counts = [record for record in found if isinstance(record, TokenCount)]
-        latest = [count for count in counts if count.usage][-1:] or counts[-1:]
-        return [*(record for record in found if not isinstance(record, TokenCount)), *latest]
 
 
 def refused_by_sandbox(state: CodexState) -> UserError | None:

@@ -1,6 +1,7 @@
 """Tokens and rate limits, live, from the thread's rollout file: stdout does not have them.
 
-The format is Codex's own (docs/codex.md): `token_count` events, one after each model request.
+The format is Codex's own (docs/codex.md): a `token_usage_record` for each model request, and
+`token_count` events with the thread's running total.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from msgspec import Struct
 from engine.agents.codex.compressed_rollout import SUFFIX, CompressedLineReader
 from engine.agents.codex.parsing import TokenUsage
 from engine.agents.codex.sandbox_refusals import MARKERS, refusal_within
-from engine.domain.model import LimitWindow
+from engine.domain.model import LimitWindow, Usage
 from engine.domain.numeric import bounded_time
+from engine.domain.text import one_line
+from engine.system.decoding import convert, json_decoder
 from engine.system.files import LineReader
 
 
@@ -61,14 +64,38 @@ class _Payload(Struct):
     rate_limits: _Limits | None = None
 
 
+class _Request(Struct):
+    usage: TokenUsage
+    thread_id: str = ""
+
+
+class _Turn(Struct):
+    model: str = ""
+
+
 class _Line(Struct):
-    payload: _Payload
+    payload: msgspec.Raw
     type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
+class RequestRecorded:
+    """A model request has ended; a copy of another thread's record names that thread."""
+
+    usage: Usage
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNamed:
+    """The model of the turn that begins."""
+
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
 class TokenCount:
-    """A `token_count` event; the usage is the thread's total."""
+    """A `token_count` event; the usage is the thread's running total."""
 
     usage: TokenUsage | None
     context_window: int | None
@@ -100,15 +127,32 @@ class ContextCompacted:
     """The thread had filled the context window, and Codex replaced it by a summary."""
 
 
-Record = TokenCount | AgentsSeen | AgentSlept | ContextCompacted | CommandRefused
-
-_decode = msgspec.json.Decoder(_Line).decode
-_MARKS = (
-    *(b'"%s"' % word for word in (b"token_count", b"item_completed", b"sleep", b"compacted")),
-    *MARKERS,
+Record = (
+    RequestRecorded
+    | ModelNamed
+    | TokenCount
+    | AgentsSeen
+    | AgentSlept
+    | ContextCompacted
+    | CommandRefused
 )
+
+_decode = json_decoder(_Line)
+_decode_payload = json_decoder(_Payload)
+_decode_request = json_decoder(_Request)
+_decode_turn = json_decoder(_Turn)
+_WORDS = (
+    b"token_usage_record",
+    b"token_count",
+    b"turn_context",
+    b"item_completed",
+    b"sleep",
+    b"compacted",
+)
+_MARKS = (*(b'"%s"' % word for word in _WORDS), *MARKERS)
+MODEL_LIMIT = 200
 _OUTPUTS = ("function_call_output", "custom_tool_call_output")
-_decode_sleep = msgspec.json.Decoder(dict[str, float]).decode
+_decode_sleep = json_decoder(dict[str, float])
 MAX_SKIPS = 30
 ARCHIVE = "archived_sessions"
 """A missing file is looked for more and more rarely."""
@@ -205,12 +249,25 @@ def read_record(line: bytes) -> Record | None:
     if not any(mark in line for mark in _MARKS):
         return None
     try:
-        read = _decode(line)
+        return _record_of(_decode(line))
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
-    payload = read.payload
-    if read.type == "compacted":
-        return ContextCompacted()
+
+
+def _record_of(line: _Line) -> Record | None:
+    match line.type:
+        case "compacted":
+            return ContextCompacted()
+        case "token_usage_record":
+            request = _decode_request(line.payload)
+            return RequestRecorded(request.usage.usage, request.thread_id)
+        case "turn_context":
+            return ModelNamed(one_line(_decode_turn(line.payload).model, MODEL_LIMIT))
+        case _:
+            return _record_in(_decode_payload(line.payload))
+
+
+def _record_in(payload: _Payload) -> Record | None:
     match payload.type:
         case "token_count":
             return _count(payload)
@@ -230,7 +287,7 @@ def _text(output: object) -> str:
     if isinstance(output, str):
         return output
     try:
-        parts = msgspec.convert(output, list[_Part])
+        parts = convert(output, list[_Part])
     except msgspec.ValidationError:
         return ""
     return "\n".join(part.text for part in parts)

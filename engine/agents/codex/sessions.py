@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from engine.domain.folder_size import FolderSize
 from engine.domain.hosts import path_here
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, WorkspaceKind
+from engine.domain.usage import DEFAULT_ACCOUNT
+from engine.system.decoding import json_decoder
+from engine.system.files import real_path
 
 HEAD_BYTES = 1024**2
 HEADS = 10_000
@@ -42,17 +45,18 @@ class _Head(msgspec.Struct):
     payload: _Payload
 
 
-_decode = msgspec.json.Decoder(_Head).decode
+_decode = json_decoder(_Head)
 
 
 class SessionFiles:
-    """Sessions in a Codex home with their runs."""
+    """Sessions in the Codex homes of all accounts with their runs."""
 
-    def __init__(self, scope: SessionScope, home: Path) -> None:
-        self._home = home
+    def __init__(self, scope: SessionScope, home: Path, homes: Mapping[str, Path]) -> None:
+        self._homes = {"": real_path(home)} | {name: real_path(at) for name, at in homes.items()}
         self._own_root = scope.paths.workspaces
         self._roots = scope.roots
         self._in_trash = scope.in_trash
+        self._needed = scope.needed
         self._by_id = {run.id: run for run in scope.runs}
         self._by_thread = {run.thread_id: run for run in self._by_id.values() if run.thread_id}
         self._by_path = {
@@ -63,12 +67,15 @@ class SessionFiles:
 
     def find(self) -> Iterator[SessionFile]:
         """Yield the sessions in the home that are of runs here. Blocking; follows no link."""
-        for path in _rollouts(self._home):
-            if found := self.one(path):
-                yield found
+        for home in dict.fromkeys(self._homes.values()):
+            for path in _rollouts(home):
+                if found := self.one(path):
+                    yield found
 
     def one(self, path: Path) -> SessionFile | None:
         """Return one session file with its run; None where it is not of a run here. Blocking."""
+        if not any(real_path(path).is_relative_to(home) for home in self._homes.values()):
+            return None
         thread = path.name.removesuffix(SUFFIX).removesuffix(".jsonl")[-THREAD_CHARACTERS:]
         run, folder = self._by_thread.get(thread), None
         head = _head(path) if run is None else None
@@ -95,24 +102,41 @@ class SessionFiles:
     def _describe(
         self, path: Path, run: Run | None, thread: str, folder: Path | None, info: os.stat_result
     ) -> SessionFile:
-        kept = self._kept(run, thread, folder, info.st_mtime)
-        gone = (
-            "of an earlier thread" if run and run.thread_id != thread else "its workspace is gone"
-        )
+        gone = ""
+        if run and run.thread_id == thread and not self._is_in_newest(run, path):
+            gone = f"goes on under the account {run.thread_account or DEFAULT_ACCOUNT}"
+        kept = self._kept(run, thread, folder, info.st_mtime, is_copied=bool(gone))
+        if run and run.thread_id != thread:
+            gone = "of an earlier thread"
         disk = info.st_blocks * BLOCK_BYTES
         figures = FolderSize(disk, info.st_size, 0 if kept else disk, 1, info.st_mtime)
-        words = kept or (gone if run else "of no run that is known")
+        words = kept or ((gone or "its workspace is gone") if run else "of no run that is known")
         return SessionFile(path, run, figures, words, not kept)
 
-    def _kept(self, run: Run | None, thread: str, folder: Path | None, touched: float) -> str:
+    def _is_in_newest(self, run: Run, path: Path) -> bool:
+        """Return whether a file lies in the home in which the run's thread goes on."""
+        home = self._homes.get(run.thread_account, self._homes[""])
+        return real_path(path).is_relative_to(home)
+
+    def _kept(
+        self,
+        run: Run | None,
+        thread: str,
+        folder: Path | None,
+        touched: float,
+        *,
+        is_copied: bool,
+    ) -> str:
         """Return why a session stays; empty where it may go."""
+        if thread in self._needed:  # Codex reads the thread of a fork from both files
+            return "a fork needs it"
         if run is None:
             return "its workspace is there" if folder and os.path.lexists(folder) else ""
         if run.status not in FINISHED:
             return f"is {run.status}"
         if touched > (run.finished_at or run.created_at) + BY_HAND_S:
             return "was gone on with by hand"
-        if run.thread_id == thread and self._can_come_back(run):
+        if run.thread_id == thread and not is_copied and self._can_come_back(run):
             return "can be resumed"
         return ""
 

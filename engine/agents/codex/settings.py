@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
@@ -29,6 +29,13 @@ class CodexSettings(Struct, frozen=True, forbid_unknown_fields=True):
         ApprovalPolicy,
         Meta(description="when an interactive agent asks: `on-request` or `untrusted`"),
     ] = ApprovalPolicy.ON_REQUEST
+    on_limit: Annotated[
+        Literal["wait", "next"],
+        Meta(
+            description="at a usage limit: `wait` for the account's reset, or go on under the "
+            "`next` account with room: [accounts.md](accounts.md)"
+        ),
+    ] = "wait"
     config: Annotated[
         dict[str, Any],
         Meta(description="Codex settings, as with `codex -c`; secrets by variable only"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from collections.abc import Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -21,10 +23,13 @@ from engine.agents.codex.rollout import (
     AgentsSeen,
     CommandRefused,
     ContextCompacted,
+    ModelNamed,
     Record,
+    RequestRecorded,
     TokenCount,
 )
 from engine.agents.codex.sandbox_refusals import refusal
+from engine.agents.codex.thread_counter import ThreadCounter
 from engine.domain.activity import clock
 from engine.domain.events import (
     Body,
@@ -43,6 +48,7 @@ from engine.domain.projection import NETWORK_WAIT
 from engine.domain.reasons import Subject
 from engine.domain.secrets import hide
 from engine.domain.text import one_line, printable, printable_name
+from engine.system.decoding import json_decoder
 
 COMPACTED = "the conversation filled the context window: Codex went on with a summary of it"
 SLEEP = "clock.sleep"
@@ -53,6 +59,7 @@ _SHELLS = frozenset({"/bin/bash", "/usr/bin/bash", "/bin/zsh", "/usr/bin/zsh", "
 SPLIT_LIMIT = 10_000  # characters of a command that is taken apart; `shlex` is slow
 _WORD = re.compile(r"[\w./-]+")
 _COMPACTION = "Heads up: Long threads and multiple compactions"
+UsageRecord = TokenCount | RequestRecorded | ModelNamed
 _CHANGES = {"add": "added", "update": "modified", "delete": "deleted"}
 
 
@@ -60,7 +67,9 @@ class AgentCursor(msgspec.Struct, omit_defaults=True):
     """The offset in a sub-agent's rollout, and the tokens it has used."""
 
     offset: int = 0
+    counter: ThreadCounter = msgspec.field(default_factory=ThreadCounter)
     usage: Usage = Usage()
+    """Of a state that a version without counters has stored."""
 
 
 class CodexState(msgspec.Struct, omit_defaults=True):
@@ -78,7 +87,11 @@ class CodexState(msgspec.Struct, omit_defaults=True):
     plan: tuple[PlanItem, ...] = ()
     usage_before: Usage = Usage()
     """What the run had used on other threads, before this one."""
+    counter: ThreadCounter = msgspec.field(default_factory=ThreadCounter)
+    """The usage of the thread."""
     thread_usage: Usage = Usage()
+    inherited: Usage = Usage()
+    """Both of a state that a version without counters has stored."""
     context_window: int | None = None
     windows: tuple[LimitWindow, ...] = ()
     rollout_offset: int = 0
@@ -92,6 +105,9 @@ class CodexState(msgspec.Struct, omit_defaults=True):
     """Whether a command or an edit was carried out."""
     open: dict[str, tuple[str, str]] = {}
     """Kind and text of the steps that have begun, by item."""
+
+
+State = TypeVar("State", bound=CodexState)
 
 
 class Translator:
@@ -111,12 +127,12 @@ class Translator:
     def translate_line(self, line: CodexLine, raw: bytes) -> list[Body]:
         """Return the events of one line that was read from `raw`."""
         held = self.state.held
+        if not held:  # as for nearly all lines
+            return self._known(line, raw)
         released = self._release_held()
-        if line.type == "turn.failed":
-            bodies = self._turn(line)
-            return [*([] if held == self.state.failure else released), *bodies]
         bodies = self._known(line, raw)
-        return [*released, *bodies] if released else bodies
+        is_told = line.type == "turn.failed" and held == self.state.failure
+        return bodies if is_told else [*released, *bodies]
 
     def _release_held(self) -> list[Body]:
         held, self.state.held = self.state.held, ""
@@ -124,11 +140,11 @@ class Translator:
 
     def _known(self, line: CodexLine, raw: bytes) -> list[Body]:
         match line.type:
-            case "item.started" | "item.updated" | "item.completed" if line.item:
+            case "item.completed" | "item.started" | "item.updated" if line.item:
                 return self._item(line.item, line.type, raw)
             case "thread.started" if line.thread_id:
                 return self._thread(line)
-            case "turn.started" | "turn.completed" | "turn.interrupted":
+            case "turn.started" | "turn.completed" | "turn.failed" | "turn.interrupted":
                 return self._turn(line)
             case "error":
                 return self._transient(line)
@@ -138,9 +154,10 @@ class Translator:
     def _thread(self, line: CodexLine) -> list[Body]:
         thread = printable(line.thread_id or "", 100)
         if thread != self.state.thread_id:
-            self.state.thread_id = thread
             self.state.usage_before += self._threads_usage()
-            self.state.thread_usage = Usage()
+            if self.state.thread_id:  # that of a fork begins with what was inherited
+                self.state.counter = ThreadCounter()
+            self.state.thread_id = thread
             self.state.agents = {}
         details = {"thread_id": thread}
         return [Progressed(Stage.EXECUTING, "thinking", self.state.percent, details)]
@@ -158,7 +175,7 @@ class Translator:
             case _:
                 bodies = self.close_steps()
         if line.usage:
-            bodies += self._usage(line.usage, self.state.context_window)
+            bodies += self.reported(line.usage.usage, self.state.context_window)
         return bodies
 
     def _delivered(self) -> list[Body]:
@@ -180,7 +197,7 @@ class Translator:
     def recorded(self, record: Record) -> list[Body]:
         """Return the events of a record of the thread's own rollout, as far as it is new."""
         match record:
-            case TokenCount():
+            case TokenCount() | RequestRecorded() | ModelNamed():
                 return self._counted(record)
             case AgentsSeen():
                 self._meet(record)
@@ -198,15 +215,9 @@ class Translator:
             self._meet(record)
         if isinstance(record, CommandRefused):
             return self._refused(record)
-        if not isinstance(record, TokenCount) or not record.usage:
-            return []
-        used = record.usage
-        usage = Usage(used.input_tokens, used.cached_input_tokens, used.output_tokens)
-        agent = self.state.agents[thread]
-        if _total(usage) <= _total(agent.usage):
-            return []
-        agent.usage = usage
-        return [self._usage_counted()]
+        if isinstance(record, TokenCount | RequestRecorded | ModelNamed):
+            return [*self._count(thread, self.state.agents[thread].counter, record)]
+        return []
 
     def _meet(self, seen: AgentsSeen) -> None:
         for thread in seen.threads:
@@ -235,31 +246,68 @@ class Translator:
         return [Step("tool", "sleep", "started", text)]
 
     def _threads_usage(self) -> Usage:
-        return sum((agent.usage for agent in self.state.agents.values()), self.state.thread_usage)
+        counters = [agent.counter for agent in self.state.agents.values()]
+        return sum((one.usage for one in counters), self.state.counter.usage)
 
-    def _usage_counted(self) -> UsageCounted:
-        total = self.state.usage_before + self._threads_usage()
-        return UsageCounted(total.input, total.cached, total.output, self.state.context_window)
-
-    def _counted(self, count: TokenCount) -> list[Body]:
-        bodies: list[Body] = []
-        if count.usage:
-            bodies += self._usage(count.usage, count.context_window)
-        if count.windows and count.windows != self.state.windows:
-            self.state.windows = count.windows
-            bodies.append(LimitsSeen(count.windows))
+    def _counted(self, record: UsageRecord) -> list[Body]:
+        state = self.state
+        known = state.context_window
+        if isinstance(record, TokenCount):
+            state.context_window = record.context_window or known
+        bodies: list[Body] = [*self._count(state.thread_id or "", state.counter, record)]
+        if not bodies and state.context_window != known:
+            bodies = [self._usage_counted(state.counter)]
+        if isinstance(record, TokenCount) and record.windows not in ((), state.windows):
+            state.windows = record.windows
+            bodies.append(LimitsSeen(record.windows))
         return bodies
 
-    def _usage(self, thread: TokenUsage, context_window: int | None) -> list[Body]:
-        usage = Usage(thread.input_tokens, thread.cached_input_tokens, thread.output_tokens)
-        if _total(usage) <= _total(self.state.thread_usage):
-            usage = self.state.thread_usage  # the rollout repeats later what stdout had already
-        context_window = context_window or self.state.context_window
-        known = (self.state.thread_usage, self.state.context_window)
-        if (usage, context_window) == known and usage != Usage():
+    def _count(self, thread: str, counter: ThreadCounter, record: UsageRecord) -> Sequence[Body]:
+        """Count a record of a thread's rollout; return the event if there is more to report."""
+        before = counter.usage
+        match record:
+            case ModelNamed():
+                counter.model = record.model or counter.model
+            case RequestRecorded():
+                if record.thread in ("", thread):
+                    counter.add_request(record.usage)
+            case TokenCount(usage=TokenUsage() as total):
+                counter.reach(total.usage)
+            case _:
+                pass
+        return [self._usage_counted(counter)] if counter.usage != before else []
+
+    def reported(self, total: Usage, context_window: int | None) -> list[Body]:
+        """Note a running total in the agent's output; return the event of the context window."""
+        state, known = self.state, self.state.context_window
+        state.counter.report(total)
+        state.context_window = context_window or known
+        return [self._usage_counted(state.counter)] if state.context_window != known else []
+
+    def count_reported(self, model: str = "") -> list[Body]:
+        """Return the event of what only the agent's output has counted, if there is any.
+
+        Without a `model`, it is that of the last turn in the rollout.
+        """
+        counter = self.state.counter
+        before = counter.usage
+        counter.count_reported()
+        if counter.usage == before:
             return []
-        self.state.thread_usage, self.state.context_window = usage, context_window
-        return [self._usage_counted()]
+        return [self._usage_counted(counter, model)]
+
+    def _usage_counted(self, counter: ThreadCounter, model: str = "") -> UsageCounted:
+        total = self.state.usage_before + self._threads_usage()
+        return UsageCounted(
+            total.input,
+            total.cached,
+            total.output,
+            self.state.context_window,
+            total.reasoning,
+            total.requests,
+            model or counter.model or None,
+            None if counter is self.state.counter else True,
+        )
 
     def _transient(self, line: CodexLine) -> list[Body]:
         text = hide(printable(line.message or "", TEXT_LIMIT))
@@ -311,7 +359,8 @@ class Translator:
 
     def _judge(self, step: Step) -> None:
         """Take note whether a command could start at all."""
-        if reason := _refused(step):
+        reason = _refused(step) if step.phase == "failed" else ""
+        if reason:
             self.state.refused = self.state.refused or reason
         elif step.kind == "command" or (step.kind == "file_change" and step.phase != "failed"):
             self.state.worked = True
@@ -377,10 +426,6 @@ def _agent_words(item: CodexItem) -> str:
     return f"{words}: {one_line(item.prompt)}" if item.prompt else words
 
 
-def _total(usage: Usage) -> int:
-    return usage.input + usage.output
-
-
 def _notices(text: str) -> list[Body]:
     return [Notice("warning", text)] if text else []
 
@@ -399,9 +444,8 @@ def _command(item: CodexItem, phase: str) -> Step:
 
 
 def _refused(step: Step) -> str:
-    """Return why the sandbox did not start a command; empty where it did."""
-    is_failed = step.kind == "command" and step.phase == "failed"
-    return refusal(step.output or "") if is_failed else ""
+    """Return why the sandbox did not start the command of a failed step; empty where it did."""
+    return refusal(step.output or "") if step.kind == "command" else ""
 
 
 def unwrapped(command: str) -> str:
@@ -425,7 +469,7 @@ def unwrapped(command: str) -> str:
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(CodexState).decode
+_decode = json_decoder(CodexState)
 
 
 def state_json(state: CodexState) -> bytes:
@@ -435,4 +479,17 @@ def state_json(state: CodexState) -> bytes:
 
 def state_from(stored: bytes) -> CodexState:
     """Read a stored state."""
-    return _decode(stored)
+    return with_counters(_decode(stored))
+
+
+def with_counters(state: State) -> State:
+    """Return a state with its counters: earlier versions stored only the sums."""
+    if state.thread_usage != Usage() or state.inherited != Usage():
+        floor = state.inherited + state.thread_usage
+        state.counter = ThreadCounter(counted=state.thread_usage, floor=floor)
+        state.thread_usage = state.inherited = Usage()
+    for agent in state.agents.values():
+        if agent.usage != Usage():
+            agent.counter = ThreadCounter(counted=agent.usage, floor=agent.usage)
+            agent.usage = Usage()
+    return state

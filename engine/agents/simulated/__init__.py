@@ -54,6 +54,7 @@ would read them. Times are in seconds.
 | `until message` | waits for a message of the user |
 | `deaf` | answers no request from here on |
 | `attempt N` … `end` (or the next `attempt`) | only in attempt N (`N+`: from N on) |
+| `account NAME` … `end` (or the next one) | only under this account; `default` is the user's own |
 
 `codex exec` cannot ask: there, each request is refused, and no message ever comes.
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.agents.accounts import AccountPort
 from engine.agents.base import (
     AgentCommand,
     CommandRequest,
@@ -21,8 +22,9 @@ from engine.agents.codex.home import VARIABLE
 from engine.agents.codex.interactive.command import BRIDGE, interactive_command
 from engine.agents.codex.sessions import SessionFiles
 from engine.agents.profile import AgentProfile
+from engine.agents.simulated.accounts import SimulatedAccounts, home_of, homes_in
 from engine.agents.simulated.profile import SIMULATED
-from engine.domain.errors import UserError
+from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body
 from engine.domain.finding import Finding
 from engine.domain.model import Run, RunSpec
@@ -43,6 +45,7 @@ class SimulatedAgent:
     """
 
     def __init__(self, spoken: CodexAgent) -> None:
+        self.accounts: AccountPort = SimulatedAccounts()
         self.check = spoken.check
         self.complete = spoken.complete
         self.can_continue = spoken.can_continue
@@ -82,7 +85,7 @@ class SimulatedAgent:
         """Do nothing: it is part of this package."""
 
     async def login_error(
-        self, spec: RunSpec, config: Config, base: Mapping[str, str]
+        self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:
         """Return None: it needs no login."""
         return None
@@ -101,21 +104,37 @@ class SimulatedAgent:
 
     def command(self, request: CommandRequest) -> AgentCommand:
         """Return the command of an attempt, with this Python; raises `UserError`."""
-        own = request.paths.agent_home(self.name)
+        own = home_of(request.paths, request.run.account)
         program = [sys.executable, "-I", "-S", str(path_of(PROGRAM))]
         # Its commands are not run: a home in which they could write is as safe as another.
         build = interactive_command if request.run.is_interactive else command
         made = build(request, program, own)
         return replace(made, env={**made.env, VARIABLE: str(own)}, folders=(*made.folders, own))
 
+    def thread_command(self, request: CommandRequest) -> AgentCommand:
+        """Raise `UserError`: it has no program for a terminal."""
+        message = f"The run {request.run.id} is simulated: there is no Codex to open."
+        raise user_error("INPUT_INVALID", message, "Continue it with `swarm-tui resume`.")
+
     def home(self, run: Run, paths: Paths, base: Mapping[str, str]) -> Path | None:
         """Return its own home: the user's stays untouched."""
-        return paths.agent_home(self.name)
+        return home_of(paths, run.account)
 
     def sessions(self, scope: SessionScope) -> SessionFinder:
         """Return a finder of the session files in its own home."""
-        return SessionFiles(scope, scope.paths.agent_home(self.name))
+        own = scope.paths.agent_home(self.name)
+        return SessionFiles(scope, own, homes_in(scope.paths))
 
-    def kept_files(self) -> list[tuple[Path, str]]:
+    @property
+    def session_source(self) -> str | None:
+        """Return no module: only runs start its threads."""
+        return None
+
+    def session_homes(self, config: Config, base: Mapping[str, str]) -> Mapping[str, Path]:
+        """Return no folder: only runs start its threads."""
+        del config, base
+        return {}
+
+    def kept_files(self, homes: Mapping[str, Path]) -> list[tuple[Path, str]]:
         """Return nothing: it keeps no file in the user's home."""
         return []

@@ -17,6 +17,7 @@ _USAGES = {
     "": "codex [OPTIONS] [PROMPT]\n       codex [OPTIONS] <COMMAND> [ARGS]",
     "exec": "codex exec [OPTIONS] [PROMPT]\n       codex exec [OPTIONS] <COMMAND> [ARGS]",
     "resume": "codex exec resume [OPTIONS] [SESSION_ID] [PROMPT]",
+    "fork": "codex exec fork [OPTIONS] <SESSION_ID> [PROMPT]",
     "login status": "codex login status [OPTIONS]",
     "doctor": "codex doctor --json",
 }
@@ -64,7 +65,7 @@ class UsageError(Exception):
 
 
 class ExecOptions:
-    """The parsed options: `exec` or `resume`, its flags, its values and its words."""
+    """The parsed options: `exec`, `resume` or `fork`, its flags, its values and its words."""
 
     def __init__(self) -> None:
         """Begin with no option at all."""
@@ -77,13 +78,13 @@ class ExecOptions:
 
     @property
     def thread_id(self) -> str:
-        """The thread to resume, or nothing."""
-        return self.words[0] if self.command == "resume" and self.words else ""
+        """The thread to resume or to fork, or nothing."""
+        return self.words[0] if self.command != "exec" and self.words else ""
 
     @property
     def prompt(self) -> str:
         """The prompt as it was given; `-` where it comes from stdin."""
-        words = self.words[1:] if self.command == "resume" else self.words
+        words = self.words[1:] if self.command != "exec" else self.words
         return words[0] if words else "-"
 
     @property
@@ -109,7 +110,7 @@ class ExecOptions:
 def unexpected(argument: str, usage: str) -> UsageError:
     """Return the error for an unexpected argument, in the words of the real one."""
     tip = ""
-    if argument.startswith("-") and usage in ("", "exec", "resume"):
+    if argument.startswith("-") and usage in ("", "exec", "resume", "fork"):
         tip = f"  tip: to pass '{argument}' as a value, use '-- {argument}'\n\n"
     return UsageError(
         f"error: unexpected argument '{argument}' found\n\n{tip}"
@@ -132,8 +133,8 @@ def parse(arguments: list[str]) -> ExecOptions:
             break
         if argument.startswith("-") and argument != "-":
             _read_option(options, argument, rest)
-        elif argument == "resume" and options.command == "exec" and not options.words:
-            options.command = "resume"
+        elif argument in ("resume", "fork") and options.command == "exec" and not options.words:
+            options.command = argument
         else:
             options.words.append(argument)
     _refuse_extra_words(options)
@@ -192,6 +193,6 @@ def _keep(options: ExecOptions, canonical: str, value: str) -> None:
 
 
 def _refuse_extra_words(options: ExecOptions) -> None:
-    most = 2 if options.command == "resume" else 1
+    most = 1 if options.command == "exec" else 2
     if len(options.words) > most:
         raise unexpected(options.words[most], options.command)

@@ -24,7 +24,7 @@ def steps_of(
     if thread and not lines and script.has_attempts(thread.last_script):
         lines = thread.last_script
     attempt = count_attempt(home, cwd, lines) if script.has_attempts(lines) else 1
-    steps = script.parse(lines, attempt)
+    steps = script.parse(lines, attempt, script.account_of(home))
     return _expand(steps, bool(lines), prompt, is_resumed=bool(thread), answer=answer)
 
 

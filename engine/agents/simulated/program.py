@@ -12,7 +12,7 @@ from .arguments import ExecOptions, UsageError, parse, unexpected, usage_text
 from .installation import VERSION, doctor
 from .playing import PLAYS, steps_of
 from .script import ScriptError, ScriptStep
-from .thread import Thread, create, find, is_thread_id
+from .thread import Thread, create, find, fork, is_thread_id
 from .turn import STDOUT, Turn, TurnEnded, complain, write_all
 
 _BACKTRACE = "\n\nStack backtrace:\n   0: <unknown>\n   1: <unknown>\n   2: <unknown>"
@@ -181,4 +181,4 @@ def _find_thread(options: ExecOptions, home: str) -> Thread | None:
             "Error: thread/resume: thread/resume failed: no rollout found for thread id "
             f"{options.thread_id} (code -32600){_BACKTRACE}"
         )
-    return thread
+    return fork(home, thread, options.cwd, VERSION) if options.command == "fork" else thread

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import shlex
 
@@ -116,8 +117,18 @@ FORMS: dict[str, DirectiveForm] = {
     "background": _NUMBER,
     "child": DirectiveForm("child", "child", "child", least=0),
     "attempt": DirectiveForm("attempt"),
+    "account": DirectiveForm("text"),
     "end": _NONE,
 }
+
+
+DEFAULT = "default"
+"""The account of the home that no account has."""
+
+
+def account_of(home: str) -> str:
+    """Return the account that a home belongs to, by its name: `simulated-work` is of `work`."""
+    return os.path.basename(home).partition("-")[2] or DEFAULT  # noqa: PTH119  no pathlib at start
 
 
 def unescape(text: str, *, as_bytes: bool = False) -> str:
@@ -143,18 +154,20 @@ def directives(prompt: str) -> list[str]:
 
 
 def has_attempts(lines: list[str]) -> bool:
-    """Return whether the script depends on how often it was played."""
-    return any(line.split(None, 1)[:1] == ["attempt"] for line in lines)
+    """Return whether the script depends on how often it was played, or under which account."""
+    return any(line.split(None, 1)[:1] in (["attempt"], ["account"]) for line in lines)
 
 
-def parse(lines: list[str], attempt: int) -> list[ScriptStep]:
-    """Check every line and keep those of this attempt; raises ScriptError."""
+def parse(lines: list[str], attempt: int, account: str = DEFAULT) -> list[ScriptStep]:
+    """Check every line and keep those of this attempt or account; raises ScriptError."""
     steps: list[ScriptStep] = []
     is_open = is_ours = False
     for line in lines:
         step = _parse_line(line)
         if step.name == "attempt":
             is_open, is_ours = True, _is_meant(step.words[0], attempt)
+        elif step.name == "account":
+            is_open, is_ours = True, step.words[0] == account
         elif step.name == "end":
             if not is_open:
                 raise ScriptError("sim: end: there is no block to end")

@@ -24,7 +24,7 @@ from .playing import PLAYS, steps_of
 from .script import ScriptStep
 from .server_lines import Json, as_dict, as_list
 from .server_turn import ServerTurn, TurnClient
-from .thread import Thread, create, find, is_thread_id
+from .thread import Thread, create, find, fork, is_thread_id
 from .turn import STDOUT, TurnEnded, TurnFailed, TurnInterrupted, encode, write_all
 
 STDIN = 0
@@ -62,6 +62,7 @@ class SimulatedServer(TurnClient):
             "initialize": self._initialize,
             "thread/start": self._start_thread,
             "thread/resume": self._resume_thread,
+            "thread/fork": self._fork_thread,
             "thread/turns/list": self._list_turns,
             "thread/backgroundTerminals/clean": self._clean,
             "turn/start": self._start_turn,
@@ -185,12 +186,19 @@ class SimulatedServer(TurnClient):
         return self._open_thread(create(self._home, os.getcwd(), VERSION, "vscode"), params)
 
     def _resume_thread(self, params: Json) -> Json:
+        return self._open_thread(self._found_thread(params), params)
+
+    def _fork_thread(self, params: Json) -> Json:
+        found = self._found_thread(params)
+        return self._open_thread(fork(self._home, found, os.getcwd(), VERSION, "vscode"), params)
+
+    def _found_thread(self, params: Json) -> Thread:
         name = str(params.get("threadId"))
         thread = find(self._home, name) if is_thread_id(name) else None
         if thread is None:
             raise RpcError(f"no rollout found for thread id {name}")
         self._is_resumed = True
-        return self._open_thread(thread, params)
+        return thread
 
     def _open_thread(self, thread: Thread, params: Json) -> Json:
         if not thread.lock():

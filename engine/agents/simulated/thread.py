@@ -73,6 +73,8 @@ class Thread:
         """Append the start of a turn."""
         self.last_messages = []
         self.record("event_msg", {"type": "task_started", "model": model})
+        if model:
+            self.record("turn_context", {"type": "turn_context", "model": model})
 
     def record_message(self, role: str, text: str, client_id: str = "") -> None:
         """Append a message of the user or the agent; a client sets an id."""
@@ -170,6 +172,17 @@ def create(home: str, cwd: str, version: str, source: str = "exec") -> Thread:
         },
     )
     return thread
+
+
+def fork(home: str, parent: Thread, cwd: str, version: str, source: str = "exec") -> Thread:
+    """Begin a thread with all that another one holds, which stays as it is."""
+    thread = create(home, cwd, version, source)
+    with open(parent.path, "rb") as rollout:
+        _, _, rest = rollout.read().partition(b"\n")
+    with open(thread.path, "ab") as copy:
+        copy.write(rest if rest.endswith(b"\n") or not rest else rest + b"\n")
+    found = find(home, thread.id)
+    return found or thread
 
 
 def find(home: str, thread_id: str) -> Thread | None:

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from engine.domain.folder_size import FolderSize
 from engine.system.child_files import path_of
+from engine.system.ending import end, kill
 
 WORKERS = 2
 """More do not help once the system knows the folders, and keys would wait for them."""
@@ -62,10 +63,15 @@ class FolderScanner:
         at: TracebackType | None,
     ) -> None:
         for worker in self._all:
-            with suppress(ProcessLookupError):
-                worker.kill()
+            kill(worker)
+        cancelled: asyncio.CancelledError | None = None
         for worker in self._all:
-            await worker.wait()
+            try:
+                await end(worker)
+            except asyncio.CancelledError as cancel:
+                cancelled = cancel
+        if cancelled:
+            raise cancelled
 
     async def measure(self, path: Path, *, inside: bool = False) -> AsyncGenerator[ScanProgress]:
         """Measure a folder, reporting a few times a second; the last report has `done`.
@@ -101,8 +107,7 @@ class FolderScanner:
                     return
         finally:
             if worker is not None:  # left in the middle of an answer, or it broke
-                with suppress(ProcessLookupError):
-                    worker.kill()
+                kill(worker)
                 self._free.put_nowait(None)
 
     async def _started(self) -> asyncio.subprocess.Process:

@@ -20,7 +20,9 @@ def read_output(attempt: AttemptProcess, request: OutputRequest, *, may_read: bo
             if not chunk.lines:
                 chunk.cut_bytes = output.cut_off()
         # An attempt that still writes is asked now and then only; a descendant may write for ever.
-        end = attempt.ending() if request.wants_end or not chunk.lines else None
+        may_end = request.wants_end or not chunk.lines
+        is_unread = not may_read and output.behind
+        end = attempt.ending() if may_end and not is_unread else None
         if end and not output.behind:
             chunk.end, chunk.rest = end, output.rest()
         chunk.offset = output.offset

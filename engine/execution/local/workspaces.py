@@ -12,11 +12,12 @@ from engine.config.locks import lock_for, locked
 from engine.config.paths import Paths
 from engine.domain.errors import user_error
 from engine.domain.hosts import local_path
-from engine.domain.model import Workspace, WorkspaceSpec
+from engine.domain.model import ForkOrigin, Workspace, WorkspaceSpec
 from engine.execution.host_workspaces import Commit, WorkspaceRequest
 from engine.execution.local.recorded import workspace_of
 from engine.execution.local.watcher import WorkspaceWatcher
 from engine.system.environment import distrust
+from engine.workspaces.apply import placement
 from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create.create import discard, make, root_of
@@ -114,13 +115,28 @@ class LocalWorkspaces:
         """Make the store in the run's folder."""
         return await Checkpoints.make(self._store(run, workspace), workspace, rebuildable)
 
+    async def copy_checkpoints(
+        self, run: str, workspace: Workspace, origin: ForkOrigin
+    ) -> Checkpoints:
+        """Copy the store of the other run's folder."""
+        source = self._store(origin.run, origin.workspace)
+        return await Checkpoints.copied(source, self._store(run, workspace), workspace)
+
     async def open_checkpoints(self, run: str, workspace: Workspace) -> Checkpoints:
-        """Open the store in the run's folder."""
-        return await Checkpoints.open(self._store(run, workspace), workspace)
+        """Open the store in the run's folder, and finish what a killed program had begun."""
+        store = await Checkpoints.open(self._store(run, workspace), workspace)
+        if placement.is_unfinished(store.git.git_dir) and local_path(workspace).is_dir():
+            await placement.finish(store)
+        return store
 
     async def has_baseline(self, run: str, workspace: Workspace) -> bool:
         """Look into the store in the run's folder."""
-        return await asyncio.to_thread(has_baseline, self._store(run, workspace))
+        store = self._store(run, workspace)
+
+        def is_whole() -> bool:  # with files on their way, it has to be opened again
+            return has_baseline(store) and not placement.is_unfinished(store)
+
+        return await asyncio.to_thread(is_whole)
 
     def _store(self, run: str, workspace: Workspace) -> Path:
         return self._paths.checkpoints(run, local_path(workspace))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 
+from engine.agents.accounts import ThreadMove
 from engine.agents.base import CommandRequest
 from engine.agents.registry import agent_of
 from engine.config import run_environment
 from engine.config.paths import Paths, private_folder
 from engine.config.settings import Config
+from engine.config.writable_folders import writable_folders
 from engine.domain.errors import user_error
 from engine.domain.events import Body
 from engine.domain.model import AttemptRequest, Run
@@ -53,26 +56,32 @@ async def _start(
     base = await asyncio.to_thread(run_environment.of_run, paths, run)
     folders = (run.workspace.path, run.workspace.source or "")
     base, of_commands = await asyncio.to_thread(separate_agents_code, base, folders)
-    thread = thread_to_resume(run, ask)
+    agent = agent_of(run.spec.agent)
+    writable = await asyncio.to_thread(writable_folders, paths, run.spec, run)
+    await asyncio.to_thread(agent.accounts.check, run.account, config, writable)
+    under = await asyncio.to_thread(agent.accounts.environment, run.account, config, base)
+    fork = thread_to_fork(run, ask)
+    thread = fork or thread_to_resume(run, ask)
     request = CommandRequest(
         run,
         config,
         paths,
         executor.agent_folder(ref),
         thread,
-        base,
+        under.base,
         of_commands,
-        reserved=executor.reserved_variables(ref),
+        reserved={**executor.reserved_variables(ref), **under.of_commands},
         message=ask.message if ask else "",
+        forks=fork is not None,
     )
-    command = agent_of(run.spec.agent).command(request)
+    command = agent.command(request)
     cwd = await executor.workspaces.working_folder(run.workspace)
     if run.spec.output_schema:
         await executor.write_schema(ref, run.spec.output_schema.encode())
     for needed in command.folders:
         private_folder(needed)
     # A failure from here on is one of the shell that starts the agent, and ends the attempt.
-    return await executor.start(ref, command.argv, command.env, cwd, base)
+    return await executor.start(ref, command.argv, command.env, cwd, under.base)
 
 
 def thread_to_resume(run: Run, ask: AttemptRequest | None) -> str | None:
@@ -84,6 +93,20 @@ def thread_to_resume(run: Run, ask: AttemptRequest | None) -> str | None:
     return run.thread_id
 
 
+def thread_to_fork(run: Run, ask: AttemptRequest | None) -> str | None:
+    """Return the thread that the attempt copies, if any: the run is a fork without its own yet.
+
+    Another attempt from scratch copies it again. Raises `UserError` THREAD_NOT_FOUND.
+    """
+    origin = run.spec.fork
+    is_first = run.thread_id is None or (ask is not None and ask.fresh)
+    if origin is None or origin.thread is None or not is_first:
+        return None
+    if not agent_of(run.spec.agent).can_continue(origin.thread):
+        raise user_error("THREAD_NOT_FOUND")
+    return origin.thread
+
+
 def build_prompt(run: Run, ask: AttemptRequest | None) -> str:
     """Return the prompt for the agent: in a new thread, earlier work to learn from comes first."""
     prompt = ask.prompt if ask else run.spec.prompt
@@ -91,18 +114,48 @@ def build_prompt(run: Run, ask: AttemptRequest | None) -> str:
     return f"{run.spec.lesson}\n\n{prompt}" if is_new and run.spec.lesson else prompt
 
 
-def notices(run: Run, paths: Paths) -> list[Body]:
-    """Return what the user should know before the attempt starts."""
+def notices(run: Run, paths: Paths, config: Config) -> list[Body]:
+    """Return what the user should know before the attempt starts; raises `UserError`."""
+    agent = agent_of(run.spec.agent)
     base = run_environment.requested(paths, run.id)
-    return agent_of(run.spec.agent).notices(run, paths, base)
+    under = agent.accounts.environment(run.account, config, base)
+    return agent.notices(run, paths, under.base)
+
+
+def session_home(run: Run, paths: Paths, config: Config) -> Path | None:
+    """Return where the agent keeps the run's session under its account; raises `UserError`."""
+    agent = agent_of(run.spec.agent)
+    base = run_environment.requested(paths, run.id)
+    return agent.home(run, paths, agent.accounts.environment(run.account, config, base).base)
+
+
+def bring_threads(
+    run: Run, ask: AttemptRequest | None, cursor: AttemptCursor, paths: Paths, config: Config
+) -> None:
+    """Copy the threads that the attempt continues into the home of its account.
+
+    Nothing is done where that account wrote them last. It can be repeated after a crash. Raises
+    `UserError`.
+    """
+    fork, origin = thread_to_fork(run, ask), run.spec.fork
+    thread = fork or thread_to_resume(run, ask)
+    written_by = origin.account if fork and origin else run.thread_account
+    if thread is None or written_by == run.account:
+        return
+    threads = (thread, *(origin.threads if origin else ()))
+    base = run_environment.requested(paths, run.id)
+    move = ThreadMove(run, threads, written_by, config, paths, base, bytes(cursor.agent))
+    agent_of(run.spec.agent).accounts.bring_threads(move)
 
 
 def first_cursor(run: Run, ask: AttemptRequest | None, earlier: Iterable[str]) -> AttemptCursor:
     """Return the cursor with which an attempt begins.
 
-    `earlier` are the stored cursors of those before it, latest first.
+    `earlier` are the stored cursors of those before it, latest first; of a fork's first one, those
+    of the run that it was forked from.
     """
-    thread = thread_to_resume(run, ask)
+    fork = thread_to_fork(run, ask)
+    thread = fork or thread_to_resume(run, ask)
     states = (bytes(cursor_from(text).agent) for text in earlier)
     state = agent_of(run.spec.agent).first_state(
         thread,
@@ -110,5 +163,6 @@ def first_cursor(run: Run, ask: AttemptRequest | None, earlier: Iterable[str]) -
         states,
         interactive=run.is_interactive,
         message=ask.message if ask else "",
+        forks=fork is not None,
     )
     return AttemptCursor(msgspec.Raw(state))

@@ -21,7 +21,7 @@ from engine.domain.text import printable_name
 from engine.domain.transient import transient
 from engine.execution.host_workspaces import HostWorkspaces
 from engine.execution.task_tree import SupervisedTask, TaskTree
-from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
+from engine.workspaces.checkpoints.checkpoint_refs import BASELINE, REFS
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.checkpoints.measured import measured, touched
 
@@ -197,6 +197,8 @@ class Checkpointer:
         checkpoint = await checkpoints.record(stage)
         self._last = checkpoint.n
         bodies = self._rebuildable_notice(checkpoints, checkpoint.rebuildable)
+        if run.baseline is None and checkpoint.n != BASELINE:  # a fork has that of the original
+            bodies.append(CheckpointTaken(BASELINE, stage, f"{REFS}/{BASELINE}"))
         if run.checkpoint != checkpoint.n or run.baseline is None or run.uncheckpointed:
             bodies.append(CheckpointTaken(checkpoint.n, stage, checkpoint.ref))
         if self._measured is None or self._measured[0] != checkpoint.tree:
@@ -220,6 +222,8 @@ class Checkpointer:
         if run.baseline is None:
             # The content was never reported: a try before this one was cut short.
             self._store = self._measured = None
+            if run.spec.fork:
+                return await workspaces.copy_checkpoints(run.id, workspace, run.spec.fork)
             return await workspaces.make_checkpoints(run.id, workspace, self._rebuildable)
         if self._store is None or self._store[0] != workspace:
             self._store = workspace, await workspaces.open_checkpoints(run.id, workspace)

@@ -95,7 +95,13 @@ class WorkspaceStage:
     async def _make(self, run: Run) -> CreatedWorkspace | None:
         await self._append([Progressed(Stage.WORKSPACE_PREP, "preparing the workspace", 0)])
         request = self._request(run, await self._wish(run))
-        return await self._workspaces.prepare(request, self._stop)
+        made = await self._workspaces.prepare(request, self._stop)
+        if made is None or run.spec.fork is None:
+            return made
+        # A copy of the original's, but measured and applied as that is.
+        like = run.spec.fork.workspace
+        mine = replace(made.workspace, kind=like.kind, source=like.source)
+        return replace(made, workspace=mine)
 
     def _request(self, run: Run, wish: WorkspaceSpec) -> WorkspaceRequest:
         # A fresh start gets a folder of its own: what was done before stays where it is.
@@ -113,6 +119,9 @@ class WorkspaceStage:
     async def _wish(self, run: Run) -> WorkspaceSpec:
         """Return the workspace that is asked for, with the path of the run's it starts from."""
         wish = run.spec.workspace
+        if origin := run.spec.fork:
+            place = origin.workspace
+            return replace(wish, kind=WorkspaceKind.FROM_RUN, source=place.path, cwd=place.cwd)
         if wish.kind is not WorkspaceKind.FROM_RUN or not wish.source or "/" in wish.source:
             return wish
         for earlier in await self._store.runs(ids=[wish.source]):

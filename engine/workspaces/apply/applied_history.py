@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.system.durable import sync_tree
+from engine.workspaces.apply.rebased import rebased
 from engine.workspaces.apply.three_way import BroughtChanges
 from engine.workspaces.checkpoints.changes import FileSides
+from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.git import objects
 from engine.workspaces.git.objects import Entry
@@ -54,9 +56,17 @@ class AppliedHistory:
     async def bringing(self, old: str, new: str) -> BroughtChanges:
         """Return the run's changes from tree `old` to `new`, and those applied before."""
         pairs = await self.run.between(old, new)
-        left = await self._tree("left")
+        left = await self._left(old)
         earlier = await self.run.between(old, left) if left else list[FileSides]()
         return BroughtChanges(pairs, earlier)
+
+    async def _left(self, baseline: str) -> str | None:
+        """Return the run's files as they were applied, moved to a baseline that came later."""
+        left = await self._tree("left")
+        if left is None:
+            return None
+        then = await self._tree("base") or await self.run.tree_of(BASELINE)
+        return await rebased(self.run, left, then, baseline)
 
     async def placed(self) -> dict[bytes, Entry]:
         """Return the files that were put there."""
@@ -70,8 +80,10 @@ class AppliedHistory:
         if before is None:
             before = (await git.run("mktree")).decode("ascii").strip()
         placed = await objects.changed_tree(git, before, files)
-        both = f"040000 tree {left}\tleft\n040000 tree {placed}\tplaced\n"
-        tree = (await git.run("mktree", stdin=both.encode())).decode("ascii").strip()
+        base = (await self.run.baseline()).tree
+        parts = {"base": base, "left": left, "placed": placed}
+        lines = "".join(f"040000 tree {oid}\t{name}\n" for name, oid in parts.items())
+        tree = (await git.run("mktree", stdin=lines.encode())).decode("ascii").strip()
         await git.run("update-ref", self._ref, tree)
         await asyncio.to_thread(sync_tree, git.git_dir, started)
 

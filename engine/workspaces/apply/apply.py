@@ -126,7 +126,13 @@ async def apply(run: Checkpoints, wish: ApplyRequest, home: Path) -> ApplyResult
     return outcome
 
 
-def conflict(clashes: Iterable[Conflict]) -> Exception:
+class ApplyConflict(UserError):
+    """The error of changes that do not fit, with the conflicts."""
+
+    clashes: tuple[Conflict, ...] = ()
+
+
+def conflict(clashes: Iterable[Conflict]) -> ApplyConflict:
     """Return the error for conflicts with the run's changes."""
     found = list(clashes)
     listed = [
@@ -135,10 +141,13 @@ def conflict(clashes: Iterable[Conflict]) -> Exception:
     ]
     more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
     codes = {clash.code for clash in found}
-    return user_error(
+    told = user_error(
         codes.pop() if len(codes) == 1 else "APPLY_CONFLICT",
         f"The run's changes do not fit, and nothing was changed: {', '.join(listed)}{more}.",
     )
+    error = ApplyConflict(told.message, told.recovery, told.code, told.docs_url)
+    error.clashes = tuple(found)
+    return error
 
 
 async def _apply(run: Checkpoints, wish: ApplyRequest, home: Path, *, really: bool) -> ApplyResult:

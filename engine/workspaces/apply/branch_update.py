@@ -20,8 +20,9 @@ from engine.workspaces.apply.line_endings import LaidOut, LineEndings
 from engine.workspaces.apply.three_way import CONTROLLED, Conflict, JoinResult
 from engine.workspaces.apply.working_files import WorkingFiles, working_files
 from engine.workspaces.checkpoints.changes import FileSides, file_sides, is_submodule
+from engine.workspaces.files.control_files import ControlFiles
 from engine.workspaces.files.file_mark import FileMark, file_mark
-from engine.workspaces.files.rooted_dir import RootedDir, is_control
+from engine.workspaces.files.rooted_dir import RootedDir
 from engine.workspaces.git.file_record import FILE, LINK
 from engine.workspaces.git.git import Git
 from engine.workspaces.git.index import IndexEntry, hide
@@ -73,10 +74,16 @@ class BranchUpdate:
         moves.hidden.update(there.hidden)
         unsure = [pair for pair in moves.pairs if pair.path in there.held or pair.old is None]
         same = await arrived(self.repository, self.line_ends, unsure)
+        coming = [pair.path for pair in moves.pairs if pair.new]
+        paths = [pair.path for pair in moves.pairs]
+        control = await asyncio.to_thread(ControlFiles(self.top, coming).among, paths)
         with RootedDir(self.top) as below:
             going = {pair.path for pair in moves.pairs if pair.old and pair.path not in there.held}
             for pair in moves.pairs:
-                if pair.path in same and not is_control(pair.path):
+                if pair.path in control:
+                    joined.refuse(pair.path, CONTROLLED)
+                    continue
+                if pair.path in same:
                     continue
                 self._plan_file(below, pair, there, going, joined)
                 old, new = file_sides(pair)
@@ -94,9 +101,7 @@ class BranchUpdate:
         joined: JoinResult,
     ) -> None:
         info = below.stat(pair.path)
-        if is_control(pair.path):
-            joined.refuse(pair.path, CONTROLLED)
-        elif pair.path in there.held:
+        if pair.path in there.held:
             joined.refuse(pair.path, *there.held[pair.path])
         elif pair.old is None and info and not stat.S_ISDIR(info.st_mode):
             joined.refuse(pair.path, "is already there, and not in the repository")

@@ -20,7 +20,8 @@ from engine.workspaces.apply.working_files import index_of, working_files
 from engine.workspaces.checkpoints.changes import FileSides
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.checkpoints.owned_objects import seeing
-from engine.workspaces.files.rooted_dir import RootedDir, is_control
+from engine.workspaces.files.control_files import ControlFiles
+from engine.workspaces.files.rooted_dir import RootedDir
 from engine.workspaces.git import objects
 from engine.workspaces.git.contents import Content, contents, grouped, id_below, store_file
 from engine.workspaces.git.file_record import git_mode
@@ -115,9 +116,10 @@ class WorkingFileEdits:
     def _check_obstacles(self, joined: JoinResult) -> None:
         # What the run deletes and is not here any more cannot be in the way.
         going = {path for path, entry in joined.files.items() if entry is None}
+        control = ControlFiles(self.root, joined.files.keys() - going).among(joined.files)
         with RootedDir(self.root) as below:
             for path, entry in [*joined.files.items()]:
-                if is_control(path):
+                if path in control:
                     joined.refuse(path, CONTROLLED)
                 if entry is None:
                     continue

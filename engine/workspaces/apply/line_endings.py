@@ -132,6 +132,11 @@ class LineEndings:
         self.clashes: list[Conflict] = []
         """The files that could not be converted."""
 
+    @property
+    def after(self) -> GitAttributes:
+        """The attributes of the coming files."""
+        return self._after
+
     async def stored(self, pairs: Iterable[FileSides]) -> list[FileSides]:
         """Return these changes as the repository would store them, without those in `clashes`."""
         changed = list(pairs)

@@ -15,7 +15,6 @@ from engine.system.files import real_path
 from engine.workspaces.apply.three_way import Versions
 from engine.workspaces.checkpoints.changes import DIFF, FileSides, parse_pairs
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
-from engine.workspaces.create import made_from
 from engine.workspaces.create.worktree import registration, tip_of
 from engine.workspaces.files.rooted_dir import RootedDir
 from engine.workspaces.git import objects
@@ -92,7 +91,7 @@ async def merge_base(git: Git, one: str, other: str) -> str | None:
 
 async def _base(run: Checkpoints, repository: Repository, parent: str | None) -> str | None:
     """Return the commit that the workspace was made from, as far as the repository has it."""
-    noted = await asyncio.to_thread(made_from.noted, run.git.git_dir)
+    noted = (await run.baseline()).base
     if noted and await _commit(repository.git, noted):
         return noted
     if parent is None or repository.head is None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
-from pathlib import Path
 
-from engine.config.locks import to_the_end
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
-from engine.workspaces.apply import file_transaction
+from engine.workspaces.apply import placement, update_notes
+from engine.workspaces.apply.own_commits import worktree_head
+from engine.workspaces.apply.placement import HeadMove
+from engine.workspaces.checkpoints.changed_tree import changed_tree
 from engine.workspaces.checkpoints.changes import FileSides, is_submodule
 from engine.workspaces.checkpoints.checkpoint_refs import Checkpoint
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
-from engine.workspaces.files.rooted_dir import RootedDir, is_control
-from engine.workspaces.git.contents import Content, contents, grouped
+from engine.workspaces.files.control_files import ControlFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,83 +25,79 @@ class RestoreResult:
     files: tuple[str, ...]
     undo: Checkpoint
     kept: tuple[str, ...] = ()
-    """Files below control folders (`.git`, …) and commits of nested repositories: never put back,
-    whatever was remembered."""
+    """Control files (below `.git`, in a bare repository, …) and commits of nested repositories:
+    never put back, whatever was remembered."""
+    made: Checkpoint | None = None
+    """The checkpoint from which on changes are measured against an earlier baseline again."""
 
 
-async def restore(store: Checkpoints, n: int) -> RestoreResult:
+async def restore(store: Checkpoints, n: int, head: HeadMove | None = None) -> RestoreResult:
     """Restore the workspace to checkpoint `n`, all or nothing; ignored files stay.
 
-    Its present state is stored first. Raises `UserError` WORKSPACE_BUSY where an ignored file or a
-    folder that cannot be entered stands in the way, or the workspace changes meanwhile.
+    Its present state is stored first. The baseline is the one of that checkpoint again; where it
+    is another one, a worktree has the commit of that time checked out again. Raises
+    `UserError` WORKSPACE_BUSY where an ignored file or a folder that cannot be entered stands in
+    the way, or the workspace changes meanwhile, and UNDO_REFUSED where git is busy in it.
     """
     async with store.held():
-        target = await store.tree_of(n)
-        journal = store.git.git_dir / "swarm-placing.json"
-        await asyncio.to_thread(file_transaction.recover, store.root, journal)
-        undo = await store.record_held(f"before going back to checkpoint {n}")
-        if undo.left_out:
-            shown = printable_name(undo.left_out[0])
-            raise user_error("WORKSPACE_BUSY", f"{shown} cannot be remembered first.")
-        found = await store.between(undo.tree, target)
-        pairs = [pair for pair in found if not _stays(pair)]
-        await _place(store, pairs, journal)
-    kept = tuple(os.fsdecode(pair.path) for pair in found if _stays(pair))
-    return RestoreResult(tuple(os.fsdecode(pair.path) for pair in pairs), undo, kept)
+        target = await store.point(n)
+        await placement.finish_held(store)
+        undo = await record_first(store, f"before going back to checkpoint {n}")
+        found = await store.between(undo.tree, target.tree)
+        staying = await asyncio.to_thread(_staying, store, found)
+        pairs = [pair for pair in found if pair.path not in staying]
+        move = await _head_move(store, undo, target)
+        head = head or move
+        made = await _made(store, undo, target, pairs, is_needed=head is not None)
+        await placement.place(store, pairs, made, head)
+    kept = tuple(os.fsdecode(pair.path) for pair in found if pair.path in staying)
+    return RestoreResult(tuple(os.fsdecode(pair.path) for pair in pairs), undo, kept, made)
 
 
-def _stays(pair: FileSides) -> bool:
-    """Return whether a path is never put back: in a control folder, or another repository."""
-    return is_control(pair.path) or is_submodule(pair)
-
-
-async def _place(store: Checkpoints, pairs: list[FileSides], journal: Path) -> None:
-    await asyncio.to_thread(_must_be_free, store.root, pairs)
-    moving = file_transaction.FileTransaction(store.root, journal)
-    outside = await store.skipped_files()
+async def _head_move(store: Checkpoints, undo: Checkpoint, target: Checkpoint) -> HeadMove | None:
+    """Return the move of the worktree to its commit under the baseline of `target`."""
+    if undo.baseline == target.baseline:
+        return None
     try:
-        by_path = {pair.path: pair for pair in pairs}
-        files = {pair.path: pair.new for pair in pairs}
-        async with aclosing(grouped(store.git, files)) as groups:
-            async for group, folder in groups:
-                wanted = (entry[1] for entry in group.values() if entry)
-                data = await contents(store.git, wanted, folder)
-                some = [by_path[path] for path in group]
-                await to_the_end(asyncio.to_thread(_stage, moving, some, data, outside))
-        await to_the_end(asyncio.to_thread(moving.place))
-    except file_transaction.ConcurrentChange as error:
-        raise _in_the_way(error.path) from error
-    finally:
-        moving.finish()
+        there = await worktree_head(store, store.branch)
+    except UserError as error:
+        message = error.message.replace("Nothing was updated", "Nothing was restored")
+        raise user_error("UNDO_REFUSED", message, error.recovery) from error
+    if there is None:
+        return None
+    await update_notes.note_head(store, undo, there.old)
+    commit = await update_notes.head_at(store, target)
+    return HeadMove(there.git_dir, there.old, commit) if commit else None
 
 
-def _must_be_free(root: Path, pairs: list[FileSides]) -> None:
-    going = {pair.path for pair in pairs if pair.old}
-    with RootedDir(root) as below:
-        for pair in pairs:
-            if pair.new and (found := file_transaction.obstacle(below, pair.path, going)):
-                raise _in_the_way(found)
+async def record_first(store: Checkpoints, words: str) -> Checkpoint:
+    """Store the present state before it changes; raises `UserError` where a file is left out."""
+    undo = await store.record_held(words)
+    if undo.left_out:
+        shown = printable_name(undo.left_out[0])
+        raise user_error("WORKSPACE_BUSY", f"{shown} cannot be remembered first.")
+    return undo
 
 
-def _stage(
-    moving: file_transaction.FileTransaction,
+async def _made(
+    store: Checkpoints,
+    undo: Checkpoint,
+    target: Checkpoint,
     pairs: list[FileSides],
-    data: Mapping[str, Content],
-    outside: frozenset[bytes],
-) -> None:
-    with RootedDir(moving.root) as below:
-        for pair in pairs:
-            before = below.stat(pair.path) if pair.old else None
-            if pair.old and before is None and pair.path not in outside:
-                raise _in_the_way(pair.path)
-            mode, oid = pair.new or (None, "")
-            moving.add(pair.path, before, mode, data.get(oid, b""))
+    *,
+    is_needed: bool,
+) -> Checkpoint | None:
+    """Prepare the checkpoint that brings an earlier baseline back, where it is another one."""
+    if undo.baseline == target.baseline and not is_needed:
+        return None
+    files = {pair.path: pair.new for pair in pairs}
+    tree = await changed_tree(store.git, undo.tree, files)
+    words = f"back at checkpoint {target.n}"
+    return await store.prepare(undo.n + 1, tree, words, target.baseline)
 
 
-def _in_the_way(path: bytes) -> Exception:
-    name = printable_name(os.fsdecode(path))
-    return user_error(
-        "WORKSPACE_BUSY",
-        f"{name} is in the way, or changed meanwhile: nothing was put back.",
-        "Wait until nothing works in the workspace, move that file away, then try again.",
-    )
+def _staying(store: Checkpoints, found: list[FileSides]) -> set[bytes]:
+    """Return the paths that are never put back: control files, and other repositories. Blocking."""
+    control = ControlFiles(store.root, (pair.path for pair in found if pair.new))
+    staying = control.among(pair.path for pair in found)
+    return staying | {pair.path for pair in found if is_submodule(pair)}

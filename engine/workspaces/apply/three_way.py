@@ -18,8 +18,11 @@ T = TypeVar("T", int, str)
 Versions = Mapping[bytes, frozenset[Entry | None]]
 """What each path was in several commits."""
 
-CONTROLLED = "lies below a control folder: apply it as a commit or as a patch, and review it"
-"""Why a file below `.git`, `.swarm` and the like is never put into a working tree."""
+CONTROLLED = (
+    "lies below a control folder or in a git directory: apply it as a commit or as a patch, and "
+    "review it"
+)
+"""Why a file below `.git`, `.swarm` and the like, or in a bare repository, is never brought."""
 
 
 @dataclass(frozen=True, slots=True)

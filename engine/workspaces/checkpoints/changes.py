@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from engine.domain.model import ChangeCount
@@ -42,6 +42,13 @@ class FileDelta:
     mode: int = 0
     old_commit: str | None = None
     commit: str | None = None
+    content: str = field(default="", compare=False)
+    """The git object of the file as it is now; zeros where it is gone."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A short text that is another one as soon as the file is."""
+        return f"{self.mode:o}-{self.content[:20]}"
 
     @property
     def is_submodule(self) -> bool:
@@ -162,6 +169,7 @@ def _head(part: bytes, rest: Iterator[bytes]) -> tuple[bytes, FileDelta]:
         mode=modes[1],
         old_commit=old if modes[0] == SUBMODULE else None,
         commit=new if modes[1] == SUBMODULE else None,
+        content=new,
     )
 
 

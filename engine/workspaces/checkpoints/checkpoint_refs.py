@@ -10,6 +10,7 @@ import msgspec
 
 from engine.domain.errors import user_error
 from engine.domain.model import BASELINE
+from engine.system.decoding import msgpack_decoder
 from engine.workspaces.git.git import Git
 
 __all__ = ["BASELINE", "REFS", "Checkpoint", "CheckpointRefs", "has_baseline", "known_points"]
@@ -31,6 +32,8 @@ class Checkpoint:
     """Files that count but could not be read: too large, not permitted, changing all the time."""
     rebuildable: tuple[str, ...] = ()
     """Folders that are not part of it, because they can be made again."""
+    baseline: str = ""
+    """The commit of the baseline that its changes are measured against; empty: the first one."""
 
     @property
     def ref(self) -> str:
@@ -47,12 +50,15 @@ class CheckpointRefs:
 
     async def list(self) -> list[Checkpoint]:
         """Return all there are now, in order."""
-        fields = "%(refname) %(objectname) %(tree) %(committerdate:unix) %(contents:subject)"
+        fields = (
+            "%(refname) %(objectname) %(tree) %(committerdate:unix) %(parent) %(contents:subject)"
+        )
         out = await self._git.run("for-each-ref", f"--format={fields}", f"{REFS}/")
         found: list[Checkpoint] = []
         for line in out.decode("utf-8", "replace").splitlines():
-            ref, sha, tree, at, message = line.split(" ", 4)
-            found.append(Checkpoint(int(ref.rpartition("/")[2]), sha, tree, message, float(at)))
+            ref, sha, tree, at, baseline, message = line.split(" ", 5)
+            n = int(ref.rpartition("/")[2])
+            found.append(Checkpoint(n, sha, tree, message, float(at), baseline=baseline))
         return sorted(found, key=lambda one: one.n)
 
     async def point(self, n: int) -> Checkpoint:
@@ -107,7 +113,7 @@ def known_points(git_dir: Path) -> dict[int, Checkpoint]:
     """Return the checkpoints that were asked for before."""
     try:
         path = git_dir / _KNOWN
-        return msgspec.msgpack.decode(path.read_bytes(), type=dict[int, Checkpoint])
+        return msgpack_decoder(dict[int, Checkpoint])(path.read_bytes())
     except (OSError, msgspec.DecodeError):  # git knows them
         return {}
 

@@ -3,7 +3,8 @@
 A git directory of our own beside the run's files holds them; the workspace is only its work tree.
 So neither the agent nor the user's repository sees any of it, and the agent may commit or not.
 Files that the workspace's `.gitignore` names are left out: they are not stored, measured or
-touched; nor is anything called `.git`.
+touched, unless they are tracked, in the baseline, or put there by an update or a restore; nor is
+anything called `.git`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import time
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +25,7 @@ from engine.config.paths import private_folder
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceKind
-from engine.domain.text import one_line
+from engine.domain.text import bytes_of_name, one_line
 from engine.system.durable import sync_tree
 from engine.system.files import real_path
 from engine.workspaces.checkpoints import (
@@ -34,6 +36,7 @@ from engine.workspaces.checkpoints import (
     repair,
     snapshot,
 )
+from engine.workspaces.checkpoints.baselines import Baseline, Baselines
 from engine.workspaces.checkpoints.changes import DIFF, Changes, FileSides
 from engine.workspaces.checkpoints.checkpoint_refs import (
     BASELINE,
@@ -69,6 +72,7 @@ class Checkpoints:
         self.root = local_path(workspace)
         self.is_worktree = _is_worktree(workspace)
         """Whether the workspace stands for a repository's whole working tree."""
+        self.branch = workspace.branch
         self.is_in_place = workspace.kind is WorkspaceKind.IN_PLACE
         self.repository = repository
         """The repository that the workspace came from, if it is still there."""
@@ -80,6 +84,7 @@ class Checkpoints:
         self.git = Git(folder, settings=(*who.settings, *odd_names))
         self._lock = folder / "swarm.lock"
         self._points = CheckpointRefs(self.git)
+        self.baselines = Baselines(self.git, self._points)
         self._is_new = self._is_synced = False
         self._folders: frozenset[bytes] | None = None
         """The folders of the baseline that can be made again, once they are known."""
@@ -106,6 +111,23 @@ class Checkpoints:
         if owned_objects.alternates(folder).exists():
             await self._repay(workspace)
         return self
+
+    @classmethod
+    async def copied(cls, source: Path, folder: Path, workspace: Workspace) -> Checkpoints:
+        """Make the store of a fork at `folder` from the one at `source`, and open it.
+
+        Its checkpoints are those of the original: the baseline of both is the same.
+        """
+        if not await asyncio.to_thread(has_baseline, source):
+            raise unknown_changes(source)
+        private_folder(folder.parent)
+        await asyncio.to_thread(clear, folder)
+        try:
+            async with locked(source / "swarm.lock"):
+                await asyncio.to_thread(shutil.copytree, source, folder, symlinks=True)
+        except OSError as error:
+            raise os_failure(error) from error
+        return await cls.open(folder, workspace)
 
     @classmethod
     async def make(
@@ -185,17 +207,25 @@ class Checkpoints:
             await self._sync(last.at)  # its process may have been killed just then
             return replace(last, left_out=now.left_out, rebuildable=now.rebuildable)
         n = last.n + 1 if last else BASELINE
+        baseline = last.baseline if last else ""
+        taken = await self.prepare(n, now.tree, message, baseline)
+        taken = replace(taken, left_out=now.left_out, rebuildable=now.rebuildable)
+        await self.add(taken, started if last else 0.0)
+        return taken
+
+    async def prepare(self, n: int, tree: str, message: str, baseline: str) -> Checkpoint:
+        """Store what checkpoint `n` will be, measured against the commit of a baseline."""
         words = one_line(message) or "checkpoint"
-        sha = await snapshot.commit(self.git, now.tree, words)
-        taken = Checkpoint(
-            n, sha, now.tree, words, left_out=now.left_out, rebuildable=now.rebuildable
-        )
+        sha = await snapshot.commit(self.git, tree, words, baseline)
+        return Checkpoint(n, sha, tree, words, baseline=baseline)
+
+    async def add(self, taken: Checkpoint, since: float) -> None:
+        """Make a checkpoint count, and write what was stored `since` then to the disk."""
         await self._points.add(taken)
         self._is_new = False
         self._is_synced = False
-        await asyncio.to_thread(repair.remember, self.git.git_dir, n, sha)
-        await self._sync(started if last else 0.0)
-        return taken
+        await asyncio.to_thread(repair.remember, self.git.git_dir, taken.n, taken.sha)
+        await self._sync(since)
 
     async def _sync(self, since: float) -> None:
         """Sync the store to the disk, before a checkpoint is reported.
@@ -275,29 +305,70 @@ class Checkpoints:
 
     async def content(self, path: str, at: int | None = None) -> bytes | None:
         """Return a file as it was at a checkpoint, or is; None where it was not there."""
-        tree = await self._tree(at) if at is not None else (await self.now()).tree
-        found = await objects.tree(self.git, tree, [os.fsencode(path)])
-        entry = found.get(os.fsencode(path))
+        if at is None:
+            tree = (await self.now()).tree
+        else:
+            tree = await (self._tree(at) if at else self.tree_since(at))
+        if (name := bytes_of_name(path)) is None:
+            return None
+        entry = (await objects.tree(self.git, tree, [name])).get(name)
         return (await objects.blobs(self.git, [entry[1]]))[entry[1]] if entry else None
 
     async def trees(
         self, since: int = BASELINE, until: int | None = None
     ) -> tuple[str, str, tuple[str, ...]]:
-        """Return the trees of two checkpoints (None: as it is), and the unreadable paths."""
+        """Return the trees of two checkpoints (None: as it is), and the unreadable paths.
+
+        From BASELINE on means from the baseline that the later one is measured against.
+        """
         if until is not None:
-            return await self._tree(since), await self._tree(until), ()
-        old, now = await asyncio.gather(self._tree(since), self.now())
+            return await self.tree_since(since, until), await self._tree(until), ()
+        old, now = await asyncio.gather(self.tree_since(since), self.now())
         return old, now.tree, now.left_out
+
+    async def tree_since(self, since: int, until: int | None = None) -> str:
+        """Return the tree that changes from `since` on are measured against.
+
+        A checkpoint from before an update is moved onto the later baseline.
+        """
+        if until is None:
+            later = await self.baselines.now()
+        else:
+            later = await self.baselines.of(await self._points.point(until))
+        if since == BASELINE:
+            return later.tree
+        return await self.baselines.moved(await self._points.point(since), later)
+
+    async def baseline(self) -> Baseline:
+        """Return the baseline that the workspace is measured against now."""
+        return await self.baselines.now()
 
     async def now(self) -> Snapshot:
         """Take in the workspace as it is, without a checkpoint."""
-        async with self._held():
+        async with self._held(), self._named():
             return await self._snapshot()
 
     async def _snapshot(self) -> Snapshot:
         return await snapshot.record(
-            self.git, self.root, self._index_files, self._ignored, self._rebuildable, self._links
+            self.git,
+            self.root,
+            self._index_files,
+            self._of_baseline,
+            self._ignored,
+            self._rebuildable,
+            self._links,
         )
+
+    async def _of_baseline(self, tree: str | None) -> frozenset[bytes]:
+        """Return the files of the baseline that are not in a tree: they count where they exist."""
+        return frozenset() if self._is_new else await self.baselines.missing(tree)
+
+    async def count(self, paths: Iterable[bytes]) -> None:
+        """Make files count that were put into the workspace, even where git ignores them.
+
+        The caller holds the store.
+        """
+        await asyncio.to_thread(snapshot.count, self.git, paths)
 
     async def _ignored(self, paths: Collection[bytes]) -> frozenset[bytes]:
         """Return which of these files a pattern above the workspace's folder makes git ignore."""
@@ -313,7 +384,7 @@ class Checkpoints:
             return {}
         found = {path: rebuildable.rebuildable_above(path, names, ()) for path in paths}
         if any(found.values()) and self._folders is None:
-            tree = await self._tree(BASELINE)
+            tree = await self.tree_since(BASELINE)
             self._folders = await rebuildable.folders_in(self.git, tree, names)
         there = self._folders or frozenset[bytes]()
         above = {path: rebuildable.rebuildable_above(path, names, there) for path in paths}
@@ -373,7 +444,7 @@ class Checkpoints:
         if found is not None or self._is_new or self.repository is None:
             return found or {}
         if self._first is None:
-            tree = await objects.tree(self.git, await self._tree(BASELINE))
+            tree = await objects.tree(self.git, await self.tree_since(BASELINE))
             self._first = {
                 gitlinks.repository_path(path): IndexEntry(*entry, True, False, False)
                 for path, entry in tree.items()

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from engine.domain.errors import user_error
-from engine.domain.text import printable_name, size
+from engine.domain.text import bytes_of_name, printable_name, size
 from engine.workspaces.checkpoints import changes
 from engine.workspaces.checkpoints.changes import DIFF, FileSides, is_submodule
 from engine.workspaces.checkpoints.comparison import PATCH, quoted_name, show_links
@@ -80,7 +80,9 @@ async def write_diff(
         )
         output.write(_head(pair, ABBREVIATED) + b"Binary files %s and %s differ\n" % names)
 
-    await _write(git, trees, [os.fsencode(path) for path in paths], _Output(file), (), section)
+    names = [name for path in paths if (name := bytes_of_name(path)) is not None]
+    if names or not paths:
+        await _write(git, trees, names, _Output(file), (), section)
 
 
 async def write_patch(git: Git, trees: tuple[str, str], file: BinaryIO | None) -> list[FileSides]:

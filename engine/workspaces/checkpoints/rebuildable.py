@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.system.decoding import json_decoder
 from engine.workspaces.git import objects
 from engine.workspaces.git.folder_trees import FOLDER
 from engine.workspaces.git.git import Git
@@ -28,7 +29,7 @@ def keep_names(git_dir: Path, names: Iterable[str]) -> None:
 def names_of(git_dir: Path) -> frozenset[bytes]:
     """Return how such folders are called; a store of an earlier version knows none."""
     try:
-        found = msgspec.json.decode((git_dir / _NAMES).read_bytes(), type=list[str])
+        found = json_decoder(list[str])((git_dir / _NAMES).read_bytes())
     except (OSError, msgspec.DecodeError):
         return frozenset()
     return frozenset(map(os.fsencode, found))

@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from engine.domain.errors import UserError
+from engine.system.decoding import json_decoder
 from engine.system.durable import write_synced
 from engine.workspaces.checkpoints.checkpoint_refs import REFS, has_baseline, known_points
 from engine.workspaces.git.git import Git
@@ -67,7 +68,7 @@ def _commits(git_dir: Path) -> dict[int, str]:
 
 def _remembered(git_dir: Path) -> dict[int, str]:
     with suppress(OSError, msgspec.DecodeError):
-        return msgspec.json.decode(_list_of(git_dir).read_bytes(), type=dict[int, str])
+        return json_decoder(dict[int, str])(_list_of(git_dir).read_bytes())
     return {}
 
 

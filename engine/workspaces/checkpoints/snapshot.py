@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from engine.domain.errors import UserError
+from engine.system.decoding import msgpack_decoder
 from engine.workspaces.checkpoints import owned_objects
 from engine.workspaces.checkpoints.scan import FileReader, ScanResult, compare, counts, listing
 from engine.workspaces.files.rooted_dir import RootedDir
@@ -44,6 +45,8 @@ class Snapshot:
 
 Ignored = Callable[[Collection[bytes]], Awaitable[frozenset[bytes]]]
 """Returns which of these files are ignored for a reason outside the workspace."""
+Baseline = Callable[[str | None], Awaitable[frozenset[bytes]]]
+"""Returns the files of the baseline that are not in this tree; None: all of them."""
 Links = Callable[[Collection[bytes]], Awaitable[dict[bytes, str]]]
 """Returns the commits of nested repositories, of those found at these paths and of others."""
 Rebuildable = Callable[[Collection[bytes]], Awaitable[dict[bytes, bytes]]]
@@ -105,6 +108,7 @@ async def record(
     git: Git,
     root: Path,
     index_files: Callable[[], Awaitable[IndexedFiles]],
+    baseline: Baseline,
     ignored: Ignored,
     rebuildable: Rebuildable,
     links: Links,
@@ -112,11 +116,13 @@ async def record(
     """Store the workspace as it is now; raises `UserError`.
 
     `index_files` returns the files that git tracks: they count, even where git would ignore
-    them, and stay where they are absent because the checkout is sparse. `ignored` and
-    `rebuildable` are the files that are left out.
+    them, and stay where they are absent because the checkout is sparse. So do those of the
+    `baseline`. `ignored` and `rebuildable` are the files that are left out.
     """
     indexed = await index_files()
-    state, found, aside = await _scan(git, root, indexed.tracked, ignored, rebuildable, links)
+    state, found, aside = await _scan(
+        git, root, indexed.tracked, baseline, ignored, rebuildable, links
+    )
     absent = state.files.keys() - found.same.keys() - {*found.unread, *found.left_out}
     if absent:
         kept = {path: state.files[path] for path in absent & indexed.skipped}
@@ -137,6 +143,16 @@ def _snapshot(
     return Snapshot(tree, files, *shown)
 
 
+def count(git: Git, paths: Iterable[bytes]) -> None:
+    """Make these files count from the next snapshot on, even where git ignores them. Blocking."""
+    state = _load(git)
+    unread = FileRecord(0, "", -1, 0, 0, 0)
+    names = {path: unread for path in paths if path not in state.files}
+    if names:
+        state.files.update(names)
+        _save(git, state)
+
+
 async def _tidy(git: Git) -> None:
     """Make one pack of many small ones; large ones stay, and so does what nothing refers to."""
     found = (git.git_dir / "objects" / "pack").glob("*.pack")
@@ -147,11 +163,12 @@ async def _tidy(git: Git) -> None:
         await git.run("repack", "-a", "-d", "-k", "-l", "-q", *kept)
 
 
-async def commit(git: Git, tree: str, message: str) -> str:
-    """Make a commit without parents of a tree, and return its id."""
+async def commit(git: Git, tree: str, message: str, parent: str = "") -> str:
+    """Make a commit of a tree, without history or on top of one commit, and return its id."""
     text = message.encode("utf-8", "replace")
     signed = Git(git.git_dir, settings=git.settings, env=identity(NOBODY))
-    out = await signed.run("commit-tree", tree, stdin=text)
+    parents = ("-p", parent) if parent else ()
+    out = await signed.run("commit-tree", tree, *parents, stdin=text)
     return out.decode("ascii").strip()
 
 
@@ -159,6 +176,7 @@ async def _scan(
     git: Git,
     root: Path,
     tracked: frozenset[bytes],
+    baseline: Baseline,
     ignored: Ignored,
     rebuildable: Rebuildable,
     links: Links,
@@ -168,6 +186,7 @@ async def _scan(
     listed = asyncio.create_task(listing(git, root, nested))
     try:
         state, found = await asyncio.to_thread(_scan_known, git, root)
+        tracked |= await baseline(state.tree)
         unknown = await listed - state.files.keys() - tracked
     finally:
         listed.cancel()
@@ -193,7 +212,7 @@ def _scan_known(git: Git, root: Path) -> tuple[ScanState, ScanResult]:
 
 def _load(git: Git) -> ScanState:
     try:
-        return msgspec.msgpack.decode((git.git_dir / _STATE).read_bytes(), type=ScanState)
+        return msgpack_decoder(ScanState)((git.git_dir / _STATE).read_bytes())
     except (OSError, msgspec.DecodeError):  # only a cache: all is read again
         return ScanState()
 

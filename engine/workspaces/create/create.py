@@ -23,7 +23,7 @@ from engine.system.files import real_path
 from engine.workspaces.create import base, working_folder, worktree
 from engine.workspaces.create.copy_list import bring_listed
 from engine.workspaces.create.free_space import check_room, check_size
-from engine.workspaces.create.isolation import check_apart
+from engine.workspaces.create.isolation import check_apart, check_no_git_directory
 from engine.workspaces.create.missing_parts import Lacking, objects_lacking
 from engine.workspaces.create.submodule_copy import SubmoduleCopy
 from engine.workspaces.create.worktree import CreatedWorkspace, clear
@@ -64,9 +64,7 @@ def check(
     if not working_folder.is_inside(source, cwd):
         raise working_folder.missing(cwd, printable_name(str(source)))
     _check_breadth(source, home)
-    if spec.kind is WorkspaceKind.IN_PLACE:
-        check_apart(source, home)
-        distrust([str(source)])
+    _check_content(spec.kind, source, source / cwd, home)
     if spec.kind is not WorkspaceKind.IN_PLACE:
         left_out = ignore if spec.kind is WorkspaceKind.COPY else ()
         check_size(source, limit_bytes, ignoring(left_out))
@@ -121,6 +119,15 @@ def _check_breadth(source: Path, home: Path) -> None:
         top = real_path(top)
         if real.is_relative_to(top) and len(real.relative_to(top).parts) <= depth:
             raise user_error("WORKSPACE_UNSAFE", f"{name} holds the workspaces themselves.")
+
+
+def _check_content(kind: WorkspaceKind, source: Path, folder: Path, home: Path) -> None:
+    """Check that a source that is copied or worked in holds no files of ours or of git's own."""
+    if kind in (WorkspaceKind.COPY, WorkspaceKind.IN_PLACE):
+        check_no_git_directory(folder)
+    if kind is WorkspaceKind.IN_PLACE:
+        check_apart(source, home)
+        distrust([str(source)])
 
 
 def create(spec: WorkspaceSpec, target: Path, home: Path, stop: Callable[[], bool]) -> Workspace:
@@ -189,9 +196,9 @@ def _made(
         target.mkdir(mode=0o700)
         return CreatedWorkspace(Workspace(str(target), spec.kind))
     source = real_path(_source(spec))
+    # Again: a link may lead elsewhere since it was asked for.
+    _check_content(spec.kind, source, source, home)
     if spec.kind is WorkspaceKind.IN_PLACE:
-        check_apart(source, home)  # again: a link may lead elsewhere since it was asked for
-        distrust([str(source)])
         return CreatedWorkspace(Workspace(str(source), spec.kind, source=str(source)))
     allowance = copying.CopyAllowance(limit_bytes)
     if spec.kind is WorkspaceKind.WORKTREE:

@@ -16,6 +16,7 @@ from engine.config import paths, workspace_roots
 from engine.domain.errors import user_error
 from engine.domain.text import printable_name
 from engine.system.files import real_path
+from engine.workspaces.files.control_files import git_directory_around
 
 _MODULES = Path(__file__).resolve().parents[2]
 _PYTHON = Path(sys.prefix).resolve()
@@ -29,6 +30,24 @@ def check_apart(folder: Path, home: Path, *, may_contain: bool = False) -> None:
     """
     roots = (("the workspaces of swarm-tui", root) for root in workspace_roots.chosen(home))
     _check(folder, chain(_protected(home), roots), may_contain=may_contain)
+
+
+def check_no_git_directory(folder: Path) -> None:
+    """Raise `UserError` WORKSPACE_UNSAFE where a folder is a git directory, or lies in one.
+
+    Its settings and hooks name programs that git runs outside the sandbox. Blocking.
+    """
+    found = git_directory_around(folder)
+    if found is None:
+        return
+    name = printable_name(str(found))
+    where = "is" if found == real_path(folder) else f"lies in {name},"
+    raise user_error(
+        "WORKSPACE_UNSAFE",
+        f"{printable_name(str(folder))} {where} a git directory: agents do not work on git's own "
+        "files.",
+        f"Use --worktree {name}: the run gets the files of a commit.",
+    )
 
 
 def check_root_apart(folder: Path, home: Path) -> None:

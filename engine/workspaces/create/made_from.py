@@ -1,8 +1,12 @@
-"""The commit that a workspace was made from, noted in the store of the run's checkpoints."""
+"""The commit that a workspace was made from, noted in the store of the run's checkpoints.
+
+With it goes the branch that the source had checked out then.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from engine.domain.hosts import local_path
@@ -23,12 +27,24 @@ async def note(store: Path, workspace: Workspace, repository: Repository | None)
     git = Git(place) if place else repository.git
     answer = await git.ask("rev-parse", "-q", "--verify", "HEAD^{commit}")
     if answer.code == 0:
-        await asyncio.to_thread(write_synced, store / _NAME, answer.out)
+        branch = os.fsencode(repository.branch or "")
+        await asyncio.to_thread(write_synced, store / _NAME, answer.out + branch + b"\n")
 
 
 def noted(store: Path) -> str | None:
     """Return that commit, where it is known. Blocking."""
+    commit, _, _ = _read(store).partition(b"\n")
+    return commit.decode("ascii", "replace").strip() or None
+
+
+def noted_branch(store: Path) -> str | None:
+    """Return the full name of the branch, where one was checked out and is known. Blocking."""
+    _, _, branch = _read(store).partition(b"\n")
+    return os.fsdecode(branch.strip(b"\n")) or None
+
+
+def _read(store: Path) -> bytes:
     try:
-        return (store / _NAME).read_text("ascii").strip() or None
-    except (OSError, UnicodeError):  # made before this was noted
-        return None
+        return (store / _NAME).read_bytes()
+    except OSError:  # made before this was noted
+        return b""

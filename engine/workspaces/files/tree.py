@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from engine.agents.profiles import SANDBOX_FILES
-from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
+from engine.workspaces.files.open_file import missing
 from engine.workspaces.files.rooted_dir import RootedDir
 from engine.workspaces.files.walk import MAX_FOLDERS, walk
 
@@ -66,7 +66,7 @@ def list_folder(root: Path, path: str = "", *, sizes: bool = True) -> list[TreeE
                 if path or entry.name not in SANDBOX_FILES or not _is_empty(below, entry)
             ]
     except (OSError, ValueError) as error:
-        raise _missing(path, "listed") from error
+        raise missing(path, "listed") from error
     return sorted(entries, key=_order)
 
 
@@ -84,7 +84,7 @@ def list_files(root: Path) -> list[TreeEntry]:
         )
         return list(islice(files, MAX_FILES))
     except (OSError, ValueError) as error:
-        raise _missing("", "listed") from error
+        raise missing("", "listed") from error
 
 
 def sizes_of(root: Path, paths: Iterable[str]) -> dict[str, int]:
@@ -97,7 +97,7 @@ def sizes_of(root: Path, paths: Iterable[str]) -> dict[str, int]:
                     if info := below.stat(os.fsencode(path)):
                         sizes[path] = info.st_size
     except OSError as error:
-        raise _missing("", "listed") from error
+        raise missing("", "listed") from error
     return sizes
 
 
@@ -107,17 +107,17 @@ def read_file(root: Path, path: str, limit_bytes: int) -> bytes:
         with RootedDir(root) as below, os.fdopen(below.open(os.fsencode(path)), "rb") as file:
             return file.read(limit_bytes)
     except (OSError, ValueError) as error:
-        raise _missing(path, "read") from error
+        raise missing(path, "read") from error
 
 
 def preview(root: Path, path: str, limit_bytes: int) -> FilePreview:
     """Return a preview of a path below `root`, never through a link; raises `UserError`."""
-    name = os.fsencode(path)
     try:
+        name = os.fsencode(path)
         with RootedDir(root) as below:
             info = below.stat(name)
             if info is None:
-                raise _missing(path, "found")
+                raise missing(path, "found")
             found = FilePreview(info.st_mode, info.st_size)
             if found.is_link:
                 return replace(found, data=below.link_target(name))
@@ -126,7 +126,7 @@ def preview(root: Path, path: str, limit_bytes: int) -> FilePreview:
             with os.fdopen(below.open(name), "rb") as file:
                 return replace(found, data=file.read(limit_bytes))
     except (OSError, ValueError) as error:
-        raise _missing(path, "read") from error
+        raise missing(path, "read") from error
 
 
 def must_be_there(root: Path, path: str) -> None:
@@ -135,18 +135,9 @@ def must_be_there(root: Path, path: str) -> None:
         with RootedDir(root) as below:
             info = below.stat(os.fsencode(path)) if path else below.root.stat()
     except (OSError, ValueError) as error:
-        raise _missing(path, "opened") from error
+        raise missing(path, "opened") from error
     if info is None or not (stat.S_ISREG(info.st_mode) or stat.S_ISDIR(info.st_mode)):
-        raise _missing(path, "opened")
-
-
-def _missing(path: str, what: str) -> UserError:
-    name = printable_name(path) or "The workspace"
-    return user_error(
-        "WORKSPACE_MISSING",
-        f"{name} cannot be {what}.",
-        "Look at what is there with `swarm-tui files`; links are not followed.",
-    )
+        raise missing(path, "opened")
 
 
 def _order(entry: TreeEntry) -> tuple[bool, str, str]:

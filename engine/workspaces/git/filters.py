@@ -16,7 +16,7 @@ from engine.workspaces.git.user_git_config import UserGitConfig
 SHOWN = 5
 POINTER_BYTES = 1024
 """A pointer of Git LFS is smaller."""
-_POINTER = b"version https://git-lfs.github.com/spec/"
+POINTER = b"version https://git-lfs.github.com/spec/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def _pointers(git: Git, paths: Iterable[bytes]) -> int:
                 continue
             try:
                 with os.fdopen(below.open(path), "rb") as file:
-                    found += file.read(len(_POINTER)) == _POINTER
+                    found += file.read(len(POINTER)) == POINTER
             except OSError:  # a link, for instance
                 continue
     return found

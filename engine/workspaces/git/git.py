@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import signal
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from typing import Any
 from engine.domain.errors import UserError, user_error
 from engine.system import programs
 from engine.system.code_variables import without_unsafe
+from engine.system.ending import end_group, kill_group
 from engine.system.environment import is_distrusted, trusted_path, workspace_environment
 from engine.workspaces.files.special_files import unreadable
 from engine.workspaces.git import process_watch
@@ -161,7 +161,7 @@ class Git:
         except TimeoutError:
             raise late(arguments[0], limit_s) from None
         finally:
-            await _end(process)
+            await end_group(process)
         if answer.code < 0:
             raise failure(arguments[0], answer)
         return answer
@@ -266,7 +266,7 @@ async def _whole(
     except asyncio.CancelledError:
         await asyncio.wait({starting})
         if not starting.exception():
-            await _end(starting.result())
+            await end_group(starting.result())
         raise
 
 
@@ -316,16 +316,5 @@ async def _collect(
         if len(found) <= limit_bytes:
             found += chunk
         elif strict:
-            _kill(process)
+            kill_group(process)
     return bytes(found)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        _kill(process)
-        await asyncio.shield(process.wait())
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)

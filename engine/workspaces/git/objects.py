@@ -17,6 +17,10 @@ Entry = tuple[int, str]
 """A file in a tree: git's mode and the object id."""
 
 
+_MERGE_FAILED = 128
+"""The exit codes of `git merge-file` from here on are errors; lower ones count conflicts."""
+
+
 async def blobs(git: Git, oids: Iterable[str]) -> dict[str, bytes]:
     """Read these files' contents; raises `UserError` where one is missing."""
     wanted = sorted(set(oids))
@@ -129,6 +133,23 @@ async def merged(
             name.write_bytes(data)
         answer = await git.ask("merge-file", "-p", "-q", *how, *(str(name) for name in names))
     return answer.out if answer.code == 0 else None
+
+
+async def with_markers(
+    git: Git, base: bytes, ours: bytes, theirs: bytes, labels: tuple[str, str, str]
+) -> bytes | None:
+    """Merge two versions of a text, with markers around what conflicts; None: it is not text.
+
+    The labels name ours, the base and theirs.
+    """
+    named = [word for label in labels for word in ("-L", label)]
+    with tempfile.TemporaryDirectory(dir=git.git_dir) as folder:
+        names = [Path(folder) / name for name in ("ours", "base", "theirs")]
+        for name, data in zip(names, (ours, base, theirs), strict=True):
+            name.write_bytes(data)
+        words = ("merge-file", "-p", "-q", "--diff3", *named)
+        answer = await git.ask(*words, *(str(name) for name in names))
+    return answer.out if answer.code < _MERGE_FAILED else None
 
 
 async def copy_objects(source: Git, target: Git, oids: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
+from engine.workspaces.git import lfs
 from engine.workspaces.git.remotes import (
     NETWORK_SETTINGS,
     checked_address,
@@ -48,6 +49,10 @@ async def push(
     await _check_branch(repository, branch)
     name, url = await remote(repository, name, _failed, "pushurl")
     to = checked_address(repository, url, _failed)
+    if pointers := await lfs.pointers_to_push(repository, name, commit):
+        recovery = f"`git push {printable_name(name)} BRANCH` uploads them; then push again here."
+        problem = lfs.problem(name, pointers)
+        raise user_error("PUSH_FAILED", f"Nothing was pushed: {problem}.", recovery)
     with private_git(home, repository) as private:
         shallow = repository.common_dir / "shallow"
         if shallow.is_file():

@@ -48,7 +48,7 @@ async def _answer_fields(name: str, words: tuple[str, ...], *, as_json: bool) ->
         run = await engine.answer(found[0].id, answered)
         session.go_on(engine.paths)
     if as_json:
-        output.say_json([run_json(run, time.time())])
+        output.say_json([run_json(run, time.time(), cost=engine.costs.of_run)])
     else:
         output.say(f"{request_id(*found)} answered")
     return 0

@@ -14,11 +14,11 @@ from engine.domain.model import Sandbox, WorkspaceKind, WorkspaceSpec
 from tui.cli.support import output
 from tui.cli.support.lazy import LazyCommand, LazyGroup
 from tui.cli.support.options import (
+    BudgetParam,
     FileParam,
     NumberParam,
     TemplateParam,
     TextParam,
-    TokensParam,
     everywhere,
     examples,
     full_option,
@@ -26,7 +26,8 @@ from tui.cli.support.options import (
     read_stdin,
 )
 from tui.cli.support.run_options import how_options, task_options
-from tui.cli.support.workspace_options import KINDS, usual, workspace_of, workspace_options
+from tui.cli.support.run_specs import KINDS
+from tui.cli.support.workspace_options import usual, workspace_of, workspace_options
 
 if TYPE_CHECKING:
     from engine.engine import BatchPlan, BatchRequest, Consent
@@ -41,7 +42,7 @@ COMMANDS = {
         "tui.cli.commands.batch_results:show", "Show a batch, the best of its runs first"
     ),
     "compare": LazyCommand(
-        "tui.cli.commands.batch_results:compare", "Put the runs of a task side by side"
+        "tui.cli.commands.compare:compare_batch", "Put the runs of a task side by side"
     ),
     "report": LazyCommand(
         "tui.cli.commands.batch_results:report", "Write the results as Markdown, CSV or JSON"
@@ -140,9 +141,10 @@ def batch() -> None:
 )
 @click.option(
     "--total-budget",
-    type=TokensParam(),
-    metavar="TOKENS",
-    help="Limit the tokens of all runs together; the rest ends with BUDGET_EXCEEDED.",
+    type=BudgetParam(),
+    metavar="AMOUNT",
+    help="Limit all runs together, in tokens, money or percent as --budget; the rest ends with "
+    "BUDGET_EXCEEDED.",
 )
 @task_options
 @workspace_options
@@ -199,6 +201,8 @@ async def _start(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
         )
         if asked["dry_run"] or may_ask:
             await _preview(engine, plan, consents, as_json=as_json)
+        elif not as_json and output.is_terminal(sys.stdin, sys.stdout):
+            await _print_estimate(engine, plan)
         if asked["dry_run"]:
             return 0
         if may_ask and not click.confirm(f"Start {_counted(plan)}?", default=True, err=True):
@@ -211,16 +215,16 @@ async def _start(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
 async def _started(
     engine: EnginePort, plan: BatchPlan, asked: dict[str, Any], *, as_json: bool
 ) -> int:
-    from tui.cli.commands.batch_results import told_json
     from tui.cli.support import foreground
     from tui.cli.support.batch_follow import follow_batch
+    from tui.cli.support.batch_state import state_json
 
     swarm, runs = await engine.swarms.start(plan)
     if not asked["detach"]:
         return await follow_batch(engine, swarm, runs, as_json=as_json, full=asked["full"])
     foreground.go_on(engine.paths)
     if as_json:
-        output.say_json(await told_json(engine, swarm))
+        output.say_json(await state_json(engine, swarm))
     else:
         output.say(swarm.id)
     return 0
@@ -228,10 +232,11 @@ async def _started(
 
 async def _order(engine: EnginePort, prompt: str, asked: dict[str, Any]) -> BatchRequest:
     from engine.engine import BatchRequest, read_matrix
-    from tui.cli.commands.run import before, make_spec
+    from tui.cli.commands.run import make_spec
     from tui.cli.commands.templates import pairs
     from tui.cli.support.named_paths import absolute
     from tui.cli.support.run_options import values_of
+    from tui.cli.support.run_specs import before
 
     after = await before(engine, asked["after"])
     sandbox = Sandbox(asked["sandbox"] or engine.config.codex.sandbox)
@@ -268,18 +273,15 @@ async def _preview(
 ) -> None:
     from tui import formatting
     from tui.cli.support import trust_prompt
+    from tui.cli.support.batch_state import plan_json
+    from tui.formatting.estimates import estimate_words
 
+    if as_json:
+        output.say_json(await plan_json(engine, plan, consents))
+        return
     size, free = await engine.swarms.size(plan), engine.disk.free()
     specs = [each.spec for each in plan.planned]
-    if as_json:
-        listed = [
-            {"title": spec.title, "prompt": spec.prompt, "given": spec.given} for spec in specs
-        ]
-        figures = {"runs": len(specs), "disk": size, "free": free}
-        to_trust = [{"file": each.file, "asks": each.lines()} for each in consents]
-        made_of = plan.swarm.made_of
-        output.say_json({**figures, "made_of": made_of, "planned": listed, "to_trust": to_trust})
-        return
+    estimate = await engine.usage.estimate(specs)
     lines = [f"  {spec.title}" for spec in specs[:SHOWN]]
     if len(specs) > SHOWN:
         lines.append(f"  and {len(specs) - SHOWN} more")
@@ -291,11 +293,20 @@ async def _preview(
     )
     where = ", ".join(sorted({_place(spec.workspace) for spec in specs})[:3])
     lines.append(f"{_counted(plan)} in {where}: {disk}")
+    lines += [estimate_words(estimate)] if estimate else []
     for each in consents:
         lines += trust_prompt.listed(each, SHOWN)
     if consents:
         lines.append("--trust trusts that as it is now.")
     output.say("\n".join(lines))
+
+
+async def _print_estimate(engine: EnginePort, plan: BatchPlan) -> None:
+    """Print what the runs will use, where no question is asked about them."""
+    from tui.formatting.estimates import estimate_words
+
+    if estimate := await engine.usage.estimate([each.spec for each in plan.planned]):
+        output.say_aside(estimate_words(estimate))
 
 
 def _place(workspace: WorkspaceSpec) -> str:

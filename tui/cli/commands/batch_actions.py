@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tui.cli.commands.changes import HOW
+from tui.cli.commands.apply import HOW
 from tui.cli.support import output
 from tui.cli.support.options import (
     BatchParam,
+    BudgetParam,
     ChoiceParam,
     FolderParam,
     RunParam,
     TextParam,
-    TokensParam,
     everywhere,
     examples,
     full_option,
@@ -53,7 +53,7 @@ async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
         if any(run.status in LIVE for run in done):
             session.go_on(engine.paths)  # a supervisor has to end them
     if as_json:
-        output.say_json([run_json(run, time.time()) for run in done])
+        output.say_json([run_json(run, time.time(), cost=engine.costs.of_run) for run in done])
     else:
         output.say("\n".join(f"{run.id} {run.status}" for run in done) or "nothing to cancel")
     return 0
@@ -64,9 +64,9 @@ async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
 @click.option("--fresh", is_flag=True, help="Start over in new workspaces and threads.")
 @click.option(
     "--total-budget",
-    type=TokensParam(),
-    metavar="TOKENS",
-    help="Set a new token limit for all runs.",
+    type=BudgetParam(),
+    metavar="AMOUNT",
+    help="Set a new limit for all runs, in tokens, money or percent as --budget.",
 )
 @mode_options
 @click.option("-d", "--detach", is_flag=True, help="Print the ids and return; the runs continue.")
@@ -145,41 +145,18 @@ def apply(name: str, as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click
 
 
 async def _apply(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
-    from tui.cli.commands.changes import apply_all
+    from tui.cli.commands.apply import apply_all
     from tui.cli.support import session
+    from tui.cli.support.batch_state import runs_to_apply
 
     async with session.open_engine(strict=asked["drop"]) as engine:
         swarm = await engine.swarms.find(name)
-        chosen = await _chosen(engine, swarm, asked["runs"])
+        chosen = await runs_to_apply(engine, swarm, asked["runs"])
         fits = await apply_all(engine, chosen, asked, as_json=as_json)
         if fits and asked["drop"]:
             how = {"dry_run": False, "yes": asked["yes"], "as_json": as_json}
             return await _drop(engine, swarm, chosen, **how)
     return 0 if fits else 1
-
-
-async def _chosen(engine: EnginePort, swarm: Batch, names: tuple[str, ...]) -> list[Run]:
-    """Return the runs to apply; raises `UserError` where there are none."""
-    from engine.domain.errors import user_error
-    from engine.domain.ranking import tasks
-    from tui.cli.support import session
-
-    if names:
-        found = await session.find_all(engine, names)
-        for run in found:
-            if run.spec.batch != swarm.id:
-                message = f"The run {run.id} is not of the batch {swarm.id}."
-                raise user_error("INPUT_INVALID", message)
-        return found
-    winners = [task.winner for task in tasks(await engine.swarms.runs(swarm.id))]
-    found = [run for run in winners if run and run.changes.files]
-    if not found:
-        raise user_error(
-            "INPUT_INVALID",
-            f"No run of the batch {swarm.id} has won with a change: nothing to apply.",
-            f"See `swarm-tui batch show {swarm.id}`; --run RUN takes one all the same.",
-        )
-    return found
 
 
 @click.command(epilog=examples("batch drop @last --dry-run", "batch drop @last --force"))
@@ -200,12 +177,12 @@ def drop(name: str, dry_run: bool, yes: bool, as_json: bool) -> int:
 
 
 async def _drop_asked(name: str, *, dry_run: bool, yes: bool, as_json: bool) -> int:
-    from engine.domain.ranking import tasks
     from tui.cli.support import session
+    from tui.cli.support.batch_state import winners
 
     async with session.open_engine(strict=not dry_run) as engine:
         swarm = await engine.swarms.find(name)
-        kept = [task.winner for task in tasks(await engine.swarms.runs(swarm.id)) if task.winner]
+        kept = await winners(engine, swarm)
         return await _drop(engine, swarm, kept, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
@@ -219,13 +196,13 @@ async def _drop(
     as_json: bool,
 ) -> int:
     """Delete the workspaces of all others, after a question; nothing where none was kept."""
-    from engine.engine import CleanupFilter, CleanupPlan, CleanupReport
-    from tui.cli.commands.cleanup import agreed, clean_up, plan_json, tell_plan
+    from engine.engine import CleanupReport
+    from tui.cli.commands.cleanup import agreed, clean_up, tell_plan
+    from tui.cli.support.batch_state import plan_drop
+    from tui.cli.support.disk_results import plan_json
     from tui.cli.support.failure import EXIT_CANCELLED
 
-    losers = await engine.swarms.losers(swarm.id, kept)
-    wish = CleanupFilter(runs=losers, including_unsaved=True)
-    plan = await engine.disk.plan(wish) if losers else CleanupPlan()
+    plan, wish = await plan_drop(engine, swarm, kept)
     if not as_json:
         tell_plan(plan)
     if dry_run or not plan.take:

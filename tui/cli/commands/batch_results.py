@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from engine.domain.batch import Batch
 from engine.domain.batch_json import FORMATS, batch_json, export, results_json
-from engine.domain.errors import UserError
 from tui.cli.support import output
 from tui.cli.support.options import (
     BatchParam,
@@ -22,15 +20,7 @@ from tui.cli.support.options import (
 )
 
 if TYPE_CHECKING:
-    from engine.domain.model import Run
-    from engine.domain.ranking import RankedTask
-    from engine.ports.engine import EnginePort
-    from tui.formatting.batches import Files
-
-
-async def told_json(engine: EnginePort, swarm: Batch) -> dict[str, Any]:
-    """Return a batch as the JSON object of the contract."""
-    return batch_json(swarm, await engine.swarms.standing(swarm.id, engine.slots))
+    pass
 
 
 @click.command(epilog=examples("batch ls", "batch ls --json"))
@@ -89,11 +79,10 @@ async def _show(name: str, *, as_json: bool) -> int:
         swarm = await engine.swarms.find(name)
         runs = await engine.swarms.runs(swarm.id)
         so_far = await engine.swarms.standing(swarm.id, engine.slots)
-        slots = engine.slots
     if as_json:
-        output.say_json(results_json(swarm, so_far, runs, time.time()))
+        output.say_json(results_json(swarm, so_far, runs, time.time(), engine.costs.of_run))
     else:
-        tell_results(swarm, runs, slots)
+        tell_results(engine, swarm, runs)
     return 0
 
 
@@ -133,74 +122,6 @@ async def _report(name: str, kind: str, file: str | None) -> int:
             output.say(str(path))
             return 0
         so_far = await engine.swarms.standing(swarm.id, engine.slots)
-    output.say(export(kind, swarm, so_far, runs, time.time()).rstrip("\n"))
+    text = export(kind, swarm, so_far, runs, time.time(), engine.costs.of_run)
+    output.say(text.rstrip("\n"))
     return 0
-
-
-@click.command(epilog=examples("batch compare @last"))
-@click.argument("name", metavar="BATCH", type=BatchParam(), default="@last")
-@json_option("Print the tasks, each with its runs and what they changed.")
-@everywhere()
-def compare(name: str, as_json: bool) -> int:
-    """Compare the runs of each task side by side: the best on the left, with changed files."""
-    from tui.cli.support import session
-
-    return session.start(_compare(name, as_json=as_json))
-
-
-async def _compare(name: str, *, as_json: bool) -> int:
-    from engine.domain.ranking import tasks
-    from tui.cli.support import session
-
-    async with session.open_engine() as engine:
-        swarm = await engine.swarms.find(name)
-        runs = await engine.swarms.runs(swarm.id)
-        found = tasks([await engine.workspaces.check(run) for run in runs])
-        told: list[dict[str, Any]] = []
-        for task in found:
-            files = {run.id: await _files(engine, run) for run in task.runs}
-            if as_json:
-                told.append(_task_json(task, files))
-            else:
-                output.say("\n".join([*_side_by_side(task, files), ""]))
-    if as_json:
-        output.say_json(told)
-    return 0
-
-
-async def _files(engine: EnginePort, run: Run) -> dict[str, str]:
-    """Return the files that a run changed, each with its lines."""
-    from tui.formatting import batches
-
-    try:
-        return batches.lines_of((await engine.workspaces.changes(run.id)).files)
-    except UserError:  # it has no workspace, or no longer
-        return {}
-
-
-def _changes_json(run: Run, files: Files) -> dict[str, str] | None:
-    return None if run.has_unknown_changes else dict(files.get(run.id, {}))
-
-
-def _task_json(task: RankedTask, files: Files) -> dict[str, Any]:
-    return {
-        "given": task.given,
-        "winner": task.winner.id if task.winner else None,
-        "runs": [
-            {"run": run.id, "status": run.status.value, "changes": _changes_json(run, files)}
-            for run in task.runs
-        ],
-    }
-
-
-def _side_by_side(task: RankedTask, files: Files) -> list[str]:
-    from tui.formatting import batches
-    from tui.terminal.cells import crop, fit
-
-    rows = batches.side_by_side(task, files, time.time())
-    width = min(44, max(len(name) for name, _ in rows))
-    return [
-        f"{fit(crop(name, width), width)}  "
-        + "  ".join(fit(text, batches.BESIDE) for text, _ in cells)
-        for name, cells in rows
-    ]

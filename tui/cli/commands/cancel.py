@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Sequence
 
 import click
 
+from engine.domain.lifecycle import LIVE
+from engine.domain.model import Run
 from tui.cli.support import output
 from tui.cli.support.options import (
     RunParam,
@@ -18,15 +22,29 @@ from tui.cli.support.options import (
 )
 
 
-@click.command(epilog=examples("cancel @last", "cancel --all --kill", "cancel --batch nightly"))
+@click.command(
+    epilog=examples(
+        "cancel @last", "cancel --all --kill", "cancel --batch nightly", "cancel k3f --children"
+    )
+)
 @click.argument("runs", metavar="[RUN...]", nargs=-1, type=RunParam(is_live))
 @click.option("--all", "everything", is_flag=True, help="Stop all runs that have not ended.")
 @batch_option
 @click.option("--kill", is_flag=True, help="Send SIGKILL at once, without SIGTERM first.")
+@click.option(
+    "--children/--no-children",
+    default=None,
+    help="Stop also the runs that they started, or leave these; without, a terminal is asked.",
+)
 @json_option("Print the run objects.")
 @everywhere()
 def cancel(
-    runs: tuple[str, ...], everything: bool, batch: str | None, kill: bool, as_json: bool
+    runs: tuple[str, ...],
+    everything: bool,
+    batch: str | None,
+    kill: bool,
+    children: bool | None,
+    as_json: bool,
 ) -> int:
     """Stop runs: SIGTERM, then SIGKILL after the grace time; their workspaces stay."""
     from tui.cli.support import session
@@ -35,27 +53,38 @@ def cancel(
         runs = chosen_runs(is_live)
     if [bool(runs), everything, batch is not None].count(True) != 1:
         raise click.UsageError("Name the runs to cancel, or use --all or --batch.")
-    return session.start(_cancel(runs, batch, kill=kill, as_json=as_json))
+    return session.start(_cancel(runs, batch, kill=kill, children=children, as_json=as_json))
 
 
-async def _cancel(names: tuple[str, ...], batch: str | None, *, kill: bool, as_json: bool) -> int:
-    from engine.domain import requests
-    from engine.domain.lifecycle import LIVE
+async def _cancel(
+    names: tuple[str, ...], batch: str | None, *, kill: bool, children: bool | None, as_json: bool
+) -> int:
     from engine.domain.run_json import run_json
     from tui.cli.support import session
+    from tui.cli.support.run_actions import to_cancel
 
     async with session.open_engine() as engine:
-        found = await session.find_all(engine, names)
-        for run in found:
-            requests.check_cancellable(run)
-        if batch:
-            batch = (await engine.swarms.find(batch)).id
-        wanted = found or await engine.runs(statuses=LIVE, batch=batch)
-        cancelled = await engine.cancel_all([run.id for run in wanted], kill=kill)
+        wanted, below = await to_cancel(engine, names, batch, kill=kill, children=bool(children))
+        with_children = bool(below) and _may_cancel(below, children, may_ask=not as_json)
+        ids = [run.id for run in wanted]
+        cancelled = await engine.cancel_all(ids, kill=kill, children=with_children)
         if any(run.status in LIVE for run in cancelled):
             session.go_on(engine.paths)  # a supervisor has to end them
     if as_json:
-        output.say_json([run_json(run, time.time()) for run in cancelled])
+        output.say_json([run_json(run, time.time(), cost=engine.costs.of_run) for run in cancelled])
     else:
         output.say("\n".join(f"{run.id} {run.status}" for run in cancelled) or "nothing to cancel")
     return 0
+
+
+def _may_cancel(below: Sequence[Run], children: bool | None, *, may_ask: bool) -> bool:
+    """Return whether to cancel children, too; ask on a terminal, print a hint elsewhere."""
+    from tui.formatting.families import children_go_on
+
+    if children is not None:
+        return children
+    if may_ask and sys.stdin.isatty() and output.is_terminal(sys.stderr):
+        count = f"{len(below)} run{'' if len(below) == 1 else 's'}"
+        return click.confirm(f"Cancel also {count} below, started by runs?", err=True)
+    output.say_aside(f"{children_go_on(below)} Use --children to cancel these, too.")
+    return False

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import signal
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.domain.text import printable_name
 from tui.cli.support import failure, output
+from tui.cli.support.disk_results import (
+    emptied_json,
+    plan_json,
+    restored_entries_json,
+    run_or_trashed,
+)
 from tui.cli.support.options import (
     STATUSES,
     DurationParam,
@@ -29,7 +34,6 @@ if TYPE_CHECKING:
         CleanupItem,
         CleanupItemResult,
         CleanupPlan,
-        CleanupReport,
         TrashEntry,
     )
     from engine.ports.engine import EnginePort
@@ -104,7 +108,11 @@ async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
 
     deletes = not (asked["dry_run"] or asked["undo"])
     async with session.open_engine(strict=deletes) as engine:
-        runs = [(await engine.find(name)).id for name in asked["runs"]]
+        in_trash = asked["undo"] or asked["empty_trash"]
+        runs = [
+            await run_or_trashed(engine, name) if in_trash else (await engine.find(name)).id
+            for name in asked["runs"]
+        ]
         if asked["undo"]:
             back = [one for run in runs or [None] for one in await engine.disk.undo(run)]
             return _tell_entries(back, as_json=as_json)
@@ -167,17 +175,17 @@ async def _empty(
             return failure.EXIT_CANCELLED
         count = await engine.disk.empty(entries)
     if as_json:
-        output.say_json({"trash": [_entry_json(one) for one in entries], "removed": count})
+        output.say_json(emptied_json(entries, count))
     return 0 if asked["dry_run"] or count == len(entries) else failure.EXIT_FAILED
 
 
-def agreed(question: str) -> bool:
-    """Ask on the terminal; without one, the answer is no."""
+def agreed(question: str, recovery: str = "Use --force, or --dry-run to see the plan.") -> bool:
+    """Ask on the terminal; raises `UserError` where there is none."""
     from engine.domain.errors import user_error
 
     if not (sys.stdin.isatty() and output.is_terminal(sys.stderr)):
         message = "Cannot ask without a terminal."
-        raise user_error("INPUT_INVALID", message, "Use --force, or --dry-run to see the plan.")
+        raise user_error("INPUT_INVALID", message, recovery)
     return click.confirm(question, err=True)
 
 
@@ -213,45 +221,10 @@ def _tell_cleaned(one: CleanupItemResult) -> None:
 
 def _tell_entries(entries: list[TrashEntry], *, as_json: bool) -> int:
     if as_json:
-        output.say_json({"restored": [_entry_json(entry) for entry in entries]})
+        output.say_json(restored_entries_json(entries))
     else:
         output.say("\n".join(f"{entry.run} is back: {entry.path}" for entry in entries))
     return 0
-
-
-def plan_json(plan: CleanupPlan, report: CleanupReport) -> dict[str, Any]:
-    """Return a plan, and the result of it, as data."""
-    return {
-        "take": [_item_json(item) for item in plan.take],
-        "keep": [_item_json(item) for item in plan.keep],
-        "size": plan.size,
-        "cleaned": [_cleaned_json(one) for one in report.cleaned],
-        "freed": report.freed,
-        "stopped": report.stopped,
-    }
-
-
-def _item_json(item: CleanupItem) -> dict[str, Any]:
-    folders = [{"path": printable_name(one.path), "size": one.size} for one in item.folders]
-    return {**asdict(item), "folders": folders}
-
-
-def _cleaned_json(one: CleanupItemResult) -> dict[str, Any]:
-    error = one.failure.info if one.failure else None
-    return {
-        "run": one.item.run or None,
-        "path": one.item.path,
-        "freed": one.freed,
-        "entry": one.entry or None,
-        "error": asdict(error) if error else None,
-    }
-
-
-def _entry_json(entry: TrashEntry) -> dict[str, Any]:
-    from engine.domain.events import iso
-
-    names = ("id", "run", "project", "title", "path", "kind", "source", "branch", "is_only_here")
-    return {**{name: getattr(entry, name) for name in names}, "at": iso(entry.at)}
 
 
 def _counted(count: int, noun: str = "workspace") -> str:

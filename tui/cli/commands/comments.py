@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.domain.errors import UserError
-from engine.domain.text import names_shown_as
 from tui.cli.support import output
+from tui.cli.support.comment_texts import add_comment, located_json, numbered_comments
 from tui.cli.support.options import (
     NumberParam,
     RunArgument,
@@ -24,9 +23,7 @@ from tui.cli.support.options import (
 )
 
 if TYPE_CHECKING:
-    from engine.domain.review_comment import ReviewComment
     from engine.engine import LocatedComment
-    from engine.ports.engine import EnginePort
 
 # The last colon counts: names may hold others, and newlines.
 _PLACE = re.compile(r"(?P<path>.+):(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?", re.DOTALL)
@@ -103,7 +100,7 @@ async def _comment(
 
     async with session.open_engine() as engine:
         run = await engine.find(name)
-        made = await _add(engine, run.id, path, lines, text, is_old=is_old)
+        made = await add_comment(engine, run.id, path, lines, text, is_old=is_old)
     if as_json:
         output.say_json(comment_json(made))
     else:
@@ -111,47 +108,24 @@ async def _comment(
     return 0
 
 
-async def _add(
-    engine: EnginePort, run: str, path: str, lines: tuple[int, int], text: str, *, is_old: bool
-) -> ReviewComment:
-    """Add a comment; the path may be written as it is printed."""
-    refusal: UserError | None = None
-    for name in names_shown_as(path):
-        try:
-            return await engine.comments.add(run, name, *lines, text, is_old=is_old)
-        except UserError as error:
-            if error.code != "INPUT_INVALID":
-                raise
-            refusal = refusal or error
-    assert refusal is not None
-    raise refusal
-
-
 async def _comments(
     name: str, numbers: tuple[int, ...], text: str | None, *, remove: bool, as_json: bool
 ) -> int:
-    from engine.domain.comments import find
     from tui.cli.support import session
 
     async with session.open_engine() as engine:
-        run = await engine.find(name)
         if remove:
-            run = await engine.comments.remove(run.id, numbers)
+            await engine.comments.remove((await engine.find(name)).id, numbers)
         elif text is not None:
-            await engine.comments.edit(run.id, numbers[0], text)
-        for n in () if remove else numbers:
-            find(run, n)
-        found = await engine.comments.list(run.id)
-    wanted = [one for one in found if remove or not numbers or one.comment.n in numbers]
+            await engine.comments.edit((await engine.find(name)).id, numbers[0], text)
+        wanted = await numbered_comments(engine, name, () if remove else numbers)
     _print(wanted, as_json=as_json)
     return 0
 
 
 def _print(found: Sequence[LocatedComment], *, as_json: bool) -> None:
-    from engine.domain.run_json import comment_json
-
     if as_json:
-        output.say_json([{**comment_json(one.comment), "line": one.line} for one in found])
+        output.say_json(located_json(found))
     else:
         output.say("\n".join(line for one in found for line in _lines(one)) or "no comments")
 

@@ -9,11 +9,11 @@ import click
 from engine.domain.errors import os_failure, user_error
 from tui.cli.support import output
 from tui.cli.support.options import ChoiceParam, everywhere, examples, json_option
+from tui.cli.support.settings_check import check_file, is_there
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from engine.config.settings import Config
 
 COMMENTED = """\
 # Settings of swarm-tui. Every key is optional; these are the defaults.
@@ -40,7 +40,7 @@ def config(what: str, as_json: bool) -> int:
     from tui.cli.support import session
 
     places = paths.find()
-    there = _is_there(places.config)
+    there = is_there(places.config)
     if what == "path":
         known: dict[str, Any] = {"path": str(places.config), "exists": there}
         output.say_json(known) if as_json else output.say(str(places.config))
@@ -51,10 +51,8 @@ def config(what: str, as_json: bool) -> int:
         session.run(edit(places.config))
         what = "check"
     if what == "check":
-        there = _is_there(places.config)
-        check_ui(settings.load(places.config))
-        told = "can be used" if there else "is not there: the defaults hold"
-        known = {"path": str(places.config), "exists": there, "ok": True}
+        known = check_file(places.config)
+        told = "can be used" if known["exists"] else "is not there: the defaults hold"
         output.say_json(known) if as_json else output.say(f"{places.config} {told}")
         return 0
     loaded = config_file.load_usable(places)
@@ -73,19 +71,11 @@ async def edit(path: Path) -> None:
     from engine.system.output_file import write_output
 
     programs.editor()  # before anything is written
-    if not _is_there(path):
+    if not is_there(path):
         _create_folder(path.parent)
         defaults = "".join(f"# {line}\n" for line in text(Config()).splitlines())
         write_output(path, f"{COMMENTED}{defaults}".encode())
     await programs.edit(path)
-
-
-def _is_there(path: Path) -> bool:
-    """Return whether a path exists; one that the system refuses does not."""
-    try:
-        return path.exists()
-    except OSError:  # as a name that is too long: reading it explains why
-        return False
 
 
 def _create_folder(folder: Path) -> None:
@@ -103,19 +93,3 @@ def _create_folder(folder: Path) -> None:
             f"The folder {printable_name(str(folder))} cannot be created: {error.strerror}.",
             "Name a settings file in another folder in SWARM_CONFIG.",
         ) from error
-
-
-def check_ui(config: Config) -> None:
-    """Raise `UserError` CONFIG_INVALID where the dashboard cannot use its settings."""
-    from textual.theme import BUILTIN_THEMES
-
-    from tui.keymap import checked_keymap
-    from tui.theme import THEMES
-    from tui.widgets.runs.run_columns import checked_columns
-
-    ui = config.ui
-    problems = [*checked_keymap(ui.keys)[1], *checked_columns(ui.columns)[1]]
-    if ui.theme not in {*BUILTIN_THEMES, *(theme.name for theme in THEMES)}:
-        problems.append(f"ui.theme: there is no theme {ui.theme}.")
-    if problems:
-        raise user_error("CONFIG_INVALID", "\n".join(problems))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.config.paths import Paths
-from engine.config.settings import Config, QueueSettings
+from engine.config.settings import Config, QueueSettings, UsageSettings
 from engine.domain.errors import UserError
 from engine.domain.model import Run
 from engine.engine import Changes, Engine
@@ -33,6 +33,9 @@ PACE, HURRY = 0.8, 12.0
 """How fast the runs are played: for users who watch them, and where no one does."""
 GRACE_S = 1.0
 NAME = 26
+
+OWN_ONLY = UsageSettings(other_sessions=False)
+"""The throw-away home does not read the sessions of the user."""
 
 
 @click.command(epilog=examples("demo", "demo | grep notice"))
@@ -113,9 +116,10 @@ async def _engine(home: Path, *, is_hurried: bool = False) -> AsyncGenerator[Eng
     """Open an engine on the throw-away home; nothing of its runs is left when it closes."""
     paths = Paths(home, home / "config.yaml")
     log_file.keep(paths)
-    config = Config(slots=SLOTS, grace_s=GRACE_S)
+    config = Config(slots=SLOTS, grace_s=GRACE_S, usage=OWN_ONLY)
     if is_hurried:
-        config = Config(slots=HURRIED_SLOTS, grace_s=GRACE_S, queue=QueueSettings(stagger_s=0.05))
+        queue = QueueSettings(stagger_s=0.05)
+        config = Config(slots=HURRIED_SLOTS, grace_s=GRACE_S, queue=queue, usage=OWN_ONLY)
     async with Engine.open(paths, config, supervise=True) as engine:
         try:
             yield engine

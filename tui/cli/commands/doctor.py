@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli.support import failure, output
+from tui.cli.support.diagnosis import diagnosis_json, is_healthy
 from tui.cli.support.options import FileParam, everywhere, examples, json_option
 
 if TYPE_CHECKING:
@@ -36,11 +37,10 @@ def doctor(end_orphans: bool, recover: bool, codex_bin: str | None, as_json: boo
 
     recovered = session.run(_recover()) if recover else None
     ended, findings = session.run(_examine(program_path(codex_bin), end_orphans=end_orphans))
-    healthy = all(finding.health != "fail" for finding in findings)
+    healthy = is_healthy(findings)
     code = 0 if healthy or recovered else failure.EXIT_FAILED
     if as_json:
-        told: dict[str, object] = {"ok": healthy}
-        told["findings"] = [asdict(finding) for finding in findings]
+        told: dict[str, object] = diagnosis_json(findings)
         told |= {"ended_orphans": ended} if end_orphans else {}
         output.say_json({**told, "recovered": _as_json(recovered)} if recovered else told)
         return code

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from tui.cli.support import output
+from tui.cli.support.disk_results import measured_usage, usage_json
 from tui.cli.support.options import TextParam, everywhere, examples, json_option
 
 if TYPE_CHECKING:
@@ -41,33 +41,14 @@ async def _du(project: str | None, *, whole: bool, as_json: bool) -> int:
     from tui.cli.support import session
 
     async with session.open_engine() as engine:
-        found: dict[Any, DiskUsage] = {}
-
-        def told(one: DiskUsage) -> None:
-            found[one.place] = one
-
-        await engine.disk.measure(told)
+        found = await measured_usage(engine, project)
         free = engine.disk.free()
         titles = {run.id: run.spec.title for run in await engine.runs()}
-    all_of_it = [one for one in found.values() if project in (None, one.place.project)]
     if as_json:
-        output.say_json({"places": [_place_json(one) for one in all_of_it], "free": free})
+        output.say_json(usage_json(found, free))
     else:
-        _tell_usage(all_of_it, free, titles, whole=whole)
+        _tell_usage(found, free, titles, whole=whole)
     return 0
-
-
-def _place_json(one: DiskUsage) -> dict[str, Any]:
-    place = one.place
-    return {
-        "kind": place.kind,
-        "path": str(place.path),
-        "run": place.run or None,
-        "project": place.project or None,
-        **asdict(one.figures),
-        "state": place.state or None,
-        "error": one.error,
-    }
 
 
 def _tell_usage(found: list[DiskUsage], free: int, titles: dict[str, str], *, whole: bool) -> None:

@@ -20,6 +20,7 @@ from tui.cli.support.options import (
     json_option,
 )
 from tui.cli.support.shown_names import first_found
+from tui.cli.support.workspace_files import artifacts_json, entries_json
 
 if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
@@ -45,7 +46,7 @@ async def _files(run: str, path: str, *, as_json: bool) -> int:
         _, entries = await first_found(path, lambda name: engine.workspaces.folder(run, name))
         await _warn(engine, run)
     if as_json:
-        output.say_json([entry._asdict() for entry in entries])
+        output.say_json(entries_json(entries))
         return 0
     for entry in entries:
         size = "" if entry.is_folder else formatting.size(entry.size_bytes or 0)
@@ -109,18 +110,14 @@ def artifacts(run: str, as_json: bool) -> int:
 
 
 async def _artifacts(name: str, *, as_json: bool) -> int:
-    from engine.domain.events import ArtifactSaved
     from tui import formatting
     from tui.cli.support import session
 
     async with session.open_engine() as engine:
-        run = await engine.find(name)
-        events = await engine.events(run.id)
-        folder = engine.paths.run(run.id)
-    saved = {e.body.path: e.body.bytes for e in events if isinstance(e.body, ArtifactSaved)}
+        found = await artifacts_json(engine, name)
     if as_json:
-        output.say_json([{"path": str(folder / path), "bytes": n} for path, n in saved.items()])
+        output.say_json(found)
         return 0
-    for path, count in saved.items():
-        output.say(f"{formatting.size(count):>9}  {folder / path}")
+    for one in found:
+        output.say(f"{formatting.size(one['bytes']):>9}  {one['path']}")
     return 0

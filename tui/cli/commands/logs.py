@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.domain.errors import user_error
 from tui.cli.support import output
+from tui.cli.support.attempt_output import attempts, nothing_written, read_piece
 from tui.cli.support.options import (
     RunArgument,
     RunParam,
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tui.cli.support.live_reports import LiveReports
 
 PAGE = 500
-PIECE_BYTES = 1 << 20
-NOTHING = {"setup": "There was no set-up", "verify": "There was no check"}
 LOOK_S = 0.2
 """Seconds between two looks at a file: it does not announce that it grew."""
 
@@ -151,24 +149,16 @@ async def _files(name: str, kind: str, *, follow: bool) -> int:
         if follow:
             await attended(engine, _follow_files(engine, run.id, kind))
         elif not await _print_first(engine, run, kind):
-            what = NOTHING.get(kind, "This attempt has written nothing")
-            raise user_error(
-                "RUN_NOT_FOUND", f"{what} yet.", "Wait until it has begun, or use --follow."
-            )
+            raise nothing_written(kind)
     return 0
 
 
 async def _print_first(engine: EnginePort, run: Run, kind: str) -> bool:
     """Print the first of the files to look at that is there; return whether there was one."""
-    for attempt in _attempts(run, kind):
+    for attempt in attempts(run, kind):
         if await _print_from(engine, run.id, attempt, kind, 0) is not None:
             return True
     return False
-
-
-def _attempts(run: Run, kind: str) -> Iterable[int]:
-    """Return the attempts to look at, the last one first: not each has its own set-up and check."""
-    return range(run.attempt, 0 if kind in NOTHING else run.attempt - 1, -1)
 
 
 async def _follow_files(engine: EnginePort, run_id: str, kind: str) -> None:
@@ -199,13 +189,9 @@ async def _print_from(
     """
     import asyncio
 
-    from engine.engine import AttemptFile, AttemptPart, AttemptRef
-
-    part = {"setup": AttemptPart.SETUP, "verify": AttemptPart.VERIFY}.get(kind, AttemptPart.AGENT)
-    file = AttemptFile.STDERR if kind == "stderr" else AttemptFile.OUTPUT
-    ref, done_bytes = AttemptRef(run_id, attempt, part), 0
+    done_bytes = 0
     while True:
-        piece = await engine.read_attempt(ref, file, start + done_bytes, PIECE_BYTES)
+        piece = await read_piece(engine, run_id, attempt, kind, start + done_bytes)
         if not piece:
             return None if piece is None and not done_bytes else done_bytes
         done_bytes += len(piece)

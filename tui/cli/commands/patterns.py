@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from engine.domain.events import iso
 from engine.domain.pattern import StoredPattern
 from engine.system.files import expanded
 from tui.cli.support import argument_completion, output
 from tui.cli.support.colours import COLOURS
+from tui.cli.support.library_json import pattern_json
 from tui.cli.support.named_paths import here
 from tui.cli.support.options import (
     ChoiceParam,
@@ -128,22 +128,6 @@ async def _edit(engine: EnginePort, name: str) -> StoredPattern:
     path = await engine.patterns.begin_edit(name)
     await programs.edit(path)
     return await engine.patterns.end_edit(name, path)
-
-
-def pattern_json(known: StoredPattern) -> dict[str, Any]:
-    """Return a pattern as the JSON object of the public contract."""
-    from dataclasses import asdict
-
-    return {
-        "id": known.id,
-        **asdict(known.pattern),
-        "changed_at": iso(known.changed_at),
-        "is_edited": known.is_edited,
-        "runs": list(known.runs),
-        "used_by": list(known.used_by),
-        "with_it": asdict(known.with_it),
-        "without": asdict(known.without),
-    }
 
 
 def _tell(found: Sequence[StoredPattern], now: float) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tui.cli.support import output
+from tui.cli.support.change_results import pushed_json
 from tui.cli.support.options import (
     RunArgument,
     RunParam,
@@ -65,7 +66,7 @@ async def _push(name: str, asked: dict[str, Any], *, as_json: bool) -> int:
         wanted = PushRequest(asked["remote"], asked["branch"], request)
         done = await engine.pushes.push(run.id, wanted)
     if as_json:
-        output.say_json({"run": run.id, **asdict(done.pushed), "hooks_run": False})
+        output.say_json(pushed_json(done))
     else:
         _print(done)
     if asked["pr"] and not done.pushed.pull_request:

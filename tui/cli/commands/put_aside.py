@@ -85,7 +85,7 @@ async def _put_aside(names: tuple[str, ...], word: str, *, is_set: bool, as_json
         change = aside.dismiss if word == "dismissed" else aside.archive
         runs = await change(found, is_set)
     if as_json:
-        output.say_json([run_json(run, time.time()) for run in runs])
+        output.say_json([run_json(run, time.time(), cost=engine.costs.of_run) for run in runs])
     else:
         words = word if is_set else f"no longer {word}"
         output.say("\n".join(f"{run.id} {words}" for run in runs))

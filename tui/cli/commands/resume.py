@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +27,7 @@ from tui.cli.support.options import (
 from tui.cli.support.run_options import mode_change, mode_options
 
 if TYPE_CHECKING:
-    from engine.domain.interaction import ModeChange
-    from engine.domain.model import Run
-    from engine.ports.engine import EnginePort
+    from tui.cli.support.run_actions import FollowUp
 
 
 @click.command(
@@ -81,6 +78,7 @@ def resume(
     `-` reads the message from stdin. Without MESSAGE, your editor opens on a terminal.
     """
     from tui.cli.support import session
+    from tui.cli.support.run_actions import FollowUp
 
     names, message = session.run(_split(words, message))
     if message is None and not sends_comments:
@@ -90,29 +88,8 @@ def resume(
         message = session.run(_write())
     elif message == "-":
         message = read_stdin()
-    sending = _Message(message or "", sends_comments)
-    return session.start(_resume(names, sending, asked, as_json=as_json))
-
-
-@dataclass(frozen=True, slots=True)
-class _Message:
-    """A message to send; with comments, it begins the one that has all of a run's comments."""
-
-    text: str
-    with_comments: bool
-
-    def check(self, run: Run) -> None:
-        """Raise `UserError` if there is nothing to send to this run."""
-        from engine.domain import comments
-
-        if self.with_comments and not comments.open_comments(run):
-            raise comments.none_to_send(run)
-
-    async def send(self, engine: EnginePort, run: str, change: ModeChange) -> Run:
-        """Continue a run's thread with it."""
-        if self.with_comments:
-            return await engine.comments.send(run, self.text, change)
-        return await engine.resume(run, self.text, change)
+    follow_up = FollowUp(message or "", sends_comments)
+    return session.start(_resume(names, follow_up, asked, as_json=as_json))
 
 
 async def _split(words: tuple[str, ...], message: str | None) -> tuple[list[str], str | None]:
@@ -151,13 +128,13 @@ async def _write() -> str:
 
 
 async def _resume(
-    names: Sequence[str], message: _Message, asked: dict[str, Any], *, as_json: bool
+    names: Sequence[str], message: FollowUp, asked: dict[str, Any], *, as_json: bool
 ) -> int:
     from tui.cli.support import foreground, session
 
     detach, change = asked["detach"], mode_change(asked)
     async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
-        runs = await _resumable(engine, names)
+        runs = await session.find_all(engine, names)
         for run in runs:
             message.check(run)
         queued = [await message.send(engine, run.id, change) for run in runs]
@@ -173,17 +150,10 @@ async def _resume(
 async def _check(names: Sequence[str]) -> list[str]:
     """Return the ids of the runs; raises `UserError` if one of them cannot be resumed."""
     from tui.cli.support import session
+    from tui.cli.support.run_actions import FollowUp
 
     async with session.open_engine(strict=True) as engine:
-        return [run.id for run in await _resumable(engine, names)]
-
-
-async def _resumable(engine: EnginePort, names: Sequence[str]) -> list[Run]:
-    """Return the runs; raises `UserError` if one of them cannot be resumed."""
-    from engine.domain import requests
-    from tui.cli.support import session
-
-    runs = await session.find_all(engine, names)
-    for run in runs:
-        requests.resume(run, "")
-    return runs
+        runs = await session.find_all(engine, names)
+        for run in runs:
+            FollowUp("").check(run)
+        return [run.id for run in runs]

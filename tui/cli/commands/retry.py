@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -20,10 +20,6 @@ from tui.cli.support.options import (
     read_stdin,
 )
 from tui.cli.support.run_options import mode_change, mode_options
-
-if TYPE_CHECKING:
-    from engine.domain.model import Run
-    from engine.ports.engine import EnginePort
 
 
 @click.command(
@@ -81,13 +77,14 @@ async def _retry(
     names: tuple[str, ...], batch: str | None, asked: dict[str, Any], *, as_json: bool
 ) -> int:
     from tui.cli.support import foreground, session
+    from tui.cli.support.run_actions import to_retry
 
     prompt, detach = asked["prompt"], asked["detach"]
     if prompt is not None and not prompt.strip():
         raise click.UsageError("--prompt is empty.")
     how: dict[str, Any] = {"prompt": prompt, "fresh": asked["fresh"], "change": mode_change(asked)}
     async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
-        found = await _ended(engine, names, batch)
+        found = await to_retry(engine, names, batch)
         queued = [await engine.retry(run.id, **how) for run in found]
         if not queued:
             output.say_aside("nothing to retry")
@@ -99,23 +96,3 @@ async def _retry(
                 engine, queued, since, as_json=as_json, full=asked["full"]
             )
     return 0
-
-
-async def _ended(engine: EnginePort, names: tuple[str, ...], batch: str | None) -> list[Run]:
-    """Find the runs that are named, which must have ended, or all that failed."""
-    from engine.domain.attention import is_dismissed
-    from engine.domain.errors import user_error
-    from engine.domain.lifecycle import FINISHED, status_words
-    from engine.domain.model import Status
-    from tui.cli.support import session
-
-    if batch:
-        return await engine.swarms.to_retry((await engine.swarms.find(batch)).id)
-    if not names:
-        failed = await engine.runs(statuses=[Status.FAILED, Status.INTERRUPTED])
-        return [run for run in reversed(failed) if not is_dismissed(run)]
-    found = await session.find_all(engine, names)
-    for run in found:
-        if run.status not in FINISHED:
-            raise user_error("RUN_NOT_RETRYABLE", f"The run {run.id} {status_words(run.status)}.")
-    return found

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 ACTIONS = ("list", "add", "remove")
 KINDS = (RequestKind.COMMAND, RequestKind.PATCH, RequestKind.TOOL)
+SCOPES = (RuleScope.PROJECT, RuleScope.BATCH, RuleScope.RUN)
 
 
 @click.command(
@@ -71,8 +72,7 @@ def rules(action: str, words: tuple[str, ...], as_json: bool, **options: Any) ->
     if action != "list" and not words:
         raise click.UsageError(f"{action} needs {'a TEXT' if action == 'add' else 'a RULE'}.")
     if action == "add":
-        scopes = [name for name in ("project", "batch", "run") if options[name]]
-        if len(scopes) != 1:
+        if [bool(options[scope.value]) for scope in SCOPES].count(True) != 1:
             raise click.UsageError("add needs one of --project, --batch and --run.")
         if len(words) != (2 if options["kind"] == "tool" else 1):
             raise click.UsageError("Quote a TEXT with spaces; a tool is its server and its name.")
@@ -104,17 +104,14 @@ async def _rules(
 async def _add(
     engine: EnginePort, words: tuple[str, ...], options: dict[str, Any], *, as_json: bool
 ) -> int:
-    from engine.domain import rule_matching
     from tui.cli.support import bulk_answers, failure, session
-    from tui.cli.support.new_rules import rule_json, scope_of
+    from tui.cli.support.new_rules import make_rule, rule_json
 
-    run = await engine.find(options["run"]) if options["run"] else None
-    scope, name = await scope_of(engine, run, options["batch"], options["project"])
+    scope = next(scope for scope in SCOPES if options[scope.value])
     decision = Decision.DENY if options["deny"] else Decision.APPROVE
     kind, is_prefix = RequestKind(options["kind"]), bool(options["is_prefix"])
-    match = rule_matching.match_of(kind, words, decision, is_prefix=is_prefix)
-    rule = ApprovalRule(kind, match, RuleScope(scope), name, decision, is_prefix)
-    rule_matching.check(rule)
+    wanted = ApprovalRule(kind, words, scope, options[scope.value], decision, is_prefix)
+    rule = await make_rule(engine, wanted)
     show = output.say_aside if as_json else output.say
     show(rule.words)
     if not options["yes"] and not bulk_answers.confirm("Add this rule?", "Use --yes."):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.domain.errors import user_error
 from engine.domain.model import RunSpec, Sandbox, WorkspaceKind, WorkspaceSpec
 from tui.cli.support.named_paths import here
 from tui.cli.support.options import (
@@ -22,8 +20,8 @@ from tui.cli.support.options import (
     read_stdin,
 )
 from tui.cli.support.run_options import how_options, run_values, task_options, values_of
+from tui.cli.support.run_specs import before, complete
 from tui.cli.support.workspace_options import workspace_of, workspace_options
-from tui.models.run_defaults import default_project, default_title
 
 if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
@@ -128,30 +126,9 @@ async def _filled(
     return await engine.templates.fill(template, given, spec, said)
 
 
-async def before(engine: EnginePort, names: Sequence[str]) -> tuple[str, ...]:
-    """Find the runs that are to succeed first; raises `UserError` where one no longer can."""
-    from engine.domain.lifecycle import FINISHED
-    from engine.domain.model import Status
-    from tui.cli.support import session
-
-    found = await session.find_all(engine, names)
-    for other in found:
-        if other.status in FINISHED and other.status is not Status.SUCCEEDED:
-            message = f"The run {other.id} ended without success: {other.status}."
-            raise user_error("INPUT_INVALID", message, "Retry it first, or leave out --after.")
-    return tuple(other.id for other in found)
-
-
 def make_spec(prompt: str, asked: dict[str, Any], sandbox: Sandbox) -> RunSpec:
     """Return what the user asked for as a whole: title, project and workspace have defaults."""
     workspace: WorkspaceSpec = asked["workspace"]
-    given = run_values(asked)
     is_named = workspace.source and workspace.kind is not WorkspaceKind.FROM_RUN
     folder = Path() if is_named else here()
-    values: dict[str, Any] = {
-        "title": given.get("title") or default_title(prompt),
-        "project": given.get("project") or default_project(workspace, folder),
-        "sandbox": sandbox,
-        "verify": given.get("verify") or None,
-    }
-    return RunSpec(prompt=prompt, workspace=workspace, **{**given, **values})
+    return complete(prompt, workspace, run_values(asked), sandbox, folder)

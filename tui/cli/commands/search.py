@@ -10,8 +10,7 @@ from typing import Any
 
 import click
 
-from engine.domain.events import iso
-from engine.domain.search import SearchHit, SearchResult
+from engine.domain.search import SearchHit
 from tui.cli.support import output
 from tui.cli.support.options import (
     STATUSES,
@@ -22,6 +21,7 @@ from tui.cli.support.options import (
     examples,
     json_option,
 )
+from tui.cli.support.search_words import found_json, search_text
 
 LATEST = 50
 TITLE = 24
@@ -57,12 +57,7 @@ def search(words: tuple[str, ...], as_json: bool, **wanted: Any) -> int:  # noqa
     """
     from tui.cli.support import session
 
-    text = " ".join(f'"{word}"' if _is_phrase(word) else word for word in words)
-    return session.start(_search(text, wanted, as_json=as_json))
-
-
-def _is_phrase(word: str) -> bool:
-    return '"' not in word and len(word.split()) > 1
+    return session.start(_search(search_text(words), wanted, as_json=as_json))
 
 
 async def _search(text: str, wanted: dict[str, Any], *, as_json: bool) -> int:
@@ -71,7 +66,7 @@ async def _search(text: str, wanted: dict[str, Any], *, as_json: bool) -> int:
     async with session.open_engine() as engine:
         found = await engine.search.find(text, **wanted)
     if as_json:
-        output.say_json(_found_json(found))
+        output.say_json(found_json(found))
         return 0
     output.say_styled(_lines(found.hits, time.time()))
     if found.behind:
@@ -81,24 +76,6 @@ async def _search(text: str, wanted: dict[str, Any], *, as_json: bool) -> int:
             "There are more: -n NUMBER shows them." if found.more else "Nothing was found."
         )
     return 0
-
-
-def _found_json(found: SearchResult) -> dict[str, Any]:
-    hits = [
-        {
-            "run": hit.run,
-            "title": hit.title,
-            "project": hit.project,
-            "status": hit.status.value,
-            "seq": hit.seq,
-            "at": iso(hit.at),
-            "what": hit.what,
-            "text": hit.text,
-            "marks": [list(mark) for mark in hit.marks],
-        }
-        for hit in found.hits
-    ]
-    return {"hits": hits, "more": found.more, "behind": found.behind}
 
 
 def _lines(hits: Sequence[SearchHit], now: float) -> Iterator[Iterable[tuple[str, str | None]]]:

@@ -20,6 +20,7 @@ from tui.cli.support.options import (
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
+    from engine.ports.engine import EnginePort
 
 
 @click.command(
@@ -94,8 +95,10 @@ async def _send(name: str, text: str, *, after_turn: bool, as_json: bool) -> int
         run = await engine.send(before.id, text, delivery)
         session.go_on(engine.paths)  # a supervisor has to hand it on
     if run.attempt > before.attempt:
-        return _print(run, f"had ended: attempt {run.attempt} begins with the message", as_json)
-    return _print(run, "message queued", as_json)
+        return _print(
+            engine, run, f"had ended: attempt {run.attempt} begins with the message", as_json
+        )
+    return _print(engine, run, "message queued", as_json)
 
 
 async def _list(name: str, *, as_json: bool) -> int:
@@ -114,27 +117,16 @@ async def _list(name: str, *, as_json: bool) -> int:
 
 async def _withdraw(name: str, message: str, *, as_json: bool) -> int:
     from tui.cli.support import session
+    from tui.cli.support.run_actions import message_id
 
     async with session.open_engine() as engine:
         before = await engine.find(name)
-        full = _message_id(before, message)
+        full = message_id(before, message)
         run = await engine.withdraw(before.id, full)
         session.go_on(engine.paths)
     is_gone = all(one.message != full for one in run.messages)
     words = "message withdrawn" if is_gone else "withdrawal requested: `send --list` shows the rest"
-    return _print(run, words, as_json)
-
-
-def _message_id(run: Run, name: str) -> str:
-    """Return the id that a unique beginning means, with or without `message:`."""
-    known = [one.message for one in run.messages]
-    found = [one for one in known if name in (one, one.partition(":")[2])]
-    found = found or [one for one in known if _begins(one, name)]
-    return found[0] if len(found) == 1 else name
-
-
-def _begins(message: str, name: str) -> bool:
-    return bool(name) and (message.startswith(name) or message.partition(":")[2].startswith(name))
+    return _print(engine, run, words, as_json)
 
 
 async def _interrupt(name: str, text: str, *, as_json: bool) -> int:
@@ -143,14 +135,14 @@ async def _interrupt(name: str, text: str, *, as_json: bool) -> int:
     async with session.open_engine() as engine:
         run = await engine.interrupt(name, text)
         session.go_on(engine.paths)
-    return _print(run, "interrupt requested", as_json)
+    return _print(engine, run, "interrupt requested", as_json)
 
 
-def _print(run: Run, words: str, as_json: bool) -> int:
+def _print(engine: EnginePort, run: Run, words: str, as_json: bool) -> int:
     from engine.domain.run_json import run_json
 
     if as_json:
-        output.say_json(run_json(run, time.time()))
+        output.say_json(run_json(run, time.time(), cost=engine.costs.of_run))
     else:
         output.say(f"{run.id} {words}")
     return 0

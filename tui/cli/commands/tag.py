@@ -21,6 +21,7 @@ from tui.cli.support.options import (
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
+    from engine.ports.engine import EnginePort
 
 
 @click.command(epilog=examples("tag @last release-2 docs", "tag k3f --remove docs"))
@@ -66,7 +67,9 @@ async def _tag(name: str, names: tuple[str, ...], *, remove: bool, as_json: bool
             added, removed = ((), names) if remove else (names, ())
             (run,) = await engine.annotations.tag([run.id], added, removed)
     shown = " ".join(run.tags)
-    return _print(run, shown if not names else f"{run.id} {shown or 'has no tags'}", as_json)
+    return _print(
+        engine, run, shown if not names else f"{run.id} {shown or 'has no tags'}", as_json
+    )
 
 
 async def _note(name: str, text: str | None, *, as_json: bool) -> int:
@@ -77,14 +80,14 @@ async def _note(name: str, text: str | None, *, as_json: bool) -> int:
         if text is not None:
             run = await engine.annotations.note(run.id, text)
     shown = "note set" if run.note else "note removed"
-    return _print(run, run.note if text is None else f"{run.id} {shown}", as_json)
+    return _print(engine, run, run.note if text is None else f"{run.id} {shown}", as_json)
 
 
-def _print(run: Run, words: str, as_json: bool) -> int:
+def _print(engine: EnginePort, run: Run, words: str, as_json: bool) -> int:
     from engine.domain.run_json import run_json
 
     if as_json:
-        output.say_json(run_json(run, time.time()))
+        output.say_json(run_json(run, time.time(), cost=engine.costs.of_run))
     elif words:
         output.say(words)
     return 0

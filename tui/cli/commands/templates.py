@@ -12,6 +12,7 @@ from engine.domain.model import TemplateStats
 from engine.domain.text import printable_name
 from engine.system.files import expanded
 from tui.cli.support import argument_completion, failure, output
+from tui.cli.support.library_json import template_json
 from tui.cli.support.named_paths import here
 from tui.cli.support.options import (
     ChoiceParam,
@@ -177,36 +178,6 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
             raise click.UsageError(f"-p {printable_name(word)!r} is not of the form KEY=VALUE.")
         found[key.strip()] = value
     return found
-
-
-def template_json(template: Template, achieved: TemplateStats | None) -> dict[str, Any]:
-    """Return a template as the JSON object of the public contract."""
-    from dataclasses import asdict
-
-    done = achieved or TemplateStats()
-    limit = template.keys.option("timeout")
-    return {
-        "name": template.name,
-        "layer": template.layer.value,
-        "path": str(template.path),
-        "description": template.keys.description,
-        "params": {
-            key: {
-                "type": it.kind,
-                "default": it.default,
-                "help": it.help,
-                "choices": None if it.choices is None else list(it.choices),
-                "check": it.check,
-            }
-            for key, it in template.params.items()
-        },
-        "prompt": template.keys.prompt,
-        "sandbox": template.keys.option("sandbox"),
-        "timeout_s": limit and float(limit),
-        "verify": template.keys.option("verify"),
-        "achieved": asdict(done),
-        "error": asdict(template.problem.info) if template.problem else None,
-    }
 
 
 def _tell_checked(found: Sequence[Template]) -> None:

@@ -120,11 +120,12 @@ async def _ended(
             output.say_aside(line)
         for run_id in sorted(left):
             run = runs[run_id] = engine.view.runs.get(run_id, runs[run_id])
-            if run.status in LIVE:
+            is_forgotten = run_id in engine.view.forgotten
+            if run.status in LIVE and not is_forgotten:
                 continue
             left.discard(run_id)
             if not quiet:
-                output.say(headline(run))
+                output.say(f"{run_id} was forgotten" if is_forgotten else headline(run))
         if not left or (needs_input and any(runs[run_id].unanswered for run_id in left)):
             return
         engine.check_works()
@@ -135,8 +136,8 @@ def _tell_json(engine: EnginePort, runs: Iterable[Run]) -> None:
     from tui.cli.support import waiting
 
     now = time.time()
-    waits = waiting.of_view(engine.view, engine.pause, now)
-    output.say_json([waiting.told_json(run, now, waits) for run in runs])
+    waits = waiting.of_view(engine.view, engine, now)
+    output.say_json([waiting.told_json(run, now, waits, engine.costs.of_run) for run in runs])
 
 
 def _tell_open(runs: Iterable[Run]) -> None:

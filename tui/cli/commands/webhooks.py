@@ -17,6 +17,12 @@ from tui.cli.support.options import (
     examples,
     json_option,
 )
+from tui.cli.support.receivers import (
+    delivery_json,
+    find_deliveries,
+    receiver_json,
+    send_again,
+)
 
 if TYPE_CHECKING:
     from engine.domain.messages import Delivery, DeliveryResult
@@ -122,14 +128,7 @@ async def _test(engine: EnginePort, names: Sequence[str], *, as_json: bool) -> N
 async def _deliveries(
     engine: EnginePort, names: Sequence[str], asked: dict[str, Any], *, as_json: bool
 ) -> None:
-    from engine.domain.messages import DeliveryState
-
-    states = [DeliveryState(asked["state"])] if asked["state"] else []
-    found: list[Delivery] = []
-    for name in names or [None]:
-        found += await engine.notifications.deliveries(
-            receiver=name, states=states, limit=asked["limit"]
-        )
+    found = await find_deliveries(engine, names, asked["state"], asked["limit"])
     if as_json:
         output.say_json([delivery_json(one) for one in found])
     else:
@@ -139,49 +138,12 @@ async def _deliveries(
 async def _retry(engine: EnginePort, names: Sequence[str], *, as_json: bool) -> None:
     from tui.cli.support import session
 
-    known = {one.name for one in await engine.notifications.receivers()}
-    count = 0 if names else await engine.notifications.retry()
-    for name in names:
-        of = {"message": name} if name not in known and name.startswith("msg_") else {"name": name}
-        count += await engine.notifications.retry(**of)
+    count = await send_again(engine, names)
     await session.see_to_what_is_left(engine)
     if as_json:
         output.say_json({"again": count})
     else:
         output.say(f"{count} {'delivery is' if count == 1 else 'deliveries are'} tried again")
-
-
-def receiver_json(one: ReceiverStatus) -> dict[str, Any]:
-    """Return a receiver as the JSON object of the public contract."""
-    return {
-        "name": one.name,
-        "kind": "apprise" if one.is_for_people else "webhook",
-        "address": one.address,
-        "events": list(one.topics),
-        "signed": one.is_signed,
-        "state": one.condition.value,
-        "waiting": one.waiting,
-        "parked": one.parked,
-        "last": one.last and delivery_json(one.last),
-    }
-
-
-def delivery_json(one: Delivery) -> dict[str, Any]:
-    """Return a delivery as the JSON object of the public contract."""
-    from engine.domain.events import iso
-
-    return {
-        "id": one.message,
-        "type": one.topic,
-        "at": iso(one.at),
-        "subject": one.subject,
-        "receiver": one.receiver,
-        "state": one.state.value,
-        "tries": one.tries,
-        "tried_at": one.tried_at and iso(one.tried_at),
-        "next_at": iso(one.due) if one.due and one.state == "waiting" else None,
-        "answer": one.answer and asdict(one.answer),
-    }
 
 
 def _tell(found: Sequence[ReceiverStatus]) -> None:

@@ -10,9 +10,12 @@ from tui.cli.json.events import EVENTS, Event, LiveEvent, OutputEvent
 from tui.cli.json.home import (
     BroughtBackJson,
     CleanupJson,
+    ConfigCheckJson,
     DiagnosisJson,
     DiskUsageJson,
     EmptiedJson,
+    ForgetPlanJson,
+    LoginJson,
 )
 from tui.cli.json.library import PatternJson, TemplateJson
 from tui.cli.json.receivers import AgainJson, DeliveryJson, ReceiverJson, TestedJson
@@ -26,15 +29,20 @@ from tui.cli.json.runs import (
     QueueJson,
     RunJson,
 )
+from tui.cli.json.tokens import ApiTokenJson
+from tui.cli.json.usage import UsageJson
 from tui.cli.json.work import (
     AppliedJson,
     ArtifactJson,
     CheckpointJson,
     DiffJson,
     EntryJson,
+    ForgottenJson,
     PushedJson,
     RestoredJson,
     UndoneJson,
+    UpdatedJson,
+    UpdateUndoneJson,
 )
 
 __all__ = [
@@ -42,6 +50,7 @@ __all__ = [
     "EVENTS",
     "LINES",
     "AgainJson",
+    "ApiTokenJson",
     "AppliedJson",
     "ArtifactJson",
     "BatchJson",
@@ -52,6 +61,7 @@ __all__ = [
     "CleanupJson",
     "CommentJson",
     "ComparisonJson",
+    "ConfigCheckJson",
     "DeliveryJson",
     "DiagnosisJson",
     "DiffJson",
@@ -60,11 +70,14 @@ __all__ = [
     "EntryJson",
     "ErrorJson",
     "Event",
+    "ForgetPlanJson",
+    "ForgottenJson",
     "FoundJson",
     "InputRequestJson",
     "ListedRunJson",
     "LiveEvent",
     "LocatedCommentJson",
+    "LoginJson",
     "OutputEvent",
     "PatternJson",
     "PushedJson",
@@ -76,6 +89,9 @@ __all__ = [
     "TemplateJson",
     "TestedJson",
     "UndoneJson",
+    "UpdateUndoneJson",
+    "UpdatedJson",
+    "UsageJson",
 ]
 
 # What each command prints: one document of this shape, or one a line.
@@ -93,6 +109,7 @@ DOCUMENTS: dict[str, Any] = {
     "comment": CommentJson,
     "comments": list[LocatedCommentJson],
     "push": PushedJson,
+    "pr": list[RunJson],
     "inbox": list[InputRequestJson],
     "approve": list[RunJson],
     "approve --always": RuleJson,
@@ -107,10 +124,15 @@ DOCUMENTS: dict[str, Any] = {
     "pause": QueueJson,
     "unpause": QueueJson,
     "slots": QueueJson,
+    "usage": UsageJson,
+    "queue": QueueJson,
+    "queue start": list[RunJson],
     "doctor": DiagnosisJson,
+    "login": LoginJson,
     "files": list[EntryJson],
     "artifacts": list[ArtifactJson],
     "diff": DiffJson,
+    "compare": list[ComparisonJson],
     "restore": list[CheckpointJson] | RestoredJson,
     "du": DiskUsageJson,
     "cleanup": CleanupJson,
@@ -123,6 +145,8 @@ DOCUMENTS: dict[str, Any] = {
     "webhooks deliveries": list[DeliveryJson],
     "webhooks retry": AgainJson,
     "config": dict[str, Any],  # settings.md has its keys
+    "config check": ConfigCheckJson,
+    "forget": ForgottenJson,
     "batch start --dry-run": BatchPlanJson,
     "batch start --detach": BatchJson,
     "batch ls": list[BatchJson],
@@ -130,6 +154,9 @@ DOCUMENTS: dict[str, Any] = {
     "batch compare": list[ComparisonJson],
     "batch cancel": list[RunJson],
     "batch drop": CleanupJson,
+    "api token create": ApiTokenJson,
+    "api token ls": list[ApiTokenJson],
+    "api token revoke": ApiTokenJson,
 }
 LINES: dict[str, Any] = {
     "run": Event,
@@ -146,6 +173,11 @@ LINES: dict[str, Any] = {
     "retry --detach": RunJson,
     "resume": Event,
     "resume --detach": RunJson,
+    "fork": Event,
+    "fork --detach": RunJson,
     "apply": AppliedJson,
     "apply --undo": UndoneJson,
+    "apply --resolve": UpdatedJson,
+    "update": UpdatedJson,
+    "update --undo": UpdateUndoneJson,
 }

@@ -8,6 +8,11 @@ from msgspec import Meta, Struct
 
 Time = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")]
 Count = Annotated[int, Meta(ge=0)]
+Cost = Annotated[
+    float | None, Meta(description="USD, an estimate at list prices or your own; null: unknown")
+]
+DIGEST = "^[0-9a-f]{64}$"
+"""The form of a digest: SHA-256 in hexadecimal digits."""
 Path = Annotated[str, Meta(description="relative to the workspace; unsafe characters escaped")]
 
 

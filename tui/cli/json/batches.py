@@ -7,8 +7,10 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.domain.model import Status
-from tui.cli.json.base import Count, Shape, Time
-from tui.cli.json.runs import RunJson, TokensJson
+from engine.domain.ranking import CheckOutcome, Merit
+from tui.cli.json.base import Cost, Count, Shape, Time
+from tui.cli.json.estimates import SpendEstimateJson
+from tui.cli.json.runs import BudgetJson, RunJson, TokensJson
 
 
 class BatchJson(Shape):
@@ -27,7 +29,14 @@ class BatchJson(Shape):
     progress: Annotated[int, Meta(ge=0, le=100, description="percent")]
     pass_rate: Annotated[float | None, Meta(description="succeeded of those that ended, 0 to 1")]
     tokens: TokensJson
-    budget: int | None
+    cost_usd: Cost
+    unpriced_runs: Annotated[
+        Count, Meta(description="runs with tokens and without a known price, not part of cost_usd")
+    ]
+    budget: Annotated[int | None, Meta(description="the shared budget if it is in tokens")]
+    budget_limit: Annotated[
+        BudgetJson | None, Meta(description="the most that its runs may use together")
+    ]
     left_s: Annotated[float | None, Meta(description="estimated time left")]
 
 
@@ -46,18 +55,26 @@ class BatchResultsJson(BatchJson):
 
 
 class ComparedJson(Shape):
-    """A run of a task and its changed lines by file."""
+    """A run of a comparison and its changed lines by file."""
 
     run: str
     status: Status
+    check: Annotated[CheckOutcome | None, Meta(description="of its verify command")]
     changes: Annotated[dict[str, str] | None, Meta(description="null: unknown")]
+    insertions: Count | None
+    deletions: Count | None
+    tokens: Count
+    cost_usd: Cost
+    elapsed_s: float
+    last_message: str | None
 
 
 class ComparisonJson(Shape):
-    """The runs of a task side by side, the best first."""
+    """Runs side by side, the best first; why lists the reasons for the winner."""
 
     given: dict[str, str]
     winner: str | None
+    why: list[Merit]
     runs: list[ComparedJson]
 
 
@@ -83,5 +100,8 @@ class BatchPlanJson(Shape):
     disk: int | None
     free: Count
     made_of: str
+    estimate: Annotated[
+        SpendEstimateJson | None, Meta(description="null: too few similar runs have ended")
+    ]
     planned: list[PlannedRunJson]
     to_trust: list[ToTrustJson]

@@ -8,7 +8,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from engine.domain.model import WorkspaceKind
 from engine.engine import CheckHealth, LocationKind
-from tui.cli.json.base import Count, ErrorInfoJson, Shape, Time
+from tui.cli.json.base import DIGEST, Count, ErrorInfoJson, Shape, Time
+
+Digest = Annotated[str, Meta(pattern=DIGEST, description="confirms the plan in the HTTP API")]
 
 
 class FindingJson(Shape):
@@ -36,6 +38,21 @@ class DiagnosisJson(Shape):
     findings: list[FindingJson]
     ended_orphans: Count | UnsetType = UNSET
     recovered: RecoveryJson | UnsetType = UNSET
+
+
+class LoginJson(Shape):
+    """The login of an account; an account that cannot work is an error instead."""
+
+    account: Annotated[str, Meta(description="of `accounts`; default: the usual one")]
+    ok: bool
+
+
+class ConfigCheckJson(Shape):
+    """The settings file; an invalid one is an error instead."""
+
+    path: str
+    exists: Annotated[bool, Meta(description="false: the defaults apply")]
+    ok: bool
 
 
 class DiskPlaceJson(Shape):
@@ -103,6 +120,7 @@ class CleanupJson(Shape):
     take: list[CleanupItemJson]
     keep: list[CleanupItemJson]
     size: Annotated[int, Meta(ge=0, description="bytes to be freed")]
+    digest: Digest
     cleaned: list[CleanedUpJson]
     freed: Count
     stopped: bool
@@ -133,4 +151,14 @@ class EmptiedJson(Shape):
     """The size of the trash, and the size that --empty-trash removed."""
 
     trash: list[TrashEntryJson]
+    digest: Digest
     removed: Count
+
+
+class ForgetPlanJson(Shape):
+    """The effect of forgetting runs; unsaved has the reasons why runs are kept."""
+
+    runs: Annotated[list[str], Meta(description="their ids")]
+    workspaces: Annotated[int, Meta(ge=0, description="workspaces that go to the trash")]
+    unsaved: list[str]
+    digest: Digest

@@ -29,3 +29,6 @@ class RuleJson(Shape):
     uses: Annotated[Count, Meta(description="requests that it has answered")]
     used_at: Time | None
     words: Annotated[str, Meta(description="the rule as a sentence")]
+    problem: Annotated[
+        str | None, Meta(description="why this version lets the rule answer nothing, or null")
+    ]

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
+from engine.domain.budget import BudgetUnit
 from engine.domain.input_fields import FieldKind
 from engine.domain.interaction import (
     ApprovalPolicy,
@@ -16,9 +17,11 @@ from engine.domain.interaction import (
     RequestPhase,
 )
 from engine.domain.model import Agent, Sandbox, Status, WorkspaceKind
+from engine.domain.pull_request import PullRequestState, ReviewDecision
 from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.review_comment import CommentPhase
-from tui.cli.json.base import Count, ErrorInfoJson, Path, Shape, Time
+from engine.domain.spend import SpendBasis
+from tui.cli.json.base import Cost, Count, ErrorInfoJson, Path, Shape, Time
 
 
 class BaseJson(Shape):
@@ -44,11 +47,22 @@ class WorkspaceJson(Shape):
 
 
 class TokensJson(Shape):
-    """Tokens of a run, all attempts together."""
+    """Tokens and model requests of a run, all attempts together."""
 
     input: Count
-    cached_input: Count
+    cached_input: Annotated[Count, Meta(description="part of input")]
     output: Count
+    reasoning: Annotated[Count, Meta(description="part of output")]
+    requests: Annotated[Count, Meta(description="model requests that used them")]
+
+
+class SpendFlagJson(Shape):
+    """The flag of a run that spends far more tokens than others like it."""
+
+    factor: Annotated[float, Meta(description="its tokens in medians")]
+    basis: Annotated[SpendBasis, Meta(description="the runs that it was compared with")]
+    tokens: Annotated[int, Meta(ge=0, description="that it had used then")]
+    median: Annotated[int, Meta(ge=0, description="tokens of the others")]
 
 
 class ChangeCountJson(Shape):
@@ -80,6 +94,50 @@ class PushJson(Shape):
     commit: str
     web_address: Annotated[str, Meta(description="shows the branch, or opens a pull request")]
     pull_request: Annotated[str, Meta(description="its address; empty: none was opened")]
+    checkpoint: Annotated[int | None, Meta(description="state of the workspace that was pushed")]
+
+
+class ChecksJson(Shape):
+    """The checks of a pull request, counted; names are the first of those that fail."""
+
+    passing: Count
+    failing: Count
+    pending: Count
+    names: list[str]
+
+
+class PullRequestJson(Shape):
+    """The run's pull request, as it was read last; an unknown state was never read."""
+
+    url: str
+    number: Count
+    state: PullRequestState
+    checks: ChecksJson
+    review: Annotated[ReviewDecision, Meta(description="empty: there is none")]
+    commit: Annotated[str, Meta(description="pushed commit that it has; empty: not known to")]
+    problem: Annotated[str, Meta(description="why it could not be read again")]
+
+
+class UpdateJson(Shape):
+    """The last update of the run's workspace onto a newer commit of its base."""
+
+    phase: Annotated[str, Meta(pattern="^(updated|checked)$")]
+    base: str
+    old: Annotated[str, Meta(description="commit before")]
+    new: Annotated[str, Meta(description="commit since")]
+    checkpoint: Annotated[int, Meta(description="has the workspace as it was before")]
+    files: Count
+    commits: Count
+    conflicts: Annotated[list[str], Meta(description="files that the agent still has to resolve")]
+    head: Annotated[str, Meta(description="commit that the workspace had checked out")]
+    new_head: Annotated[str, Meta(description="commit that it has since")]
+
+
+class BudgetJson(Shape):
+    """The most that may be used, in tokens, USD at list prices, or percent of a window."""
+
+    amount: float
+    unit: BudgetUnit
 
 
 class LimitWindowJson(Shape):
@@ -92,12 +150,13 @@ class LimitWindowJson(Shape):
 
 
 class PauseJson(Shape):
-    """A pause of the queue: reason and end (null: until the user resumes it)."""
+    """A pause of the queue, or the hold of an account: reason and end (null: not known)."""
 
     reason: str
     waiting_for: WaitingFor
     until: Time | None
     agent: Annotated[str | None, Meta(description="agent whose runs it holds; null: all runs")]
+    account: Annotated[str | None, Meta(description="account whose runs it holds; null: all runs")]
 
 
 class PlaceJson(Shape):
@@ -107,6 +166,9 @@ class PlaceJson(Shape):
     priority: int
     after: Annotated[list[str], Meta(description="runs that must succeed first")]
     not_before: Time | None
+    ignores_pace: Annotated[
+        bool, Meta(description="it starts although a reserve is kept or starts are spread")
+    ]
     pause: PauseJson | None
 
 
@@ -209,6 +271,14 @@ class CommentJson(Shape):
     checkpoint: Annotated[int | None, Meta(description="the run's last one at that time")]
     fingerprint: Annotated[str, Meta(description="SHA-256 of the file at that time")]
     sent_at: Time | None
+    since: Annotated[int, Meta(description="the checkpoint of the old lines; 0: before the run")]
+
+
+class ReviewedFileJson(Shape):
+    """A file that the user marked as reviewed, as long as its content is the same."""
+
+    path: Path
+    fingerprint: Annotated[str, Meta(description="of its change at that time")]
 
 
 class LocatedCommentJson(CommentJson):
@@ -245,6 +315,13 @@ class RunJson(Shape):
     is_dismissed: Annotated[bool, Meta(description="put aside: it needs no attention")]
     is_archived: Annotated[bool, Meta(description="left out of lists")]
     comments: Annotated[list[CommentJson], Meta(description="comments on its changes")]
+    forked_from: Annotated[str | None, Meta(description="the id of the original of a fork")]
+    parent: Annotated[
+        str | None, Meta(description="the id of the run that started it; it may be forgotten")
+    ]
+    reviewed_files: Annotated[
+        list[ReviewedFileJson], Meta(description="files marked as reviewed in the dashboard")
+    ]
     template: str | None
     learn_from: Annotated[str | None, Meta(description="the pattern it learns from")]
     lesson: Annotated[str | None, Meta(description="hints of that pattern, before the prompt")]
@@ -255,10 +332,15 @@ class RunJson(Shape):
     attempt: Annotated[int, Meta(ge=1, description="the current attempt")]
     attempts: Annotated[int, Meta(ge=1, description="number of attempts")]
     thread_id: Annotated[str | None, Meta(description="Codex's own name of the thread")]
-    model: str | None
+    model: Annotated[str | None, Meta(description="as asked for")]
+    model_used: Annotated[str | None, Meta(description="the model that it used last")]
+    account: Annotated[str, Meta(description="the account of the attempt, of `accounts`")]
     sandbox: Sandbox
     workspace: WorkspaceJson | None
     checkpoint: Annotated[int | None, Meta(description="the last one taken")]
+    budget_limit: Annotated[
+        BudgetJson | None, Meta(description="the most that it may use, all attempts together")
+    ]
     limits: list[LimitWindowJson]
     interactive: Annotated[bool, Meta(description="whether its agent can ask and be spoken to")]
     approvals: Annotated[ApprovalPolicy | None, Meta(description="when it asks; null: it does not")]
@@ -268,9 +350,17 @@ class RunJson(Shape):
     messages: Annotated[list[MessageJson], Meta(description="messages it has not read")]
     waited_s: Annotated[float, Meta(description="seconds of the attempt it waited for answers")]
     tokens: TokensJson
+    expensive: Annotated[
+        SpendFlagJson | None, Meta(description="once it spends far more than others like it")
+    ]
+    cost_usd: Cost
     changes: Annotated[ChangeCountJson | None, Meta(description="null: unknown")]
     applied: Annotated[TakenHomeJson | None, Meta(description="where its changes were applied")]
     push: Annotated[PushJson | None, Meta(description="where its branch was pushed")]
+    pull_request: Annotated[
+        PullRequestJson | None, Meta(description="its pull request, once it was read")
+    ]
+    update: Annotated[UpdateJson | None, Meta(description="last update, unless undone")]
     error: ErrorInfoJson | None
     exit_code: Annotated[int | None, Meta(description="Codex's, where it ended")]
     result: Annotated[
@@ -299,6 +389,11 @@ class QueueJson(Shape):
     """The state of the queue."""
 
     pause: PauseJson | None
+    holds: Annotated[
+        list[PauseJson],
+        Meta(description="accounts that start no run, to keep a reserve or to spread starts"),
+    ]
+    held_accounts: Annotated[list[PauseJson], Meta(description="accounts without room")]
     slots: Annotated[int, Meta(ge=1, description="number of runs that may be active at a time")]
     active: Count
     queued: Count

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from tui.cli.json.base import Count, Path, Shape, Time
+from engine.domain.apply_outcome import ApplyOutcome
+from tui.cli.json.base import Count, ErrorInfoJson, Path, Shape, Time
 from tui.cli.json.runs import PushJson
 
 
@@ -18,6 +19,12 @@ class EntryJson(Shape):
     is_folder: bool
     is_link: bool
     size_bytes: Count | None
+
+
+class ForgottenJson(Shape):
+    """The runs that were forgotten."""
+
+    forgotten: Annotated[list[str], Meta(description="their ids")]
 
 
 class ArtifactJson(Shape):
@@ -59,9 +66,11 @@ class ConflictJson(Shape):
 
 
 class AppliedJson(Shape):
-    """The result of applying one run's changes."""
+    """The result of applying one run's changes; of several runs, each has a row."""
 
     run: str
+    outcome: Annotated[ApplyOutcome, Meta(description="fits only with --check")]
+    reason: Annotated[ErrorInfoJson | None, Meta(description="why it was not applied")]
     applied: bool
     fits: bool
     files: list[Path]
@@ -81,6 +90,31 @@ class UndoneJson(Shape):
     undone: bool
     to: str
     files: list[Path]
+
+
+class UpdatedJson(Shape):
+    """The result of an update, or of its check."""
+
+    run: str
+    updated: bool
+    base: str
+    old: Annotated[str, Meta(description="commit of the base before")]
+    new: Annotated[str, Meta(description="newest commit of the base")]
+    commits: Count
+    files: list[Path]
+    conflicts: list[ConflictJson]
+    left: Annotated[list[Path], Meta(description="changes of the base that are not brought")]
+    resumed: Annotated[bool, Meta(description="whether the agent resolves the conflicts")]
+    error: Annotated[ErrorInfoJson | None, Meta(description="why one of several runs was not")]
+
+
+class UpdateUndoneJson(Shape):
+    """The result of undoing an update; undo is the checkpoint that reverts it."""
+
+    run: str
+    undone: bool
+    files: list[Path]
+    undo: Count
 
 
 class PushedJson(PushJson):

@@ -70,6 +70,13 @@ def tags(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
     return [one for one in completion.tags(typed, of_run) if one.value not in given]
 
 
+def accounts(_: click.Context, __: click.Parameter, typed: str) -> Offers:
+    """Offer the accounts of the settings."""
+    from tui.cli.support import completion
+
+    return completion.accounts(typed)
+
+
 def filter_terms(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
     """Offer the terms of the filter of runs, and the values of a field."""
     from tui.cli.support import completion

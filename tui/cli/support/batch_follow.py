@@ -54,7 +54,7 @@ def choose(
 
     def finish(ended: Mapping[str, Run]) -> None:
         known = {run.id: run for run in engine.view.batch(swarm.id)}
-        tell_results(swarm, list({**known, **ended}.values()), engine.slots)
+        tell_results(engine, swarm, list({**known, **ended}.values()))
 
     if as_json:
         return JsonLines()
@@ -70,7 +70,8 @@ def choose(
 
         def above(self) -> list[Text]:
             """Draw one bar for all."""
-            so_far = standing(engine.view.batch(swarm.id), time.time(), engine.slots)
+            known, cost = engine.view.batch(swarm.id), engine.costs.of_run
+            so_far = standing(known, time.time(), engine.slots, cost)
             parts = batches.standing(swarm, so_far)
             return [Text.assemble(*((text, STYLES[tone]) for text, tone in parts))]
 
@@ -103,18 +104,18 @@ class _Lines(PlainLines):
         self._finish(runs)
 
 
-def tell_results(swarm: Batch, runs: Sequence[Run], slots: int) -> None:
+def tell_results(engine: EnginePort, swarm: Batch, runs: Sequence[Run]) -> None:
     """Print where a batch stands and how its runs came off, the best of each task first."""
     from tui.cli.support.colours import COLOURS
     from tui.formatting import batches
 
-    now = time.time()
-    so_far = standing(runs, now, slots)
+    now, cost = time.time(), engine.costs.of_run
+    so_far = standing(runs, now, engine.slots, cost)
     found = tasks(runs)
     lines = [batches.heading(swarm, so_far), batches.standing(swarm, so_far), []]
     width = _width()
-    lines.append([(batches.heads(width), "dim")])
-    lines += [parts for parts, _ in batches.ranked(found, now, width)]
+    lines.append([(batches.heads(found, width, cost), "dim")])
+    lines += [parts for parts, _ in batches.ranked(found, now, width, cost)]
     output.say_styled([(text, COLOURS.get(tone)) for text, tone in line] for line in lines)
     if words := next_steps(swarm, runs):
         output.say("\n".join(["", *(f"  next: swarm-tui batch {word}" for word in words)]))
@@ -137,6 +138,7 @@ def next_steps(swarm: Batch, runs: Sequence[Run]) -> list[str]:
         steps.append(f"retry {swarm.id}")
     if any(len(task.runs) > 1 and task.winner for task in found):
         steps.append(f"compare {swarm.id}")
-    if any(task.winner and task.winner.changes.files for task in found):
+    winners = [task.winner for task in found if task.winner]
+    if any(run.changes.files and not run.is_applied for run in winners):
         steps.append(f"apply {swarm.id}")
     return steps or [f"report {swarm.id}"]

@@ -35,17 +35,16 @@ class RequestSelection:
     matching: str | None = None
     project: str | None = None
     batch: str | None = None
-
-    @property
-    def is_narrow(self) -> bool:
-        """Return whether it names what the requests ask for."""
-        return bool(self.kind or self.matching)
+    runs: tuple[str, ...] = ()
 
     async def find(self, engine: EnginePort, decision: Decision) -> list[OpenRequest]:
-        """Return the selected requests, oldest first."""
+        """Return the selected requests that can be approved or denied, oldest first."""
+        return [one for one in await self.all(engine) if self._fits(one[1], decision)]
+
+    async def all(self, engine: EnginePort) -> list[OpenRequest]:
+        """Return the open requests of the selected runs, oldest first."""
         batch = (await engine.swarms.find(self.batch)).id if self.batch else None
-        found = await open_requests.find_open(engine, (), self.project, batch)
-        return [one for one in found if self._fits(one[1], decision)]
+        return await open_requests.find_open(engine, self.runs, self.project, batch)
 
     def _fits(self, request: InputRequest, decision: Decision) -> bool:
         if request.kind not in KINDS or self.kind not in (None, request.kind):
@@ -174,5 +173,7 @@ async def answer_each(
     if as_json:
         import time
 
-        output.say_json([run_json(run, time.time()) for run in runs.values()])
+        output.say_json(
+            [run_json(run, time.time(), cost=engine.costs.of_run) for run in runs.values()]
+        )
     return failure.EXIT_USER_ERROR if errors else 0

@@ -18,14 +18,15 @@ from click.shell_completion import (
     split_arg_string,
 )
 
-from engine.domain.model import Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.text import one_line, printable_name
+from engine.domain.usage import DEFAULT_ACCOUNT
 from engine.system.files import expanded
 from tui.cli import COMPLETE
 from tui.cli.support import output
 from tui.cli.support.named_paths import absolute
 from tui.cli.support.options import ChoiceParam, everywhere, examples
-from tui.models.filters import FIELDS, LISTS, STATES
+from tui.models.filters import FIELDS, LISTS, VALUES
 from tui.models.repository import top_of
 
 if TYPE_CHECKING:
@@ -190,6 +191,15 @@ def projects(typed: str) -> list[CompletionItem[str]]:
     return [CompletionItem(name) for name in plain if name.startswith(typed)]
 
 
+def accounts(typed: str) -> list[CompletionItem[str]]:
+    """Offer the accounts of the settings, and the default one."""
+
+    async def find(engine: EnginePort) -> list[str]:
+        return [DEFAULT_ACCOUNT, *sorted(one.name for one in engine.config.accounts)]
+
+    return [CompletionItem(name) for name in _ask(find, []) if name.startswith(typed)]
+
+
 def tags(typed: str, run: str | None = None) -> list[CompletionItem[str]]:
     """Offer the tags of a run, or of all runs."""
 
@@ -208,8 +218,7 @@ def filter_terms(typed: str) -> list[CompletionItem[str]]:
         names = (f"{field}:" for field in (*FIELDS, *LISTS))
         return [CompletionItem(denied + one) for one in names if one.startswith(name.lower())]
     known: dict[str, Callable[[], Iterable[str]]] = {
-        "is": lambda: STATES,
-        "status": lambda: (status.value for status in Status),
+        **{field: lambda words=words: words for field, words in VALUES.items()},
         "tag": lambda: (str(one.value) for one in tags(begun)),
         "project": lambda: (str(one.value) for one in projects(begun)),
         "batch": lambda: (str(one.value) for one in batches(begun)),

@@ -37,8 +37,11 @@ class FaultNews:
 
     def _queue_news(self) -> list[str]:
         """Return a line when the queue was paused, and when it goes on."""
-        pause = waiting.pause_note(self._engine, time.time())
+        now = time.time()
+        pause = waiting.pause_note(self._engine, now)
         reason = self._engine.pause.reason if pause and self._engine.pause else ""
+        if not pause and (held := waiting.hold_notes(self._engine, self._engine.view, now)):
+            pause, reason = "; ".join(held), "held"
         told, self._pause = self._pause, reason
         if reason == told:
             return []

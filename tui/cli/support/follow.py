@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from engine.domain.errors import UserError
-from engine.domain.events import Event
+from engine.domain.events import Event, RunForgotten
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run, Status
 from engine.domain.projection import fold
@@ -84,10 +84,16 @@ class RunFollower:
         self._pulse_s = pulse_s  # so often `news` yields, whether or not there are any
         self._until = until  # as long as it is not done, a run that has ended may start again
         self._seen = dict.fromkeys(self.runs, since) if isinstance(since, int) else dict(since)
+        self._forgotten = set[str]()
+
+    def cost(self, run: Run) -> float | None:
+        """Estimate the cost of a run; None where no price is known."""
+        return self._engine.costs.of_run(run)
 
     def open_runs(self) -> list[Run]:
-        """Return the runs that have not ended."""
-        return [run for run in self.runs.values() if run.status in LIVE]
+        """Return the runs that have not ended and were not forgotten."""
+        live = (run for run in self.runs.values() if run.status in LIVE)
+        return [run for run in live if run.id not in self._forgotten]
 
     def clock(self) -> float:
         """Return the time at which to show the runs; it stands still without a supervisor."""
@@ -107,7 +113,7 @@ class RunFollower:
         """Return the activity of a run at `now`, or what it waits for."""
         if run.status is not Status.QUEUED:
             return waiting.doing(run, now, None)
-        waits = waiting.of_view(self._engine.view, self._engine.pause, now)
+        waits = waiting.of_view(self._engine.view, self._engine, now)
         return waiting.doing(run, now, waits.get(run.id))
 
     async def news(self) -> AsyncGenerator[list[Event]]:
@@ -116,25 +122,37 @@ class RunFollower:
         An empty list: `faults` may have news. Raises `UserError` if nothing more can happen here.
         """
         batches = self._engine.batches()
-        changed = set(self.runs)
+        changed = list(self.runs)  # in the order in which they were named
         coming = asyncio.ensure_future(anext(batches))
         try:
             while True:
                 for run_id in changed:
                     async for events in self._unseen(run_id):
                         yield events
+                    if end := self._end_of_forgotten(run_id):
+                        yield [end]
                 open_ended = self._until is not None and not self._until.done()
                 if not self.open_runs() and not open_ended:
                     return
                 yield []
                 self._engine.check_works()
-                changed = set[str]()
+                changed = list[str]()
                 await self._wait(coming)
                 if coming.done():
-                    changed = coming.result().runs & self.runs.keys()
+                    found = coming.result().runs
+                    changed = [run_id for run_id in self.runs if run_id in found]
                     coming = asyncio.ensure_future(anext(batches))
         finally:
             coming.cancel()
+
+    def _end_of_forgotten(self, run_id: str) -> Event | None:
+        """Return the last event of a run that was forgotten, once."""
+        if run_id not in self._engine.view.forgotten or run_id in self._forgotten:
+            return None
+        self._forgotten.add(run_id)
+        self._seen[run_id] += 1
+        attempt = self.runs[run_id].attempt
+        return Event(run_id, self._seen[run_id], time.time(), attempt, RunForgotten())
 
     async def _wait(self, coming: asyncio.Future[EventBatch]) -> None:
         ends = () if self._until is None or self._until.done() else (self._until,)

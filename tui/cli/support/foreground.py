@@ -82,7 +82,7 @@ async def detach(engine: EnginePort, runs: list[Run], *, as_json: bool) -> None:
     go_on(engine.paths)
     if as_json:
         now, waits = time.time(), await waiting.of_store(engine)
-        output.say_json(*(waiting.told_json(run, now, waits) for run in runs))
+        output.say_json(*(waiting.told_json(run, now, waits, engine.costs.of_run) for run in runs))
     elif runs:
         output.say("\n".join(run.id for run in runs))
 

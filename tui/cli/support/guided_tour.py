@@ -44,13 +44,15 @@ class GuidedTour:
         """The attempts of the runs that have failed, by their ids."""
         self._steps = (
             TourStep(
-                "These runs are simulated. ↑ and ↓ choose another one",
+                f"These runs are simulated. {self._last_key('move.up')} and "
+                f"{self._last_key('move.down')} choose another one",
                 "move.down",
                 lambda: self._has_moved() or bool(self._done),
             ),
             TourStep("{key} reads the log of the run", "run.open", self._is_in_log),
             TourStep(
-                "{key} shows the command that an agent asks for; y approves it",
+                "{key} shows the command that an agent asks for; "
+                f"{self._key('inbox.approve')} approves it",
                 "screen.inbox",
                 lambda: self._app.current_mode == "inbox",
                 lambda: any(run.unanswered for run in self._runs()),
@@ -128,6 +130,10 @@ class GuidedTour:
     def _key(self, command: str) -> str:
         keys = keys_of(BY_ID[command], self._app.keys)
         return keys[0] if keys else f"`{BY_ID[command].label}` in the palette"
+
+    def _last_key(self, command: str) -> str:
+        """Return the last key of a command: the arrows stand behind the letters."""
+        return next(reversed(keys_of(BY_ID[command], self._app.keys)), self._key(command))
 
     def _runs(self) -> list[Run]:
         return list(self._app.engine.view.runs.values())

@@ -10,6 +10,7 @@ from engine.domain.model import Run
 from tui.cli.support import output
 
 if TYPE_CHECKING:
+    from engine.domain.cost import RunCost
     from engine.domain.radar import Overlap
     from engine.engine import SupervisionState
     from engine.ports.engine import EnginePort
@@ -48,11 +49,12 @@ def listed_json(
     waits: Mapping[str, QueueWait],
     overlaps: Sequence[Overlap],
     state: SupervisionState | None,
+    cost: RunCost,
 ) -> dict[str, Any]:
     """Return a run as a JSON object, with the runs that change the same files."""
     from tui.cli.support import waiting
 
     listed = [{"run": one.run, "paths": list(one.paths)} for one in overlaps]
     supervised = None if state is None or run.status not in LIVE else not state.problem
-    told = waiting.told_json(run, time_of(run, now, state), waits)
+    told = waiting.told_json(run, time_of(run, now, state), waits, cost)
     return {**told, "supervised": supervised, "overlaps": listed}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engine.domain.live import LiveReport
 from engine.domain.model import Run, Status
@@ -10,27 +10,38 @@ from tui.models.output_tail import MAX_CHARACTERS
 
 if TYPE_CHECKING:
     from engine.ports.engine import EnginePort, LiveReportsPort
-    from tui.cli.support.follow import RunFollower
 
 READ_S = 0.2
 
 RunReport = tuple[Run, LiveReport]
 
 
-class LiveReports:
-    """Reader of the live reports of the runs that a command follows."""
+class FollowedRuns(Protocol):
+    """Runs that a command or a stream follows, as they are now."""
 
-    def __init__(self, engine: EnginePort, follower: RunFollower) -> None:
+    @property
+    def runs(self) -> dict[str, Run]:
+        """The runs by id."""
+        ...
+
+
+class LiveReports:
+    """Reader of the live reports of followed runs."""
+
+    def __init__(self, engine: EnginePort, follower: FollowedRuns) -> None:
         self._engine, self._follower = engine, follower
         self._live: dict[tuple[str, int], LiveReportsPort | None] = {}
 
     async def read(self) -> list[RunReport]:
         """Return what is new of all runs; raises OSError."""
         found: list[RunReport] = []
-        for run in self._follower.runs.values():
-            if run.status is not Status.RUNNING or not run.is_interactive:
-                continue
-            key = (run.id, run.attempt)
+        running = {
+            (run.id, run.attempt): run
+            for run in self._follower.runs.values()
+            if run.status is Status.RUNNING and run.is_interactive
+        }
+        self._live = {key: live for key, live in self._live.items() if key in running}
+        for key, run in running.items():
             if key not in self._live:
                 self._live[key] = self._engine.live_output(run)
             if live := self._live[key]:

@@ -130,10 +130,13 @@ class LiveView:
                 self._console.print(panel(run.error))
             ended = f"{formatting.glyph(run.status)} {headline(run)}"
             self._console.print(Text(ended, style=f"bold {STYLES[formatting.tone(run.status)]}"))
-            rest = reason(run) if self._several else details(run, changes.get(run.id))
+            rest = reason(run) if self._several else self._details(run, changes)
             self._say(rest)
         if self._several:
             self._say(together(runs))
+
+    def _details(self, run: Run, changes: dict[str, Changes]) -> list[str]:
+        return details(run, changes.get(run.id), self._follower.cost(run))
 
     def _say(self, lines: Iterable[str]) -> None:
         """Print lines as they are; one that is too long goes on below, to be copied whole."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 from engine.domain.errors import user_error
@@ -20,7 +21,19 @@ def here() -> Path:
 
 def absolute(path: str) -> Path:
     """Return the absolute path of a file or folder, links resolved."""
-    return real_path(here() / expanded(path))
+    return resolved(here() / expanded(path))
+
+
+def resolved(path: Path) -> Path:
+    """Return a path with its links resolved; raises `UserError` for one that no file can have."""
+    try:
+        path.lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise user_error("INPUT_INVALID", "The path is too long.") from None
+    except ValueError:  # a NUL, which the engine names
+        pass
+    return real_path(path)
 
 
 def program_path(named: str | None) -> str | None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from engine.domain.approval_rules import ApprovalRule
-from engine.domain.errors import user_error
-from engine.domain.interaction import Decision, InputRequest
+from engine.domain.approval_rules import ApprovalRule, RuleScope
+from engine.domain.errors import UserError, user_error
+from engine.domain.interaction import Decision, InputRequest, RequestAnswer
 from engine.domain.model import Run
 from engine.domain.run_json import request_id
 from tui.cli.support import bulk_answers, failure, open_requests, output, session
@@ -28,14 +29,14 @@ async def answer_always(
 ) -> int:
     """Answer a request, and each later one that is like it; return the exit code."""
     run, request = await open_requests.find_one(engine, name)
-    rule = _rule_for(engine.possible_rules(run, request), request, decision, scope, is_prefix)
+    rule = rule_for(engine.possible_rules(run, request), request, decision, scope, is_prefix)
     show = output.say_aside if as_json else output.say
     show(rule.words)
     if not yes and not bulk_answers.confirm("Add this rule?", "Use --yes."):
         return failure.EXIT_CANCELLED
-    # First the request itself: one that is not open any more makes no rule.
-    await engine.answer(run.id, open_requests.answer_to((run, request), decision))
-    added = await engine.add_rule(rule)
+    added = await add_and_answer(
+        engine, rule, run, open_requests.answer_to((run, request), decision)
+    )
     session.go_on(engine.paths)
     if as_json:
         output.say_json(rule_json(added))
@@ -45,13 +46,23 @@ async def answer_always(
     return 0
 
 
-def _rule_for(
+async def add_and_answer(
+    engine: EnginePort, rule: ApprovalRule, run: Run, answered: RequestAnswer
+) -> ApprovalRule:
+    """Answer a request, then add the rule that answers later ones; return the rule."""
+    # First the request itself: one that is not open any more makes no rule.
+    await engine.answer(run.id, answered)
+    return await engine.add_rule(rule)
+
+
+def rule_for(
     possible: Sequence[ApprovalRule],
     request: InputRequest,
     decision: Decision,
     scope: str,
     is_prefix: bool,
 ) -> ApprovalRule:
+    """Return the one of the possible rules that was chosen; raises `UserError`."""
     fitting = [rule for rule in possible if rule.decision is decision]
     of_scope = [rule for rule in fitting if rule.scope == scope]
     if fitting and not of_scope:
@@ -81,6 +92,7 @@ def rule_json(rule: ApprovalRule) -> dict[str, Any]:
     from dataclasses import asdict
 
     from engine.domain.events import iso
+    from engine.domain.rule_matching import problem
 
     def time_of(at: float | None) -> str | None:
         return None if at is None else iso(at)
@@ -88,17 +100,28 @@ def rule_json(rule: ApprovalRule) -> dict[str, Any]:
     return {
         **asdict(rule),
         "words": rule.words,
+        "problem": problem(rule) or None,
         "made_at": time_of(rule.made_at),
         "used_at": time_of(rule.used_at),
     }
 
 
-async def scope_of(
-    engine: EnginePort, run: Run | None, batch: str | None, project: str | None
-) -> tuple[str, str]:
-    """Return the scope and its id of the options of `rules add`."""
-    if run:
-        return "run", run.id
-    if batch:
-        return "batch", (await engine.swarms.find(batch)).id
-    return "project", project or ""
+def invalid(message: str, recovery: str = "") -> UserError:
+    """Return the error of a rule or an answer that is invalid."""
+    return user_error("INPUT_INVALID", message, recovery)
+
+
+async def make_rule(engine: EnginePort, wanted: ApprovalRule) -> ApprovalRule:
+    """Return a rule as it was written, with the id of its run or batch; raises `UserError`."""
+    from engine.domain import rule_matching
+
+    name = wanted.scope_id
+    if wanted.scope is RuleScope.RUN:
+        name = (await engine.find(name)).id
+    elif wanted.scope is RuleScope.BATCH:
+        name = (await engine.swarms.find(name)).id
+    kind, decision, is_prefix = wanted.kind, wanted.decision, wanted.is_prefix
+    match = rule_matching.match_of(kind, wanted.match, decision, is_prefix=is_prefix)
+    rule = replace(wanted, match=match, scope_id=name)
+    rule_matching.check(rule)
+    return rule

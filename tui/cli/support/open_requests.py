@@ -33,7 +33,12 @@ async def find_open(
 ) -> list[OpenRequest]:
     """Return the requests that wait for an answer, oldest first; `names` are runs."""
     if names:
-        runs = await session.find_all(engine, names)
+        named = await session.find_all(engine, names)
+        runs = [
+            run
+            for run in named
+            if project in (None, run.spec.project) and batch in (None, run.spec.batch)
+        ]
     else:
         runs = await engine.runs(statuses=LIVE, project=project, batch=batch)
     found = [(run, request) for run in runs for request in run.unanswered]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from engine.domain.budget import Budget, read_budget
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.text import printable_name
@@ -319,17 +320,17 @@ class PastParam(click.ParamType[float]):
             self.fail(f"{error}.", param, ctx)
 
 
-class TokensParam(click.ParamType[int]):
-    """A number of tokens such as 50000, 200k or 1.5M."""
+class BudgetParam(click.ParamType[Budget]):
+    """A budget such as 50000, 200k, $5, 10% or 10%5h."""
 
-    name = "tokens"
+    name = "budget"
 
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        """Read a number of tokens; it must be more than none."""
+    ) -> Budget:
+        """Read a budget; it must be more than none."""
         try:
-            return parsing.tokens(str(value))
+            return read_budget(str(value))
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection
 
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.model import Run
 from tui.cli.support import output
 from tui.cli.support.follow import RunDisplay, RunFollower
@@ -25,12 +26,15 @@ def choose(
         from tui.cli.support.live_view import LiveView  # brings most of Rich
 
         return LiveView(follower, full=full, has_bookkeeping=has_bookkeeping)
-    return plain_lines(follower.runs.values(), full=full, has_bookkeeping=has_bookkeeping)
+    runs = follower.runs.values()
+    return plain_lines(runs, full=full, has_bookkeeping=has_bookkeeping, cost=follower.cost)
 
 
-def plain_lines(runs: Collection[Run], *, full: bool, has_bookkeeping: bool) -> PlainLines:
+def plain_lines(
+    runs: Collection[Run], *, full: bool, has_bookkeeping: bool, cost: RunCost = no_cost
+) -> PlainLines:
     """Return the display as plain lines; with several runs, each line names its run."""
     if len(runs) == 1:
-        return PlainLines(full=full, has_bookkeeping=has_bookkeeping)
+        return PlainLines(full=full, has_bookkeeping=has_bookkeeping, cost=cost)
     names = RunNames(runs)
     return PlainLines(names.prefix, full=full, has_bookkeeping=has_bookkeeping, colour=names.colour)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.events import Event, Step, event_json
 from engine.domain.live import CommandEnded, CommandOutput, output_json
 from engine.domain.model import Run
@@ -79,9 +80,10 @@ class PlainLines(JsonLines):
         full: bool = False,
         has_bookkeeping: bool = False,
         colour: Callable[[str], str] | None = None,
+        cost: RunCost = no_cost,
     ) -> None:
         self._name, self._colour = name, colour
-        self._full = full
+        self._full, self._cost = full, cost
         self._filter = LogFilter(has_bookkeeping=has_bookkeeping)
         self._outputs = WholeLines()
 
@@ -94,9 +96,7 @@ class PlainLines(JsonLines):
             run = runs[event.run]
             name = f"{self._name(run)}  " if self._name else ""
             colour = self._colour(run.id) if self._colour else None
-            shown = event_lines(event, full=self._full, prompt=run.spec.prompt)
-            if found := raised_by(event, run):
-                shown.append(f"{' ' * 20}{answer_hint(found)}")
+            shown = lines_of_run(event, run, full=self._full)
             lines += [[(name, colour), (line, None)] for line in shown]
         if lines:
             output.say_styled(lines)
@@ -128,7 +128,16 @@ class PlainLines(JsonLines):
             output.say("\n".join([*map(headline, runs.values()), *together(runs)]))
             return
         for run in runs.values():
-            output.say("\n".join([headline(run), *details(run, changes.get(run.id))]))
+            rest = details(run, changes.get(run.id), self._cost(run))
+            output.say("\n".join([headline(run), *rest]))
+
+
+def lines_of_run(event: Event, run: Run, *, full: bool) -> list[str]:
+    """Return an event of a run as lines, with how to answer where it asks for something."""
+    shown = event_lines(event, full=full, prompt=run.spec.prompt)
+    if found := raised_by(event, run):
+        shown.append(f"{' ' * 20}{answer_hint(found)}")
+    return shown
 
 
 def event_lines(event: Event, *, full: bool = False, prompt: str = "") -> list[str]:

@@ -15,6 +15,7 @@ from engine.system.environment import problem_of
 from tui.cli.support import argument_completion
 from tui.cli.support.named_paths import absolute, program_path
 from tui.cli.support.options import (
+    BudgetParam,
     ChoiceParam,
     DurationParam,
     FileParam,
@@ -24,7 +25,6 @@ from tui.cli.support.options import (
     RunParam,
     TextParam,
     TimeParam,
-    TokensParam,
 )
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,7 +33,7 @@ _TYPES: Mapping[Kind, Callable[[], click.ParamType[Any]]] = {
     Kind.NUMBER: lambda: click.INT,
     Kind.COUNT: lambda: NumberParam(0, MAX_RETRIES),
     Kind.DURATION: DurationParam,
-    Kind.TOKENS: TokensParam,
+    Kind.BUDGET: BudgetParam,
     Kind.TIME: TimeParam,
     Kind.FILE: FileParam,
     Kind.FILES: FileParam,
@@ -60,7 +60,8 @@ def task_options(function: Function) -> Function:
 
 
 def mode_options(function: Function) -> Function:
-    """Add the flags that change the mode of a run's next attempts."""
+    """Add the flags that change the mode of a run's next attempts, and their start."""
+    function = _flag(BY_NAME["ignore-pace"])(function)
     for option, words in (
         ("interactive", "Go on with an agent that asks and can be spoken to, or on its own."),
         ("approvals", "Choose when the agent asks from now on; the run is interactive with it."),
@@ -73,7 +74,8 @@ def mode_options(function: Function) -> Function:
 def mode_change(asked: Mapping[str, Any]) -> ModeChange:
     """Return the change of mode that was requested on the command line."""
     approvals = asked["approvals"]
-    return ModeChange(asked["interactive"], approvals and ApprovalPolicy(approvals))
+    mode = approvals and ApprovalPolicy(approvals)
+    return ModeChange(asked["interactive"], mode, asked["ignore_pace"])
 
 
 def with_flags(function: Function, options: Sequence[RunOption]) -> Function:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import field
 from typing import TYPE_CHECKING
 
+from engine.domain.account import account_name
 from engine.domain.activity import clock, ordinal
 from engine.domain.causes import UNSUCCESSFUL, cause
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.record import record
@@ -24,9 +27,16 @@ if TYPE_CHECKING:
     from engine.engine import SupervisionState
     from tui.cli.support.waiting import QueueWait
 
-HEADINGS = ("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "AGE", "PROJECT", "TITLE", "NOTE")
-DROPPED = ("DONE", "PROJECT", "ELAPSED", "CHANGES")
+ASKED = ("TOKENS", "COST", "MODEL", "ACCOUNT", "TAGS")
+"""Columns that are shown only where they are asked for."""
+HEADINGS = (
+    *("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "TOKENS", "COST", "PR", "AGE", "PROJECT"),
+    *("MODEL", "ACCOUNT", "TAGS", "TITLE", "NOTE"),
+)
+DROPPED = ("DONE", "PR", "PROJECT", "ELAPSED", "CHANGES")
 """Columns left out on a narrow terminal, the first one first."""
+OPTIONAL = ("NOTE", "PR")
+"""Columns left out where no run has anything to show there."""
 TITLE_CELLS, NOTE_CELLS = 18, 20
 """Room for title and note below which another column is left out."""
 GAP = 2
@@ -42,6 +52,11 @@ class TableContext:
     waits: Mapping[str, QueueWait]
     supervision: SupervisionState | None = None
     ends: Mapping[str, str] = field(default_factory=dict[str, str])
+    columns: frozenset[str] = frozenset()
+    """The columns that were asked for, in lower case."""
+    cost: RunCost = no_cost
+    depths: Mapping[str, int] = field(default_factory=dict[str, int])
+    """How far below a listed run each run stands."""
 
     def time_of(self, run: Run) -> float:
         """Return the time up to which a run is known."""
@@ -51,7 +66,9 @@ class TableContext:
 def table(runs: Sequence[Run], context: TableContext) -> Iterable[Iterable[Piece]]:
     """Return the lines of the table, each made of pieces with their colours."""
     rows = [_cells(run, context) for run in runs]
-    shown = _columns(rows, _terminal_width())
+    asked = {name.upper() for name in context.columns}
+    left_out = {name for name in ASKED if name not in asked}
+    shown = _columns(rows, _terminal_width(), left_out)
     widths = _widths(rows, shown)
     heading = {name: name for name in HEADINGS}
     yield [(_padded(heading, name, widths), "bright_black") for name in shown]
@@ -73,14 +90,39 @@ def _cells(run: Run, context: TableContext) -> dict[str, str]:
         "DONE": ordinal(wait.position) if wait else f"{run.percent}%",
         "ELAPSED": _elapsed(run, context),
         "CHANGES": formatting.changed(run) or "-",
+        "PR": formatting.request_cell(run)[0],
         "AGE": formatting.age(context.now - run.created_at),
         "PROJECT": crop(clean(run.spec.project), 24) or "-",
-        "TITLE": full_title(run),
+        "TITLE": formatting.branch(context.depths.get(run.id, 0)) + full_title(run),
         "NOTE": note(run, context.time_of(run), wait),
+        **_asked_cells(run, context),
+    }
+
+
+def _asked_cells(run: Run, context: TableContext) -> dict[str, str]:
+    """Return the cells of the columns that are not always shown."""
+    used = run.usage.input + run.usage.output
+    usd = context.cost(run) if "cost" in context.columns else None
+    return {
+        "TOKENS": formatting.tokens(used) if used else "-",
+        "COST": "-" if usd is None else formatting.cost_cell(usd),
+        "MODEL": crop(clean(run.model or run.spec.model or ""), 24) or "-",
+        "ACCOUNT": crop(clean(account_name(run)), 24) or "-",
+        "TAGS": crop(clean(" ".join(run.tags)), 40) or "-",
     }
 
 
 def note(run: Run, now: float, wait: QueueWait | None) -> str:
+    """Return the user's decision and the outcome of a run, or else the user's note."""
+    said = _outcome(run, now, wait)
+    made = None if run.applied else formatting.decision(run)
+    found = [part for part in (made[0] if made else "", said) if part]
+    if not found and run.note:
+        return f"{formatting.note_mark()} {clean(one_line(run.note))}"
+    return " · ".join(found)
+
+
+def _outcome(run: Run, now: float, wait: QueueWait | None) -> str:
     """Return the cause of a failure, what a run does or waits for, or what came of it."""
     if run.status in UNSUCCESSFUL:
         return clean(cause(run))
@@ -103,12 +145,15 @@ def _elapsed(run: Run, context: TableContext) -> str:
     return formatting.lasted(run, context.time_of(run)) + mark
 
 
-def _columns(rows: Sequence[Mapping[str, str]], width: int) -> list[str]:
+def _columns(
+    rows: Sequence[Mapping[str, str]], width: int, left_out: AbstractSet[str]
+) -> list[str]:
     """Return the columns to show: on a terminal, those for which there is room."""
-    shown: list[str] = list(HEADINGS)
-    if not any(row["NOTE"] for row in rows):
-        shown.remove("NOTE")
-    for name in DROPPED if width else ():
+    shown = [name for name in HEADINGS if name not in left_out]
+    for name in OPTIONAL:
+        if not any(row[name] for row in rows):
+            shown.remove(name)
+    for name in filter(shown.__contains__, DROPPED if width else ()):
         if width - sum(_natural(rows, shown).values()) >= _least(rows, shown):
             break
         shown.remove(name)

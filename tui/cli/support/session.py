@@ -7,7 +7,15 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    Sequence,
+)
 from contextlib import (
     AbstractContextManager,
     asynccontextmanager,
@@ -22,6 +30,7 @@ from engine.config import paths
 from engine.config.config_file import LoadedConfig, load_usable
 from engine.config.paths import Paths
 from engine.domain.errors import UserError
+from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run
 from engine.engine import Engine
 from engine.ports.engine import EnginePort
@@ -120,6 +129,16 @@ async def see_to_what_is_left(engine: EnginePort) -> None:
     """Ensure supervision, if any work is left to do."""
     if await engine.is_needed():
         go_on(engine.paths)
+
+
+async def ensure_supervision(engine: EnginePort, runs: Iterable[Run] | None = None) -> None:
+    """Ensure that a process supervises the home, if any of these runs is live (None: always)."""
+    if engine.supervises:
+        return
+    if runs is None or any(run.status in LIVE for run in runs):
+        from tui.cli.support.supervisor_start import start_one
+
+        await start_one(engine.paths)
 
 
 def go_on(places: Paths) -> None:

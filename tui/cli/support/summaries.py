@@ -33,12 +33,13 @@ def headline(run: Run) -> str:
     return f"{run.id} {formatting.word(run.status)} after {duration} · {full_title(run)}"
 
 
-def details(run: Run, changes: Changes | None = None) -> list[str]:
-    """Return the usage and changes of a run, where its files are, and the next commands."""
+def details(run: Run, changes: Changes | None = None, cost_usd: float | None = None) -> list[str]:
+    """Return the usage, cost and changes of a run, where its files are, and the next commands."""
     lines: list[str] = []
     if run.usage.input or run.usage.output:
         given, made = map(formatting.tokens, (run.usage.input, run.usage.output))
-        lines.append(f"  {given} tokens in · {made} out")
+        cost = formatting.cost_label(cost_usd)
+        lines.append(f"  {given} tokens in · {made} out{f' · {cost}' if cost else ''}")
     if run.has_unknown_changes:
         lines.append("  the changes of this run are unknown")
     elif run.changes.files:

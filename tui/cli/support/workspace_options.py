@@ -10,23 +10,16 @@ from typing import Any, TypeVar
 import click
 
 from engine.config.run_options import WORKSPACE_OPTIONS
-from engine.domain.base_name import HEADS
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.run_option import WORKSPACE
 from engine.system.files import real_path
 from tui.cli.support.named_paths import absolute, here
 from tui.cli.support.options import FolderParam, RunParam
 from tui.cli.support.run_options import values_of, with_flags
+from tui.cli.support.run_specs import KINDS, workspace_problem
 from tui.models.run_defaults import default_workspace, workspace_from
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-KINDS = {
-    "worktree": WorkspaceKind.WORKTREE,
-    "copy": WorkspaceKind.COPY,
-    "empty": WorkspaceKind.EMPTY,
-    "from_run": WorkspaceKind.FROM_RUN,
-    "in_place": WorkspaceKind.IN_PLACE,
-}
 
 
 def workspace_options(function: Function) -> Function:
@@ -78,12 +71,9 @@ def workspace_of(asked: Mapping[str, Any]) -> WorkspaceSpec:
         raise click.UsageError(f"{flags} exclude each other.")
     wish = _chosen(chosen[0], asked) if chosen else default_workspace(here())
     wish = with_options(wish, asked)
-    of_worktree = [option for option in WORKSPACE_OPTIONS if option.worktree_only]
-    if wish.kind is not WorkspaceKind.WORKTREE and any(asked[each.key] for each in of_worktree):
-        *flags, last = [each.flag for each in of_worktree]
-        raise click.UsageError(f"{', '.join(flags)} and {last} go with a worktree.")
-    if wish.include_uncommitted and wish.base not in HEADS:
-        raise click.UsageError("--include-uncommitted goes with the base HEAD only.")
+    keys = {option.key for option in WORKSPACE_OPTIONS if asked[option.key]}
+    if problem := workspace_problem(wish, keys, lambda option: option.flag):
+        raise click.UsageError(problem)
     return wish
 
 

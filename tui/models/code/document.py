@@ -38,11 +38,13 @@ class DiffHunk(NamedTuple):
 
 
 class DiffRow(NamedTuple):
-    """Row of a diff: indexes of lines side by side, -1 for none; or a hunk's heading."""
+    """Row of a diff: indexes of lines side by side, -1 for none; a hunk's heading; a comment."""
 
     left: int
     right: int
     hunk: int = -1
+    note: int = -1
+    """The index of the text of a comment."""
 
 
 @dataclass(slots=True)

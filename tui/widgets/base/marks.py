@@ -19,8 +19,8 @@ class MarkableLines(Protocol):
         """Return the ids on a line, in order."""
         ...
 
-    def ids(self) -> Iterable[str]:
-        """Return all ids that are shown."""
+    def visible_ids(self) -> Iterable[str]:
+        """Return all ids that are shown, without those under a folded heading."""
         ...
 
     def __contains__(self, one: str, /) -> bool:
@@ -107,11 +107,33 @@ class Marks:
         self.set(self.ids | set(self._own(here)))
 
     def mark_all(self) -> None:
-        """Mark everything that is shown."""
+        """Mark everything that is shown; what is folded is not."""
         self._anchor = None
-        self.set(self._lines().ids())
+        self.set(self._lines().visible_ids())
 
     def clear(self) -> None:
         """Remove all marks."""
         self._anchor = None
         self.set(())
+
+
+class MarkableView(LineView):
+    """List with the commands that mark its lines; a subclass sets `marks`."""
+
+    marks: Marks
+
+    def action_mark(self) -> None:
+        """Mark the line under the cursor or unmark it, and go to the next."""
+        self.marks.toggle()
+
+    def action_mark_range(self) -> None:
+        """Mark from here to where the cursor goes; the second time, end the range."""
+        self.marks.toggle_range()
+
+    def action_mark_all(self) -> None:
+        """Mark everything that is shown."""
+        self.marks.mark_all()
+
+    def action_clear_marks(self) -> None:
+        """Remove all marks."""
+        self.marks.clear()

@@ -47,8 +47,10 @@ class PaneTabs(Widget):
             style = "bold $background on $accent" if lit else "$secondary"
             parts += [(f" {pane} ", style), ("  ", "")]
         left = Content.assemble(*parts, ("[ ]", "$faint"))
-        gap = max(1, self.size.width - left.cell_length - len(self._note))
-        return Content.assemble(left, " " * gap, (self._note, "$secondary"))
+        room = max(0, self.size.width - left.cell_length - 2)
+        note = Content.styled(self._note, "$secondary").truncate(room, ellipsis=True)
+        gap = max(1, self.size.width - left.cell_length - note.cell_length)
+        return Content.assemble(left, " " * gap, note)
 
     def on_click(self, event: events.Click) -> None:
         """Post the pane that was clicked."""

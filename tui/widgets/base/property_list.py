@@ -19,12 +19,13 @@ MAX_LINES = 200
 
 @dataclass(frozen=True, slots=True)
 class Property:
-    """A name, a text of any length, and what `enter` goes back to there: a checkpoint."""
+    """A name, a text of any length, and where `enter` leads: to a checkpoint, or to a run."""
 
     name: str
     text: str
     tone: str = "plain"
     checkpoint: int | None = None
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,14 @@ class Throttle:
     def _do(self) -> None:
         self._is_due = False
         self._done_at = monotonic()
-        self._work()
+        if not is_being_removed(self._widget):
+            self._work()
+
+
+def is_being_removed(widget: Widget) -> bool:
+    """Return whether the widget is being removed: its children may be gone already."""
+    # Textual reports such a widget as not displayed, whatever its styles are.
+    return not widget.display and widget.styles.display != "none"
 
 
 SHARE = 10
@@ -73,10 +80,12 @@ class BackgroundLoop:
             self._worker.cancel()
 
     async def _go(self) -> None:
-        while self._is_asked:
-            await asyncio.sleep(max(0.0, self._next_at - monotonic()))
-            self._is_asked = False
-            began = monotonic()
-            await self._work()
-            self._next_at = monotonic() + max(self._gap_s, SHARE * (monotonic() - began))
-        self._worker = None
+        try:
+            while self._is_asked:
+                await asyncio.sleep(max(0.0, self._next_at - monotonic()))
+                self._is_asked = False
+                began = monotonic()
+                await self._work()
+                self._next_at = monotonic() + max(self._gap_s, SHARE * (monotonic() - began))
+        finally:
+            self._worker = None  # also after a fault: the next request starts it again

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import ClassVar
 
 from rich.segment import Segment
-from rich.style import Style
 from textual.strip import Strip
 
 from tui import formatting
+from tui.models.code.commented_rows import CommentedRows
 from tui.models.code.document import CodeDocument, DiffRow, side_by_side, unified
-from tui.terminal.cells import cells, clean, crop
+from tui.terminal.cells import clean, crop
 from tui.widgets.base.line_view import LineView
 from tui.widgets.code.code_colours import CodeColours
+from tui.widgets.code.code_line_painter import CodeLinePainter
+from tui.widgets.code.comment_marks import CommentMarks
 
 NEAR = 100
 """Rows that are searched for a line number near the reader's place."""
@@ -23,8 +24,6 @@ SIDEWAYS = 16
 """Columns that one step to the side goes."""
 
 Arrangement = Callable[[CodeDocument], list[DiffRow]]
-_GROUNDS = {"+": "added", "-": "removed", " ": "ground"}
-_TONES = {"+": "good", "-": "bad", " ": "faint"}
 
 
 class CodeView(LineView):
@@ -50,22 +49,21 @@ class CodeView(LineView):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._document = CodeDocument()
         self._rows: Sequence[DiffRow] = ()
         self._hunk_rows: list[int] | None = None
         self._path = ""
-        self._digits = 1
-        self._shift = 0
         self.arrangement: Arrangement = unified
         """How a diff is laid out."""
         self._colours = CodeColours(self, self._seen, self._coloured)
+        self._painter = CodeLinePainter(self, self._colours)
+        self.marks = CommentMarks(self)
 
     # What is shown
 
     @property
     def document(self) -> CodeDocument:
         """The shown document."""
-        return self._document
+        return self._painter.document
 
     @property
     def path(self) -> str:
@@ -74,54 +72,54 @@ class CodeView(LineView):
 
     def clear(self, text: str = "") -> None:
         """Show nothing but words."""
-        self._take("", CodeDocument(), ())
+        self._take("", CodeDocument(), CommentedRows())
         self.empty_text = text
         self.set_lines(0, cursor=0, top=0)
 
+    def forget_place(self) -> None:
+        """Begin the next document at its first line, also a file of the same name."""
+        self._path = ""
+
+    def row_of_line(self, index: int) -> int | None:
+        """Return the row that shows a line of the document."""
+        rows = enumerate(self._rows)
+        return next((n for n, row in rows if index >= 0 and index in row[:2]), None)
+
     async def show(self, path: str, document: CodeDocument, *, empty_text: str = "") -> None:
         """Show a document; the reader stays where they are if it is the same file as before."""
-        rows = await asyncio.to_thread(self.arrangement, document)
-        here, top = self._number_at(self.cursor_line), self._number_at(self.scroll_offset.y)
+        placed = await self.marks.arranged(path, document)
+        before, rows = self.document, self._rows
+        here, top = (_number_at(rows, before, n) for n in (self.cursor_line, self.scroll_offset.y))
         stays = path == self._path
-        self._take(path, document, rows)
+        self._take(path, document, placed)
         self.empty_text = empty_text
-        line = self._row_of(here) if stays else 0
-        self.set_lines(len(rows), cursor=line, top=self._row_of(top) if stays else 0)
+        line = self.marks.skip(_row_of(placed.rows, document, here) if stays else 0, 0)
+        top = _row_of(placed.rows, document, top) if stays else 0
+        self.set_lines(len(placed.rows), cursor=line, top=top)
 
     async def lay_out(self, arrangement: Arrangement) -> None:
         """Place the same lines in another layout; the line in view stays in view."""
         self.arrangement = arrangement
-        document = self._document
-        rows = await asyncio.to_thread(arrangement, document)
+        path, document = self._path, self.document
+        placed = await self.marks.arranged(path, document)
+        rows = placed.rows
         from_top = self.cursor_line - self.scroll_offset.y
         line = await asyncio.to_thread(_place, rows, self._rows, self.cursor_line)
-        if document is self._document:
-            self._rows, self._hunk_rows = rows, None
+        if document is self.document:
+            self._set_rows(placed)
             self.paint.forget_strips()
             self.set_lines(len(rows), cursor=line, top=line - from_top)
 
-    def _take(self, path: str, document: CodeDocument, rows: Sequence[DiffRow]) -> None:
-        if path != self._path:
-            self._shift = 0
-        self._path, self._document, self._rows = path, document, rows
-        self._hunk_rows = None
-        self._digits = max(2, len(str(document.last_number)))
+    def _set_rows(self, placed: CommentedRows) -> None:
+        self._rows, self._hunk_rows = placed.rows, None
+        self.marks.placed, self.marks.anchor = placed, None
+
+    def _take(self, path: str, document: CodeDocument, placed: CommentedRows) -> None:
+        self._painter.begin(document, keeps_shift=path == self._path)
+        self._path = path
+        self._set_rows(placed)
         self._colours.begin(path, document)
         self.paint.forget_strips()
-
-    def _number_at(self, row: int) -> int:
-        """Return the line number in the new file of a row."""
-        for shown in self._rows[row : row + NEAR]:
-            if shown.right >= 0:
-                return self._document.lines[shown.right].new
-        return 0
-
-    def _row_of(self, number: int) -> int:
-        if number <= 1:
-            return 0
-        lines = self._document.lines
-        rows = enumerate(self._rows)
-        return next((n for n, row in rows if row.right >= 0 and lines[row.right].new >= number), 0)
 
     # Moving
 
@@ -144,6 +142,11 @@ class CodeView(LineView):
         self.go_to(wanted)
         return True
 
+    def move_cursor(self, line: int) -> None:
+        """Put the cursor on a line; the comments below it are in view, too."""
+        super().move_cursor(self.marks.skip(line, self.cursor_line))
+        self.marks.cursor_moved()
+
     def go_to(self, row: int) -> None:
         """Put the cursor on a row, and the row on top."""
         self.move_cursor(row)
@@ -151,7 +154,7 @@ class CodeView(LineView):
 
     def step_sideways(self, by: int) -> None:
         """Show what lies further to the right (1) or the left (-1)."""
-        self._shift = max(0, self._shift + by * SIDEWAYS)
+        self._painter.shift = max(0, self._painter.shift + by * SIDEWAYS)
         self.paint.forget_strips()
         self.refresh(self.size.region)
 
@@ -161,87 +164,35 @@ class CodeView(LineView):
         """Draw one row."""
         cursor = line == self.cursor_line
         key = (line, width, cursor)
-        return self.paint.kept(key) or self.paint.keep(
-            key, self._draw(self._rows[line], width, cursor=cursor)
-        )
+        return self.paint.kept(key) or self.paint.keep(key, self._draw(line, width, cursor=cursor))
 
-    def _draw(self, row: DiffRow, width: int, *, cursor: bool) -> Strip:
-        gutter = Segment(formatting.sign("▌", "|") if cursor else " ", self.paint.tone("live"))
+    def _draw(self, line: int, width: int, *, cursor: bool) -> Strip:
+        row = self._rows[line]
+        if row.note >= 0:
+            return self.marks.draw(row.note, width)
+        gutter = self.marks.gutter(line, cursor=cursor)
         if row.hunk >= 0:
-            heading = crop(clean(self._document.hunks[row.hunk].heading), width - 1)
+            heading = crop(clean(self.document.hunks[row.hunk].heading), width - 1)
             parts = [gutter, Segment(heading, self.paint.tone("busy"))]
             return self.paint.strip(parts, width, cursor=cursor)
-        if not self._document.is_diff:
+        if not self.document.is_diff:
             return self.paint.strip(
-                [gutter, *self._line(row.right, width - 1)], width, cursor=cursor
+                [gutter, *self._painter.line(row.right, width - 1)], width, cursor=cursor
             )
-        if self.arrangement is not side_by_side or self._document.is_one_sided:
+        if self.arrangement is not side_by_side or self.document.is_one_sided:
             index = row.left if row.right < 0 else row.right
-            numbers = self._numbers(index, "old", "new")
-            return self.paint.strip([gutter, *self._line(index, width - 1, numbers)], width)
+            numbers = self._painter.numbers(index, "old", "new")
+            return self.paint.strip([gutter, *self._painter.line(index, width - 1, numbers)], width)
         half = (width - 2) // 2
         bar = Segment(formatting.sign("│", "|"), self.paint.tone("faint"))
-        left = self._side(row.left, half, "old")
-        right = self._side(row.right, width - 2 - half, "new")
+        left = self._painter.side(row.left, half, "old")
+        right = self._painter.side(row.right, width - 2 - half, "new")
         return self.paint.strip([gutter, *left, bar, *right], width)
 
-    def _side(self, index: int, width: int, side: str) -> list[Segment]:
-        if index < 0:
-            return [Segment(" " * width, self._style("plain", "none"))]
-        return self._line(index, width, self._numbers(index, side))
-
-    def _numbers(self, index: int, *sides: str) -> str:
-        line = self._document.lines[index]
-        found = (line.old if side == "old" else line.new for side in sides)
-        return " ".join(f"{number or '':>{self._digits}}" for number in found)
-
-    def _line(self, index: int, width: int, numbers: str | None = None) -> list[Segment]:
-        """Draw a line with its numbers, exactly `width` cells wide."""
-        line = self._document.lines[index]
-        ground = _GROUNDS[line.sign]
-        if numbers is None:
-            numbers = self._numbers(index, "new") if self._document.is_numbered else ""
-        sign = f" {line.sign} " if self._document.is_diff else "  "
-        head = [
-            Segment(numbers, self._style("faint", ground)),
-            Segment(sign, self._style(_TONES[line.sign], ground)),
-        ]
-        room = max(0, width - len(numbers) - len(sign))
-        text = self._document.shown(index)[self._shift :]
-        shown = crop(text, room, formatting.sign("…", "~"))
-        tail = " no line end" if line.is_cut and cells(shown) + 12 <= room else ""
-        gap = " " * max(0, room - cells(shown) - len(tail))
-        end = [Segment(tail, self._style("faint", ground)), Segment(gap, self._style("", ground))]
-        return [*head, *self._words(index, shown, ground), *end]
-
-    def _words(self, index: int, text: str, ground: str) -> list[Segment]:
-        """Draw a line's text in its colours, what changed in it on a ground of its own."""
-        looks = [("plain", ground)] * len(text)
-        for start, end, tone in self._colours.of(index):
-            for at in range(max(0, start - self._shift), min(end - self._shift, len(text))):
-                looks[at] = (tone, ground)
-        for start, end in self._document.changed_words(index):
-            for at in range(max(0, start - self._shift), min(end - self._shift, len(text))):
-                looks[at] = (looks[at][0], f"{ground}-word")
-        parts: list[Segment] = []
-        at = 0
-        for look, some in groupby(looks):
-            length = sum(1 for _ in some)
-            parts.append(Segment(text[at : at + length], self._style(*look)))
-            at += length
-        return parts
-
-    def _style(self, tone: str, ground: str) -> Style:
-        """Return the style of text of a tone on a background."""
-        key = f"{tone} on {ground}"
-        style = self.paint.styles.get(key)
-        if style is None:
-            style = self.paint.tone(tone or "plain")
-            if ground != "ground":
-                full = self.get_component_rich_style(f"line--{ground}")
-                style += Style(bgcolor=full.bgcolor, bold=full.bold)
-            self.paint.styles[key] = style
-        return style
+    def resized(self) -> None:
+        """Wrap the comments for the new width."""
+        super().resized()
+        self.marks.wrap()
 
     def _seen(self) -> set[int]:
         """Return the lines in view."""
@@ -251,6 +202,23 @@ class CodeView(LineView):
     def _coloured(self) -> None:
         self.paint.forget_strips()
         self.refresh(self.size.region)
+
+
+def _number_at(rows: Sequence[DiffRow], document: CodeDocument, row: int) -> int:
+    """Return the line number in the new file of a row."""
+    for shown in rows[row : row + NEAR]:
+        if shown.right >= 0:
+            return document.lines[shown.right].new
+    return 0
+
+
+def _row_of(rows: Sequence[DiffRow], document: CodeDocument, number: int) -> int:
+    """Return the first row with a line number in the new file, or a later one."""
+    if number <= 1:
+        return 0
+    lines = document.lines
+    shown = enumerate(rows)
+    return next((n for n, row in shown if row.right >= 0 and lines[row.right].new >= number), 0)
 
 
 def _place(rows: Sequence[DiffRow], others: Sequence[DiffRow], number: int) -> int:

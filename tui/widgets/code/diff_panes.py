@@ -59,19 +59,20 @@ class DiffPanes(Horizontal):
         if self.is_zoomed:
             self.zoom()
             return True
-        if self._is_single and self._pane == "diff":
+        if self.is_single and self._pane == "diff":
             self.go("files")
             return True
         return False
 
     @property
-    def _is_single(self) -> bool:
+    def is_single(self) -> bool:
+        """Return whether one pane is shown alone."""
         return self.is_zoomed or app_of(self).size.width < BESIDE
 
     def _arrange(self) -> None:
-        self.set_class(self._is_single, "-single")
-        self.files.display = not self._is_single or self._pane == "files"
-        self.code.display = not self._is_single or self._pane == "diff"
+        self.set_class(self.is_single, "-single")
+        self.files.display = not self.is_single or self._pane == "files"
+        self.code.display = not self.is_single or self._pane == "diff"
 
     def on_resize(self) -> None:
         """Show as many panes as there is room for."""

@@ -163,7 +163,7 @@ class DiskRows:
         """Return the id of a row."""
         return (self.rows[line].id,)
 
-    def ids(self) -> Iterable[str]:
+    def visible_ids(self) -> Iterable[str]:
         """Return the ids of all rows."""
         return self._lines
 

@@ -16,8 +16,7 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from tui import commands, formatting
 from tui.terminal.cells import clean, fit
-from tui.widgets.base.line_view import LineView
-from tui.widgets.base.marks import Marks
+from tui.widgets.base.marks import MarkableView, Marks
 from tui.widgets.disk.disk_rows import DiskRow, DiskRows
 
 SIZE, BAR, STATE, STATUS, AGE = 10, 8, 30, 12, 7
@@ -29,7 +28,7 @@ MARKS = [
 ]
 
 
-class DiskTree(LineView):
+class DiskTree(MarkableView):
     """Rows of `DiskRows`; the screen measures, the list shows and keeps the place."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*MARKS, *commands.bindings("disktree")]
@@ -72,24 +71,6 @@ class DiskTree(LineView):
         """Stay with the row from now on."""
         self.marks.follow_cursor()
         self._moved = True
-
-    # Marks
-
-    def action_mark(self) -> None:
-        """Mark the line under the cursor or unmark it, and go to the next."""
-        self.marks.toggle()
-
-    def action_mark_range(self) -> None:
-        """Mark from here to where the cursor goes; the second time, end the range."""
-        self.marks.toggle_range()
-
-    def action_mark_all(self) -> None:
-        """Mark everything that is shown."""
-        self.marks.mark_all()
-
-    def action_clear_marks(self) -> None:
-        """Remove all marks."""
-        self.marks.clear()
 
     # Folding
 

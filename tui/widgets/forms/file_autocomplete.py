@@ -76,9 +76,9 @@ class FileAutocomplete(OptionList, can_focus=False):
             self._names = names
             self.clear_options()
             self.add_options([Option(Content(crop(clean(name), WIDTH))) for name in names])
+            self.highlighted = 0  # the same names again keep what the user has moved to
         self.absolute_offset = below + Offset(0, 1)
         self.display = True
-        self.highlighted = 0
 
     def close(self) -> None:
         """Show nothing."""

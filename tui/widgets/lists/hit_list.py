@@ -59,7 +59,7 @@ class HitList(LineView):
                 f"{formatting.sign(formatting.glyph(hit.status), '*')} ",
                 self.paint.tone(formatting.tone(hit.status)),
             ),
-            Segment(f"{fit(clean(hit.title, 200), title_width)} "),
+            Segment(f"{formatting.fit_title(clean(hit.title, 200), title_width)} "),
             Segment(f"{age:>{AGE}} ", self.paint.tone("faint")),
             Segment(f"{fit(formatting.hit_word(hit), WHAT)} ", self.paint.tone("dim")),
         ]

@@ -16,8 +16,8 @@ from tui import commands, formatting
 from tui.formatting.request_text import oddities, subject
 from tui.models.open_requests import OpenRequests, RequestGroup
 from tui.terminal.cells import clean, crop, fit
-from tui.widgets.base.line_view import MOVES, LineView
-from tui.widgets.base.marks import Marks
+from tui.widgets.base.line_view import MOVES
+from tui.widgets.base.marks import MarkableView, Marks
 from tui.widgets.status.toast import app_of
 
 NOTHING = (
@@ -36,7 +36,7 @@ MARKS = [
 ]
 
 
-class RequestList(LineView):
+class RequestList(MarkableView):
     """Lines of open requests; the cursor stays on its request, also when that is closed."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*MOVES, *MARKS]
@@ -169,22 +169,6 @@ class RequestList(LineView):
     def action_open(self) -> None:
         """Open the run of the request."""
         self.post_message(self.RequestOpened())
-
-    def action_mark(self) -> None:
-        """Mark the request under the cursor or unmark it, and go to the next."""
-        self.marks.toggle()
-
-    def action_mark_range(self) -> None:
-        """Mark from here to where the cursor goes; the second time, end the range."""
-        self.marks.toggle_range()
-
-    def action_mark_all(self) -> None:
-        """Mark all open requests."""
-        self.marks.mark_all()
-
-    def action_clear_marks(self) -> None:
-        """Remove all marks."""
-        self.marks.clear()
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the click is; a double click opens the run."""

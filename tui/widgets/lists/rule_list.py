@@ -9,6 +9,7 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
+from engine.domain import rule_matching
 from engine.domain.approval_rules import ApprovalRule
 from tui import formatting
 from tui.formatting.request_text import TextRow, laid_out
@@ -55,11 +56,13 @@ class RuleList(LineView):
         """Draw one rule."""
         rule, cursor = self._rules[line], line == self.cursor_line
         last = formatting.age(self._now - rule.used_at) if rule.used_at else ""
-        uses = f"used {rule.uses}" if rule.uses else "not used"
+        refused = rule_matching.problem(rule)
+        uses = "refused" if refused else f"used {rule.uses}" if rule.uses else "not used"
         gutter = formatting.sign("▌", "|") if cursor else " "
         segments = [
             Segment(gutter, self.paint.tone("live")),
-            Segment(f"{fit(uses, USES)}{fit(last, LAST, right=True)}  ", self.paint.tone("dim")),
+            Segment(fit(uses, USES), self.paint.tone("warn" if refused else "dim")),
+            Segment(f"{fit(last, LAST, right=True)}  ", self.paint.tone("dim")),
             Segment(
                 crop(clean(rule.words, 500), max(4, width - USES - LAST - 4)),
                 self.paint.tone("bad" if rule.is_deny else "plain"),
@@ -96,9 +99,11 @@ class RuleView(TextView):
 def _rule_rows(rule: ApprovalRule, now: float) -> list[TextRow]:
     made = f", {formatting.ago(rule.made_at, now)}" if rule.made_at is not None else ""
     used = f"{rule.uses} request{'' if rule.uses == 1 else 's'} answered"
+    refused = rule_matching.problem(rule)  # by a later version than the one that stored it
     last = f", the last {formatting.ago(rule.used_at, now)}" if rule.used_at is not None else ""
     return [
         TextRow(clean(rule.words, 2000), "bad" if rule.is_deny else "strong"),
+        *([TextRow(f"Answers nothing: {refused}", "warn")] if refused else []),
         TextRow(""),
         TextRow(f"{used}{last}"),
         TextRow(f"Id: {clean(rule.id, 100)} · from: {rule.origin.value}{made}", "dim"),

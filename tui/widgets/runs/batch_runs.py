@@ -8,6 +8,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from engine.domain.batch import Batch, BatchSummary
+from engine.domain.cost import RunCost
 from engine.domain.model import Run
 from engine.domain.ranking import RankedTask
 from tui import formatting
@@ -57,7 +58,7 @@ class BatchRuns(LineView):
     def __init__(self) -> None:
         super().__init__(title="Runs", empty_text="Looking for the batch …")
         self._rows: list[tuple[list[Part], Run | None]] = []
-        self._shown: tuple[Sequence[RankedTask], float] | None = None
+        self._shown: tuple[Sequence[RankedTask], float, RunCost] | None = None
 
     @property
     def chosen(self) -> Run | None:
@@ -65,13 +66,13 @@ class BatchRuns(LineView):
         below = (run for _, run in self._rows[self.cursor_line :] if run)
         return next(below, None)
 
-    def show(self, found: Sequence[RankedTask], now: float) -> None:
+    def show(self, found: Sequence[RankedTask], now: float, cost: RunCost) -> None:
         """Show these; the cursor stays on its run."""
         chosen = self.chosen
-        self._shown = found, now
+        self._shown = found, now, cost
         room = self.scrollable_content_region.width - 1
-        heads = [(batches.heads(room), "faint")]
-        self._rows = [(heads, None), *batches.ranked(found, now, room)]
+        heads = [(batches.heads(found, room, cost), "faint")]
+        self._rows = [(heads, None), *batches.ranked(found, now, room, cost)]
         ids = [run.id if run else "" for _, run in self._rows]
         old = chosen.id if chosen else ""
         first = next((place for place, run_id in enumerate(ids) if run_id), 0)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.widgets import Static
 
 from tui import formatting
-from tui.commands import BY_ID, keys_of
+from tui.commands import BY_ID, first_key
 from tui.terminal.cells import clean
 from tui.widgets.base.containers import TransparentVertical
 
@@ -38,8 +38,9 @@ class EmptyCard(TransparentVertical):
     }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keymap: Mapping[str, str]) -> None:
         super().__init__()
+        self._keymap = keymap
         self._findings: Sequence[Finding] | None = None
         self.display = False
 
@@ -58,7 +59,7 @@ class EmptyCard(TransparentVertical):
         lines = [*self._state(), Content("")]
         for command_id in KEYS:
             command = BY_ID[command_id]
-            key = " ".join(keys_of(command, {})[:1])
+            key = first_key(command_id, self._keymap)
             lines.append(Content.assemble((f"{key:>3}", "bold $accent"), "  ", command.help))
         lines += [Content(""), Content.styled(DEMO, "$secondary")]
         return Content("\n").join(lines)

@@ -133,7 +133,10 @@ class MessageQueue(LineView):
         if self._has_names:
             name = min(NAME, room // 3)
             parts.append(
-                Segment(f"{fit(formatting.title(item.run), name)} ", self.paint.tone("dim"))
+                Segment(
+                    f"{formatting.fit_title(formatting.title(item.run), name)} ",
+                    self.paint.tone("dim"),
+                )
             )
             room -= name + 1
         text = clean(" ".join(item.message.text.split()))

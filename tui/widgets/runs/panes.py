@@ -16,8 +16,9 @@ from engine.domain.errors import UserError
 from engine.domain.model import Run, Status
 from engine.domain.queue import pause_of, unfinished
 from tui import formatting
+from tui.keymap import checked_keymap
 from tui.models.activity_history import ActivityHistory
-from tui.models.filters import HINT
+from tui.models.filters import HINT, completions
 from tui.widgets.base.containers import TransparentVertical
 from tui.widgets.base.splitters import Split, Splitters
 from tui.widgets.forms.input_slot import InputSlot
@@ -65,7 +66,7 @@ class Panes(Splitters):
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine)
         self._engine, self._clock = engine, clock
-        self.filter_input = InputSlot(lambda: self.query_one("#runs"), _filter_input, HINT)
+        self.filter_input = InputSlot(lambda: self.query_one("#runs"), self._filter_line, HINT)
         self.pane = PANES[0]
         self.is_zoomed = False
         self.is_fleet = False
@@ -90,18 +91,25 @@ class Panes(Splitters):
                 clock=self._clock,
                 wait=self.wait,
                 lately=self.pulses.lately,
+                cost=self.cost,
             )
-        yield EmptyCard()
+        yield EmptyCard(checked_keymap(self._engine.config.ui.keys)[0])
         yield ChosenRun(self._engine, self._clock, self.wait)
+
+    def cost(self, run: Run) -> float | None:
+        """Return the estimated cost of a run; None until the prices are loaded."""
+        return self._engine.costs.known(run)
 
     def wait(self, run: Run) -> QueuePosition:
         """Return the obstacles of a queued run; costs no more than the run itself."""
         if run.status is not Status.QUEUED:
             return QueuePosition()
+        now = self._clock()
         return QueuePosition(
             position=self.positions.get(run.id),
             after=tuple(map(self._name_of, unfinished(self._engine.view, run))),
-            pause=pause_of(run, self._engine.pause, self._clock()),
+            pause=pause_of(run, self._engine.pause, now)
+            or self._engine.queue_pace.hold_of(run, now),
         )
 
     def _name_of(self, run_id: str) -> str:
@@ -165,6 +173,15 @@ class Panes(Splitters):
         self.go("runs")
         self.filter_input.open()
 
+    def _filter_line(self) -> TextInput:
+        from tui.widgets.forms.text_input import TextInput
+        from tui.widgets.forms.word_suggester import WordSuggester
+
+        line = TextInput(id="filter", placeholder="Type to filter the runs")
+        runs = self._engine.view.runs
+        line.suggester = WordSuggester(lambda term: completions(term, runs.values()))
+        return line
+
     def close_filter(self) -> None:
         """Focus the list; the filter stays visible while it hides runs."""
         focus_now(self.run_list)
@@ -227,9 +244,3 @@ class Panes(Splitters):
             if event.widget is self._target(pane) and pane != self.pane:
                 self.pane = pane
                 self._arrange()
-
-
-def _filter_input() -> TextInput:
-    from tui.widgets.forms.text_input import TextInput
-
-    return TextInput(id="filter", placeholder="Type to filter the runs")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from engine.domain.activity import THINKING, activity, clock, is_quiet, open_request_words, spoken
-from engine.domain.attention import is_asking, to_review
+from engine.domain.attention import conflicts_left, is_asking, to_review
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.failures import failure
 from engine.domain.lifecycle import ACTIVE, is_stalled
 from engine.domain.model import Pause, Run, Status
 from engine.domain.reasons import Occupation
 from engine.domain.record import record
+from tui import formatting
 
 Part = tuple[str, str]
 """A text and its tone."""
@@ -27,10 +29,14 @@ class QueuePosition:
 
 @record
 class RowContext:
-    """Facts that a row depends on besides its run: the time, and the obstacles of its start."""
+    """Facts that a row depends on besides its run: the time, obstacles of its start, prices."""
 
     now: float
     wait: QueuePosition = QueuePosition()
+    cost: RunCost = no_cost
+    """Estimates the cost of the run; only a column that shows it asks."""
+    depth: int = 0
+    """How far the run stands below another one in the list."""
 
     @property
     def beat(self) -> int:
@@ -65,6 +71,8 @@ def row_activity(run: Run, moment: RowContext) -> tuple[Part, str]:
 
 
 def _ended(run: Run) -> Part:
+    if conflicts_left(run):
+        return formatting.left_conflicts(run), "warn"
     if not run.status.is_known:
         return run.status.value, "dim"
     text = run.message if run.status is Status.SUCCEEDED else run.reason

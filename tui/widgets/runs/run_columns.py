@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from engine.config.settings import UiSettings
 from engine.domain import lifecycle
+from engine.domain.account import account_name, has_account
 from engine.domain.activity import clock, elapsed_s, ordinal
 from engine.domain.attention import Attention, attention_of
+from engine.domain.cost import has_price
 from engine.domain.model import Run, Status, Usage
+from engine.domain.pull_request import current_url
 from engine.domain.record import record
 from tui import formatting
 from tui.terminal.cells import cells, clean, fit
@@ -54,16 +57,25 @@ def _status(run: Run, moment: RowContext, width: int) -> list[Part]:
 
 
 def _title(run: Run, moment: RowContext, width: int) -> list[Part]:
-    """Return the title, and behind it the number of the attempt and `sim`, which take no column."""
+    """Return the title, before it the branch of a child, behind it marks that take no column.
+
+    They are the number of the attempt, the factor of an expensive run, `sim`, the mark of a note,
+    and the tags that have room.
+    """
     again = f" #{run.attempt}" if run.attempt > 1 else ""
+    spend = f" {formatting.spend_mark(run)}" if run.spend_flag else ""
     label = f" {formatting.tag(run)}" if formatting.tag(run) else ""
-    room = width - len(again) - len(label)
+    note = f" {formatting.note_mark()}" if run.note else ""
+    marks = [(again, "warn"), (spend, "warn"), (label, "dim"), (note, "busy")]
+    branch = (formatting.branch(moment.depth), "dim")
+    room = width - len(branch[0]) - sum(len(text) for text, _ in marks)
     title = formatting.title(run)
     tone = "dim" if attention_of(run) is Attention.DONE else "plain"
     if cells(title) > room:
-        return [(fit(title, room, mark=_mark()), tone), (again, "warn"), (label, "dim")]
-    gap = " " * (room - cells(title))
-    return [(title, tone), (again, "warn"), (label, "dim"), (gap, "dim")]
+        return [branch, (formatting.fit_title(title, room, _mark()), tone), *marks]
+    tags = formatting.tags_in(run, room - cells(title))
+    gap = " " * (room - cells(title) - cells(tags))
+    return [branch, (title, tone), *marks, (tags, "dim"), (gap, "dim")]
 
 
 def _project(run: Run, moment: RowContext, width: int) -> list[Part]:
@@ -111,6 +123,16 @@ def _tokens(run: Run, moment: RowContext, width: int) -> list[Part]:
     return [(fit(formatting.tokens(spent) if spent else "", width, right=True), "dim")]
 
 
+def _cost(run: Run, moment: RowContext, width: int) -> list[Part]:
+    """Return the estimated cost; a dash where tokens were used and no price is known (yet)."""
+    text = formatting.cost_cell(moment.cost(run)) if has_price(run) else ""
+    return [(fit(text, width, right=True), "dim")]
+
+
+def _account(run: Run, moment: RowContext, width: int) -> list[Part]:
+    return [(fit(clean(account_name(run), 40), width, mark=_mark()), "dim")]
+
+
 def _changes(run: Run, moment: RowContext, width: int) -> list[Part]:
     if run.has_unknown_changes:
         return [(fit("unknown", width, right=True, mark=_mark()), "warn")]
@@ -133,6 +155,11 @@ def _age(run: Run, moment: RowContext, width: int) -> list[Part]:
 def _attempt(run: Run, moment: RowContext, width: int) -> list[Part]:
     text = f"#{run.attempt}" if run.attempt > 1 else ""
     return [(fit(text, width, right=True), "warn")]
+
+
+def _pull_request(run: Run, moment: RowContext, width: int) -> list[Part]:
+    text, tone = formatting.request_cell(run)
+    return [(fit(text, width, mark=_mark()), tone)]
 
 
 def _flag(run: Run, moment: RowContext, width: int) -> list[Part]:
@@ -163,9 +190,12 @@ COLUMNS: dict[str, Column] = {
         Column("progress", 4, 11, 6, _progress, grows=2),
         Column("elapsed", 5, 5, 7, _elapsed, head="time", is_number=True),
         Column("tokens", 6, 6, 1, _tokens, has=_has_tokens, is_number=True),
+        Column("cost", 7, 8, 1, _cost, has=has_price, grows=8, is_number=True),
+        Column("account", 7, 12, 2, _account, has=has_account, grows=8),
         Column("changes", 9, 11, 5, _changes, grows=3, has=_is_changed, head="+/-", is_number=True),
         Column("age", 3, 4, 3, _age, grows=4, is_number=True),
         Column("attempt", 2, 3, 4, _attempt, has=lambda run: run.attempt > 1, head="try"),
+        Column("pr", 6, 14, 0, _pull_request, has=lambda run: bool(current_url(run)), grows=7),
         Column(
             "flag",
             1,

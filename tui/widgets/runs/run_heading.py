@@ -18,7 +18,11 @@ from tui.widgets.runs.run_columns import Column
 
 BAR = 10
 """Cells of the bar in a group's heading."""
-_NAMELESS = {Grouping.BATCH: "no batch", Grouping.PROJECT: "no project"}
+_NAMELESS = {
+    Grouping.BATCH: "no batch",
+    Grouping.PROJECT: "no project",
+    Grouping.TAGS: "no tags",
+}
 
 
 def column_heads(

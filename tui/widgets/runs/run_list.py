@@ -10,12 +10,12 @@ from textual import events
 from textual.binding import BindingType
 from textual.strip import Strip
 
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.model import Run
 from tui import commands
 from tui.models.grouped_runs import GroupedRuns, RunGroup
 from tui.models.list_options import ListOptions
-from tui.widgets.base.line_view import LineView
-from tui.widgets.base.marks import Marks
+from tui.widgets.base.marks import MarkableView, Marks
 from tui.widgets.base.throttle import Throttle
 from tui.widgets.runs import run_heading, run_tile
 from tui.widgets.runs.list_cursor import ListCursor
@@ -35,7 +35,7 @@ def _nothing_known(run_id: str, now: float, count: int) -> Sequence[int]:
     return ()
 
 
-class RunList(LineView):
+class RunList(MarkableView):
     """The lines of a `GroupedRuns`: the screen sorts and filters, the list keeps the place."""
 
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("list")
@@ -50,13 +50,14 @@ class RunList(LineView):
         clock: Callable[[], float] = time.time,
         wait: Wait = _no_wait,
         lately: Lately = _nothing_known,
+        cost: RunCost = no_cost,
         empty_text: str = "",
         id: str | None = None,
     ) -> None:
         super().__init__(title="Runs", empty_text=empty_text, id=id)
         self.arrangement = GroupedRuns(ListOptions(), {})
         self.marks = Marks(self, lambda: self.arrangement)
-        self.painter = RunPainter(self, columns, wait, lately)
+        self.painter = RunPainter(self, columns, wait, lately, cost)
         self.painter.now = clock()
         self._clock = clock
         self._held = ListCursor(self)
@@ -192,22 +193,6 @@ class RunList(LineView):
         """Show the run under the cursor."""
         self.marks.follow_cursor()
         self._held.hold()
-
-    def action_mark(self) -> None:
-        """Mark the line under the cursor or unmark it, and go to the next."""
-        self.marks.toggle()
-
-    def action_mark_range(self) -> None:
-        """Mark from here to where the cursor goes; the second time, end the range."""
-        self.marks.toggle_range()
-
-    def action_mark_all(self) -> None:
-        """Mark all shown runs."""
-        self.marks.mark_all()
-
-    def action_clear_marks(self) -> None:
-        """Remove all marks."""
-        self.marks.clear()
 
     def action_open(self) -> None:
         """Open the run under the cursor; fold or unfold the group."""

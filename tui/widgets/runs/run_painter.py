@@ -11,6 +11,7 @@ from rich.segment import Segment
 from textual.strip import Strip
 
 from engine.domain import lifecycle
+from engine.domain.cost import RunCost, no_cost
 from engine.domain.model import Run, Status
 from tui import formatting
 from tui.models.grouped_runs import RunGroup
@@ -33,10 +34,17 @@ Lately = Callable[[str, float, int], Sequence[int]]
 class RunPainter:
     """Painter of the lines of a run list, in the columns that have room."""
 
-    def __init__(self, view: RunList, columns: Iterable[str], wait: Wait, lately: Lately) -> None:
+    def __init__(
+        self,
+        view: RunList,
+        columns: Iterable[str],
+        wait: Wait,
+        lately: Lately,
+        cost: RunCost = no_cost,
+    ) -> None:
         self._view = view
         self._columns = columns_of(columns)
-        self._wait, self._lately = wait, lately
+        self._wait, self._lately, self._cost = wait, lately, cost
         self.now = 0.0
         self._filled: set[str] = set()
         self._layout: tuple[int, list[tuple[Column, int]]] = (0, [])
@@ -97,7 +105,7 @@ class RunPainter:
 
     def _moment(self, run: Run) -> RowContext:
         wait = self._wait(run) if run.status is Status.QUEUED else QueuePosition()
-        return RowContext(self.now, wait)
+        return RowContext(self.now, wait, self._cost, self._view.arrangement.depth_of(run.id))
 
     def _is_marked(self, found: RunGroup | str) -> bool:
         """Return whether a run is marked, or all runs of a group."""

@@ -53,7 +53,7 @@ def _percent(run: Run) -> str:
 
 def _brief(run: Run, width: int) -> list[Part]:
     said = f" {_percent(run)}" if run.status in lifecycle.ACTIVE else ""
-    title = fit(formatting.title(run), width - 2 - len(said), mark=_mark())
+    title = formatting.fit_title(formatting.title(run), width - 2 - len(said), _mark())
     tone = formatting.run_tone(run)
     return [(f"{formatting.run_glyph(run)} ", tone), (title, "plain"), (said, tone)]
 
@@ -61,7 +61,7 @@ def _brief(run: Run, width: int) -> list[Part]:
 def _name(run: Run, moment: RowContext, width: int) -> list[Part]:
     label = formatting.tag(run)
     room = width - 2 - (len(label) + 1 if label else 0)
-    title = fit(formatting.title(run), room, mark=_mark())
+    title = formatting.fit_title(formatting.title(run), room, _mark())
     parts = [(f"{formatting.run_glyph(run)} ", formatting.run_tone(run)), (title, "plain")]
     return [*parts, (f" {label}", "dim")] if label else parts
 

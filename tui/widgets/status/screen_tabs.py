@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import IntEnum
 
 from engine.domain.record import record
-from tui.commands import BY_ID, keys_of
+from tui.commands import BY_ID, first_key
 
 Part = tuple[str, str]
 MODES = {
@@ -16,11 +18,28 @@ MODES = {
     "screen.told": "notifications",
     "screen.doctor": "doctor",
     "screen.inbox": "inbox",
+    "screen.usage": "usage",
 }
 """The mode that each command shows, in the order of the tabs."""
 OF_RUNS = frozenset({"changes", "file", "batch"})
 """Modes that show a part of the runs."""
 LIT, DIM, CALLS = "bold $background on $accent", "$secondary", "bold $warning"
+
+
+class TabSize(IntEnum):
+    """Amounts of a tab that are shown."""
+
+    KEY = 0
+    BRIEF = 1
+    SHORT = 2
+    FULL = 3
+
+
+NAMES = {
+    TabSize.SHORT: {"templates": "Template", "patterns": "Pattern", "notifications": "Notify"},
+    TabSize.BRIEF: {"templates": "Templ", "patterns": "Patt", "notifications": "Notify"},
+}
+"""Names of screens where there is little room: together they fit into 80 columns."""
 
 
 @record
@@ -31,40 +50,62 @@ class ScreenTab:
     text: str
     is_lit: bool
     calls: bool = False
-    is_brief: bool = False
 
 
 def screen_tabs(
-    mode: str, keymap: Mapping[str, str], room: int, asking: int = 0
+    mode: str, keymap: Mapping[str, str], room: int, asking: int = 0, *, most: int = 0
 ) -> Sequence[ScreenTab]:
-    """Return the tabs; where there is no room, the longest of other screens have only their key.
+    """Return the tabs in `room` cells: with their names, else with short names.
 
-    `asking` runs have an open request: the tab of the inbox shows their number.
+    Where even those need more than `most` cells, the tabs share the spaces between them. Then
+    the longest of other screens are cut further, at last to their key. `asking` runs have an open
+    request: the tab of the inbox shows their number.
     """
     mode = "runs" if mode in OF_RUNS else mode
-    brief = set[str]()
+    sizes = dict.fromkeys(MODES, TabSize.FULL)
     while True:
-        tabs = [
-            _tab(one, shown == mode, keymap, one in brief, asking if shown == "inbox" else 0)
+        tabs = {
+            one: _tab(one, shown == mode, keymap, sizes[one], asking if shown == "inbox" else 0)
             for one, shown in MODES.items()
-        ]
-        long = [tab for tab in tabs if not (tab.is_lit or tab.is_brief)]
-        if not long or sum(len(tab.text) for tab in tabs) <= room:
-            return tabs
-        cut = max(long, key=lambda tab: (not tab.calls, len(tab.text)))
-        brief.add(tuple(MODES)[tabs.index(cut)])
+        }
+        width = sum(len(tab.text) for tab in tabs.values())
+        full = [one for one, size in sizes.items() if size is TabSize.FULL]
+        if width <= room or (not full and width <= max(most, room)):
+            return list(tabs.values())
+        closer = _close_up(list(tabs.values()))
+        if not full and sum(len(tab.text) for tab in closer) <= max(most, room):
+            return closer
+        cut = full or [one for one in tabs if sizes[one] and not tabs[one].is_lit]
+        if not cut:
+            return closer
+        longest = max(cut, key=lambda one: (not tabs[one].calls, len(tabs[one].text)))
+        sizes[longest] = TabSize(sizes[longest] - 1)
+
+
+def _close_up(tabs: Sequence[ScreenTab]) -> list[ScreenTab]:
+    """Return the tabs with one space between two of them, which belongs to the lit one."""
+    closer: list[ScreenTab] = []
+    for place, tab in enumerate(tabs):
+        before = " " if tab.is_lit or not place else ""
+        after = "" if tabs[place + 1 : place + 2] and tabs[place + 1].is_lit else " "
+        closer.append(replace(tab, text=f"{before}{tab.text.strip()}{after}"))
+    return closer
 
 
 def _tab(
-    command_id: str, is_lit: bool, keymap: Mapping[str, str], is_brief: bool, asking: int
+    command_id: str, is_lit: bool, keymap: Mapping[str, str], size: TabSize, asking: int
 ) -> ScreenTab:
     command = BY_ID[command_id]
-    key = " ".join(keys_of(command, keymap)[:1])
-    label = "" if is_brief and key and not is_lit else command.label.capitalize()
+    key = first_key(command_id, keymap)
+    label = command.label.capitalize()
+    label = NAMES.get(size, {}).get(command.label, label)
+    if size is TabSize.KEY and key:
+        label = ""
     name = f"{key} {label}".strip()
     if asking:
-        name = f"{name}: {asking} need{'s' if asking == 1 else ''} you"
-    return ScreenTab(command.action, f" {name} ", is_lit, bool(asking), is_brief)
+        name += f": {asking}"
+        name += f" need{'s' if asking == 1 else ''} you" if size is TabSize.FULL else ""
+    return ScreenTab(command.action, f" {name} ", is_lit, bool(asking))
 
 
 def tab_parts(tabs: Sequence[ScreenTab]) -> list[Part]:

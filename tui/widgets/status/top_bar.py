@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -11,15 +12,18 @@ from textual.content import Content
 from textual.widget import Widget
 
 from engine.domain import lifecycle
-from engine.domain.activity import clock
+from engine.domain.activity import clock, held_words
 from engine.domain.attention import Attention, attention_of, is_asking
-from engine.domain.events import Event, LimitsSeen
+from engine.domain.events import Event
 from engine.domain.model import LimitWindow, Pause, Run
 from engine.domain.queue import paused
 from engine.domain.record import record
+from engine.domain.usage import LimitCycle
 from tui import formatting
 from tui.formatting.attention import COUNTED, attention_glyph, attention_style
+from tui.models.account_limits import AccountLimits
 from tui.terminal.cells import clean
+from tui.widgets.status.limit_forecast import ForecastReader
 from tui.widgets.status.screen_tabs import ScreenTab, screen_tabs, tab_at, tab_parts
 from tui.widgets.status.toast import app_of
 
@@ -30,6 +34,10 @@ Part = tuple[str, str]
 WIDE = 100
 SLOTS_ROOM = 10
 """Cells that tabs leave for the slots."""
+SAME_RESET_S = 600.0
+"""Reports of the same reset differ by less than this."""
+BRIEF_ROOM = 5
+"""Cells that they leave for the figures of the slots alone."""
 
 
 @record
@@ -41,6 +49,8 @@ class QueueState:
     now: float
     fault: str = ""
     """The part of the program that fails at the moment, in one line."""
+    holds: tuple[Pause, ...] = ()
+    """Accounts whose queued runs wait, to keep a reserve or to spread starts."""
 
 
 class TopBar(Widget):
@@ -61,7 +71,9 @@ class TopBar(Widget):
         self._counts: Counter[Attention] = Counter()
         self._busy = self._asking = 0
         self._queue = QueueState(0, None, 0.0)
-        self._limits: tuple[LimitWindow, ...] = ()
+        self._limits = AccountLimits()
+        self._cycles: tuple[LimitCycle, ...] = ()
+        self.forecast = ForecastReader(self, self._show_cycles)
         self._space: DiskSpace | None = None
         self._tabs: Sequence[ScreenTab] = ()
         self.keymap: Mapping[str, str] = {}
@@ -74,13 +86,11 @@ class TopBar(Widget):
         return {kind: self._counts[kind] for kind in COUNTED}
 
     def count_all(self, runs: Mapping[str, Run]) -> None:
-        """Count all runs again, and show the limits of the one that reported some last."""
+        """Count all runs again, and show the limits that they reported last."""
         self._kinds.clear()
         self._counts.clear()
         self._busy = self._asking = 0
-        limited = [run for run in runs.values() if run.limits]
-        if limited:
-            self._limits = max(limited, key=lambda run: run.last_event_at).limits
+        self._limits.load(runs.values())
         self.count(runs, runs)
 
     def count(self, runs: Mapping[str, Run], ids: Iterable[str]) -> None:
@@ -99,16 +109,21 @@ class TopBar(Widget):
         self._busy += by * busy
         self._asking += by * asking
 
-    def hear(self, events: Iterable[Event]) -> None:
-        """Show the limits of the plan that a run reported last."""
-        for event in events:
-            if isinstance(event.body, LimitsSeen):
-                self._limits = event.body.windows
+    def hear(self, events: Iterable[Event], runs: Mapping[str, Run]) -> None:
+        """Show the limits of the plan that runs reported last."""
+        if self._limits.hear(events, runs):
+            self.forecast.notify()
+
+    def _show_cycles(self, cycles: tuple[LimitCycle, ...]) -> None:
+        """Show when windows are full, where that is before they reset."""
+        self._cycles = cycles
+        self._draw()
 
     def tell(self, queue: QueueState) -> None:
         """Show the state of the queue; draws only what differs."""
         self._queue = queue
-        self.set_class(self._pause is not None, "-paused")
+        is_held = self._pause is not None or bool(queue.holds)
+        self.set_class(is_held, "-paused")
         self.set_class(bool(queue.fault), "-faulty")
         self._draw()
 
@@ -142,35 +157,78 @@ class TopBar(Widget):
     def _lines(self, width: int) -> Content:
         """Return tabs and slots, then counters and limits; below, the cause of a pause."""
         mode = app_of(self).current_mode
-        self._tabs = screen_tabs(mode, self.keymap, width - SLOTS_ROOM, self._asking)
+        self._tabs = screen_tabs(
+            mode, self.keymap, width - SLOTS_ROOM, self._asking, most=width - BRIEF_ROOM
+        )
         tabs = tab_parts(self._tabs)
         room = width - _width(tabs)
-        choices = ([*self._slots(), *self._disk()], self._disk_in_brief(), self._slots())
+        slots = self._slots()
+        choices = ([*slots, *self._disk()], self._disk_in_brief(), slots, slots[:1])
         slots = _first_fitting(choices, room)
-        counters = [part for kind in COUNTED for part in self._count(kind, width >= WIDE)]
-        limits = self._fitting_limits(width - _width(counters))
         return Content.assemble(
             *_spread(tabs, slots, width),
             "\n",
-            *_spread(counters, limits, width),
-            *self._why_paused(width),
-            *self._faulty(),
+            *self._counters_and_limits(width),
+            *(
+                Content.assemble("\n", Content.assemble(*parts).truncate(width, ellipsis=True))
+                for parts in (self._why_paused(width), self._faulty())
+                if parts
+            ),
         )
 
-    def _fitting_limits(self, room: int) -> list[Part]:
-        fullest = sorted(self._limits, key=lambda window: -window.used_percent)[:1]
-        choices = ((self._limits, False), (self._limits, True), (fullest, True))
-        found = [self._windows(windows, brief=brief) for windows, brief in choices]
-        return _first_fitting(found, room)
+    def _counters_and_limits(self, width: int) -> list[Part]:
+        """Return the second line; counters make room for a limit that is full before its reset."""
+        full_at = self._full_at()
+        kinds = [kind for kind in COUNTED if self._counts[kind]]
+        counters = [
+            self._counters(COUNTED, width),
+            self._counters(kinds, width),
+            self._counters(kinds, width, has_words=False),
+        ]
+        for parts in counters if full_at else counters[:1]:
+            if limits := self._fitting_limits(full_at, width - _width(parts)):
+                return _spread(parts, limits, width)
+        return _spread(counters[0], [], width)
 
-    def _count(self, kind: Attention, is_wide: bool) -> list[Part]:
-        number, gap = self._counts[kind], "   " if is_wide else "  "
+    def _counters(
+        self, kinds: Sequence[Attention], width: int, *, has_words: bool = True
+    ) -> list[Part]:
+        gap = "   " if width >= WIDE else "  "
+        words = (f" {kind}{gap}" if has_words else gap for kind in kinds)
+        return [
+            part
+            for kind, word in zip(kinds, words, strict=True)
+            for part in self._count(kind, word)
+        ]
+
+    def _fitting_limits(self, full_at: Mapping[str, float], room: int) -> list[Part]:
+        account, known = self._limits.shown(self._queue.now)
+        # The narrower the bar, the more the window counts that is full first.
+        urgent = sorted(known, key=lambda it: (full_at.get(it.name, inf), -it.used_percent))[:1]
+        choices = ((known, False), (known, True), (urgent, True))
+        found = [self._windows(windows, full_at, brief=brief) for windows, brief in choices]
+        name = [(f"{clean(account, 20)} ", "$secondary")] if account else []
+        named = [[*name, *parts] if parts else [] for parts in found]
+        return _first_fitting([*named, *found], room)
+
+    def _full_at(self) -> dict[str, float]:
+        """Return when the shown windows are full before their reset, by name."""
+        _, known = self._limits.shown(self._queue.now)
+        shown = {window.name: window for window in known}
+        return {
+            cycle.name: cycle.full_at
+            for cycle in self._cycles
+            if cycle.full_at is not None and _is_same(shown.get(cycle.name), cycle)
+        }
+
+    def _count(self, kind: Attention, word: str) -> list[Part]:
+        number = self._counts[kind]
         sign = attention_glyph(kind)
         if not number:
-            return [(f"{sign} 0 {kind}{gap}", "$faint")]
+            return [(f"{sign} 0{word}", "$faint")]
         style = attention_style(kind)
         strong = f"bold {style}" if kind is Attention.NEEDS_YOU else "bold"
-        return [(f"{sign} ", style), (f"{number}", strong), (f" {kind}{gap}", "$secondary")]
+        return [(f"{sign} ", style), (f"{number}", strong), (word, "$secondary")]
 
     def _slots(self) -> list[Part]:
         slots = self._queue.slots
@@ -195,27 +253,45 @@ class TopBar(Widget):
         words = "over budget" if self._space.is_over else "disk low"
         return [self._slots()[0], (" · ", "$secondary 60%"), (words, "bold $warning")]
 
-    def _windows(self, windows: Iterable[LimitWindow], *, brief: bool) -> list[Part]:
+    def _windows(
+        self, windows: Iterable[LimitWindow], full_at: Mapping[str, float], *, brief: bool
+    ) -> list[Part]:
         parts: list[Part] = []
-        for text, tone in formatting.limits(windows, self._queue.now, brief=brief):
+        now = self._queue.now
+        for text, tone in formatting.limits(windows, now, brief=brief, full_at=full_at):
             parts += [(" · ", "$faint")] if parts else []
             parts.append((text, formatting.TONES[tone]))
         return parts
 
     def _faulty(self) -> list[Part]:
         fault = self._queue.fault
-        return [("\nFAULT", "bold $error"), (f" {clean(fault, 160)}", "")] if fault else []
+        return [("FAULT", "bold $error"), (f" {clean(fault, 160)}", "")] if fault else []
 
     def _why_paused(self, width: int) -> list[Part]:
         pause = self._pause
         if pause is None:
-            return []
+            words = (held_words(hold, self._queue.now) for hold in self._queue.holds)
+            held = "; ".join(dict.fromkeys(words))
+            held_parts: list[Part] = [("HELD", "bold $warning"), (f" {clean(held, 200)}", "")]
+            return _with_hint(held_parts, "& starts a run now", width) if held else []
         reason = clean(pause.reason, 80).removeprefix("paused ")
-        parts: list[Part] = [("\nPAUSED", "bold $warning"), (f" {reason}", "")]
+        parts: list[Part] = [("PAUSED", "bold $warning"), (f" {reason}", "")]
         if pause.until is not None:
             parts.append((f" · goes on in {clock(pause.until - self._queue.now)}", "$warning"))
-        hint: Part = ("  p goes on now", "$secondary")
-        return [*parts, hint] if _width([*parts, hint]) <= width else parts
+        return _with_hint(parts, "p goes on now", width)
+
+
+def _with_hint(parts: list[Part], hint: str, width: int) -> list[Part]:
+    """Return a text with the key that ends its condition, where there is room for it."""
+    hinted = [*parts, (f"  {hint}", "$secondary")]
+    return hinted if _width(hinted) <= width else parts
+
+
+def _is_same(window: LimitWindow | None, cycle: LimitCycle) -> bool:
+    """Return whether a forecast is of the window that is shown, and not of another account's."""
+    if window is None or window.resets_at is None or cycle.resets_at is None:
+        return window is not None and window.resets_at == cycle.resets_at
+    return abs(window.resets_at - cycle.resets_at) < SAME_RESET_S
 
 
 def _first_fitting(choices: Sequence[list[Part]], room: int) -> list[Part]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from engine.agents.base import AgentCommand, CommandRequest
 from engine.agents.codex import command
+from engine.agents.codex.accounts import KEYS, has_key
 from engine.agents.codex.interactive.translation import PROMPT
 from engine.system.child_files import path_of
 
@@ -28,6 +29,9 @@ def interactive_command(
         options += ["--codex-argument", argument]
     options += ["--inbox", str(request.folder.inbox), "--prompt-id", prompt]
     options += _options(request)
+    if has_key(request):
+        # The app-server reads no key from its environment; this one is kept in its memory alone.
+        options += ["--key-variable", KEYS[0], "-c", 'cli_auth_credentials_store="ephemeral"']
     for setting in command.all_settings(request, home):
         options += ["-c", setting]
     argv = (sys.executable, "-I", "-S", str(path_of(BRIDGE)), *options)
@@ -39,7 +43,7 @@ def _options(request: CommandRequest) -> Iterator[str]:
     yield from ("--sandbox", spec.sandbox.value, "--approvals", request.run.approval_policy.value)
     yield from ("--last-message", str(folder.last_message))
     if request.thread:
-        yield from ("--thread", request.thread)
+        yield from ("--fork" if request.forks else "--thread", request.thread)
     if model := spec.model or request.config.codex.model:
         yield from ("--model", model)
     if spec.output_schema:

@@ -1,4 +1,4 @@
-"""The output of one interactive attempt read: all of it is in the bridge's stdout."""
+"""The output of one interactive attempt read: the bridge's stdout, and its thread's rollouts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from engine.agents.codex.interactive.translation import (
     state_json,
 )
 from engine.agents.codex.reader import refused_by_sandbox
-from engine.agents.codex.rollout import find
+from engine.agents.codex.rollout import (
+    AgentsSeen,
+    ModelNamed,
+    RequestRecorded,
+    TokenCount,
+    find,
+)
+from engine.agents.codex.thread_rollouts import ThreadRollouts
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body
 
+_COUNTED = (AgentsSeen, ModelNamed, RequestRecorded, TokenCount)
+_TOLD = b'"turn/completed"'
 EXIT_INTERRUPTED = 130
 INTERRUPTED = "The user interrupted the agent's turn."
 
@@ -27,8 +36,19 @@ class InteractiveReader:
 
     def __init__(self, state: InteractiveState, root: str, home: Path | None = None) -> None:
         self.moved = False
-        self._home = home
         self._translator = InteractiveTranslator(state, root)
+        self._rollouts = ThreadRollouts(self._translator.exec, home, _COUNTED)
+        if home and state.thread_id and state.skips_rollout:
+            self._skip_rollout(home, state.thread_id)
+
+    def _skip_rollout(self, home: Path, thread: str) -> None:
+        """Skip what an earlier version has counted from the output."""
+        path = find(home, thread)
+        with suppress(OSError):  # it may be archived in this moment
+            if path:
+                self._state.rollout_offset = path.stat().st_size
+        self._state.skips_rollout = False
+        self.moved = True
 
     @property
     def _state(self) -> InteractiveState:
@@ -41,28 +61,35 @@ class InteractiveReader:
 
     def read(self, lines: Sequence[bytes]) -> list[Body]:
         """Return the events of further lines."""
+        bodies: list[Body] = []
+        if _TOLD in b"".join(lines[-2:]):
+            # The rollout knows more of the tokens than the output.
+            bodies += self._read_rollouts()
         translate = self._translator.translate
-        return [body for line in lines if line for body in translate(line)]
-
-    def poll(self) -> list[Body]:
-        """Return nothing: tokens and limits are in the output."""
-        return []
-
-    def finish(self) -> list[Body]:
-        """Withdraw open requests, and close open steps."""
-        bodies = self._translator.close()
-        self.moved |= bool(bodies)
-        self._skip_rollout()
+        for line in lines:
+            if line:
+                bodies += translate(line)
         return bodies
 
-    def _skip_rollout(self) -> None:
-        """Skip this attempt's part of the rollout: the next one may be an exec attempt."""
-        thread = self._state.thread_id
-        path = find(self._home, thread) if self._home and thread else None
-        with suppress(OSError):  # it may be archived in this moment
-            if path:
-                self._state.rollout_offset = path.stat().st_size
-                self.moved = True
+    def poll(self) -> list[Body]:
+        """Return the events of the rollouts' tokens; all else is in the output."""
+        bodies = self._read_rollouts(in_vain=False)
+        if self._state.model and not self._rollouts.behind:
+            bodies += self._translator.count_reported()
+        return bodies
+
+    def finish(self) -> list[Body]:
+        """Count the rest of the rollouts, withdraw open requests, and close open steps."""
+        bodies = self._read_rollouts(to_end=True) + self._translator.count_reported()
+        closing = self._translator.close()
+        self.moved |= bool(closing)
+        return bodies + closing
+
+    def _read_rollouts(self, *, to_end: bool = False, in_vain: bool = True) -> list[Body]:
+        bodies = self._rollouts.read(to_end=to_end, in_vain=in_vain)
+        self.moved |= self._rollouts.moved
+        self._rollouts.moved = False
+        return bodies
 
     def outcome(self, end: AttemptEnd) -> AttemptOutcome:
         """Return how the attempt ended: well with exit code 0 and a completed turn only."""
@@ -88,4 +115,5 @@ class InteractiveReader:
         return state_json(self._state)
 
     def close(self) -> None:
-        """Close nothing: no file is open."""
+        """Close the rollouts."""
+        self._rollouts.close()

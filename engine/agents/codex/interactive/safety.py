@@ -14,6 +14,7 @@ from engine.domain.errors import user_error
 from engine.domain.hosts import local_path
 from engine.domain.model import Run, RunSpec, WorkspaceKind
 from engine.domain.text import printable_name
+from engine.system.decoding import convert
 from engine.system.files import read_named
 
 if TYPE_CHECKING:
@@ -56,10 +57,16 @@ def check_home(
     They could write answers into the inbox, or rules into the settings. `run` is the run, once
     there is one. Blocking.
     """
-    home, config = map(os.path.realpath, (paths.home, paths.config))
+    home, config, codex = map(os.path.realpath, (paths.home, paths.config, codex_home))
     allowed = [paths.workspaces, *([paths.temporary(run.id)] if run else [])]
     for folder in _writable(spec, base, codex_home, run):
         real = os.path.realpath(folder)
+        if run and run.account and _is_within(codex, real):
+            raise user_error(
+                "ACCOUNT_HOME_UNSAFE",
+                f"The agent's commands may write in {printable_name(str(folder))}, where the Codex "
+                f"home of the account {run.account} lies.",
+            )
         is_part = _is_within(real, home) and not any(
             _is_within(real, os.path.realpath(one)) for one in allowed
         )
@@ -118,7 +125,7 @@ def _roots_of_settings(folder: Path, user_home: str) -> Iterator[str]:
     try:
         # A workspace's file may be of any kind and size.
         text = read_named(folder / "config.toml", _SETTINGS_BYTES).decode()
-        settings = msgspec.convert(tomllib.loads(text), _CodexSettings)
+        settings = convert(tomllib.loads(text), _CodexSettings)
     except (OSError, ValueError, RecursionError, msgspec.ValidationError):
         return  # none, or Codex itself refuses them
     for profile in (settings, *settings.profiles.values()):

@@ -17,7 +17,7 @@ from engine.agents.codex.interactive.wire import (
     WireLimits,
     WireLine,
     WireParams,
-    WireUsage,
+    WireTokens,
     WireWindow,
     read_line,
     read_request,
@@ -28,16 +28,16 @@ from engine.agents.codex.parsing import (
     CodexLine,
     PathChange,
     TodoItem,
-    TokenUsage,
     TurnError,
     unreadable,
 )
-from engine.agents.codex.rollout import TokenCount
+from engine.agents.codex.rollout import MODEL_LIMIT, ModelNamed, TokenCount
 from engine.agents.codex.translation import (
     COMPACTED,
     TEXT_LIMIT,
     CodexState,
     Translator,
+    with_counters,
 )
 from engine.domain.events import Body, Notice, Raw
 from engine.domain.interaction import (
@@ -50,8 +50,9 @@ from engine.domain.interaction import (
     RequestPhase,
     TurnInterrupt,
 )
-from engine.domain.model import LimitWindow
+from engine.domain.model import LimitWindow, Usage
 from engine.domain.text import one_line, printable
+from engine.system.decoding import json_decoder
 
 PROMPT = "prompt:"
 """Begins the ids of messages that are an attempt's prompt."""
@@ -93,6 +94,8 @@ class InteractiveState(CodexState, omit_defaults=True):
     """The state of an interactive attempt: that of exec, and what the bridge adds."""
 
     mode: str = ""
+    model: str = ""
+    """The model of the attempt's turns, which the server names."""
     requests: list[str] = msgspec.field(default_factory=list[str])
     """The names of the thread's open requests: they end with its turn."""
     agent_requests: list[str] = msgspec.field(default_factory=list[str])
@@ -104,6 +107,8 @@ class InteractiveState(CodexState, omit_defaults=True):
     patch_digests: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """The digests of the raw changes of these patches."""
     failure_code: str = ""
+    skips_rollout: bool = False
+    """Whether what the rollout holds by now was counted from the output."""
     ended: str = ""
     """Why the bridge ended, in its words."""
 
@@ -114,7 +119,7 @@ class InteractiveTranslator:
     def __init__(self, state: InteractiveState, root: str) -> None:
         self.state = state
         self._root = root
-        self._exec = Translator(state, root)
+        self.exec = Translator(state, root)
 
     def translate(self, raw: bytes) -> list[Body]:
         """Return the events of one line, without its newline."""
@@ -131,12 +136,16 @@ class InteractiveTranslator:
             return self._notified_of_agent(line)
         return self._notified(line, raw)
 
+    def count_reported(self) -> list[Body]:
+        """Return the event of what only the output has counted, if there is any."""
+        return self.exec.count_reported(self.state.model)
+
     def close(self) -> list[Body]:
         """Return the events that close all that is open, once the attempt has ended."""
         self.state.requests += self.state.agent_requests
         self.state.agent_requests = []
         bodies: list[Body] = list(self._withdraw_all())
-        return bodies + (self._exec.close_steps(is_told=False) if self.state.open else [])
+        return bodies + (self.exec.close_steps(is_told=False) if self.state.open else [])
 
     # Lines of the bridge
 
@@ -186,7 +195,11 @@ class InteractiveTranslator:
         thread = line.result.thread if line.result else None
         if thread is None or not thread.id:
             return []
-        return self._said(CodexLine("thread.started", thread_id=thread.id))
+        bodies = self._said(CodexLine("thread.started", thread_id=thread.id))
+        model = line.result.model if line.result else None
+        named = ModelNamed(one_line(model, MODEL_LIMIT) if isinstance(model, str) else "")
+        self.state.model = named.model
+        return [*bodies, *self.exec.recorded(named)]
 
     def _requested(self, line: WireLine, raw: bytes) -> list[Body]:
         params = read_request(raw)
@@ -245,9 +258,10 @@ class InteractiveTranslator:
 
     def _counted(self, line: WireLine, raw: bytes) -> list[Body]:
         if line.method == "thread/tokenUsage/updated" and line.params.token_usage:
-            return self._exec.recorded(_count(line.params.token_usage))
+            usage = line.params.token_usage
+            return self.exec.reported(_usage(usage.total), usage.model_context_window)
         if line.method == "account/rateLimits/updated" and line.params.rate_limits:
-            return self._exec.recorded(TokenCount(None, None, _windows(line.params.rate_limits)))
+            return self.exec.recorded(TokenCount(None, None, _windows(line.params.rate_limits)))
         return [] if line.method in _QUIET else [Raw(unreadable(raw).data)]
 
     def _warned(self, method: str, params: WireParams) -> list[Body]:
@@ -304,7 +318,7 @@ class InteractiveTranslator:
         self.state.patch_digests[key] = patches.digest_of(changes, self._root)
 
     def _said(self, line: CodexLine, raw: bytes = b"") -> list[Body]:
-        return self._exec.translate_line(line, raw)
+        return self.exec.translate_line(line, raw)
 
     # Requests
 
@@ -357,10 +371,13 @@ def _as_exec(item: WireItem) -> CodexItem:
     )
 
 
-def _count(usage: WireUsage) -> TokenCount:
-    total = usage.total
-    tokens = TokenUsage(total.input_tokens, total.cached_input_tokens, total.output_tokens)
-    return TokenCount(tokens, usage.model_context_window, ())
+def _usage(total: WireTokens) -> Usage:
+    return Usage(
+        total.input_tokens,
+        total.cached_input_tokens,
+        total.output_tokens,
+        total.reasoning_output_tokens,
+    )
 
 
 def _windows(limits: WireLimits) -> tuple[LimitWindow, ...]:
@@ -374,7 +391,7 @@ def _windows(limits: WireLimits) -> tuple[LimitWindow, ...]:
 
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(InteractiveState).decode
+_decode = json_decoder(InteractiveState)
 
 
 def state_json(state: InteractiveState) -> bytes:
@@ -386,7 +403,9 @@ def state_from(stored: bytes) -> InteractiveState:
     """Read a stored state; that of an exec attempt is one without requests."""
     state = _decode(stored)
     state.mode = MODE
-    return state
+    # Versions without counters did not read the rollout of an interactive attempt.
+    state.skips_rollout |= state.thread_usage != Usage()
+    return with_counters(state)
 
 
 def is_interactive(stored: bytes) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, cast
 import msgspec
 from msgspec import Struct
 
+from engine.system.decoding import json_decoder
+
 
 class WireChange(Struct, gc=False, rename="camel"):
     """A file that a patch changes."""
@@ -42,6 +44,7 @@ class WireTokens(Struct, gc=False, frozen=True, rename="camel"):
     input_tokens: int = 0
     cached_input_tokens: int = 0
     output_tokens: int = 0
+    reasoning_output_tokens: int = 0
 
 
 class WireUsage(Struct, gc=False, rename="camel"):
@@ -120,6 +123,7 @@ class WireResult(Struct, gc=False, rename="camel"):
     """A response of the server, as far as it is read here."""
 
     thread: WireThread | None = None
+    model: Any = None
 
 
 class WireLine(Struct, gc=False, rename="camel"):
@@ -148,9 +152,9 @@ class BridgeLine(Struct, gc=False, rename="camel"):
     skipped: int = 0
 
 
-_bridge = msgspec.json.Decoder(BridgeLine).decode
-_line = msgspec.json.Decoder(WireLine).decode
-_request = msgspec.json.Decoder(WireRequest).decode
+_bridge = json_decoder(BridgeLine)
+_line = json_decoder(WireLine)
+_request = json_decoder(WireRequest)
 _FAULTS = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 

@@ -7,11 +7,13 @@ _VALUES = {
     "--inbox": "inbox",
     "--prompt-id": "prompt_id",
     "--thread": "thread",
+    "--fork": "fork",
     "--sandbox": "sandbox",
     "--approvals": "approvals",
     "--model": "model",
     "--last-message": "last_message",
     "--output-schema": "output_schema",
+    "--key-variable": "key_variable",
 }
 _LISTS = {
     "--codex-argument": "codex_arguments",
@@ -32,6 +34,10 @@ class BridgeOptions:
     def __init__(self) -> None:
         self.codex = self.inbox = self.prompt_id = ""
         self.sandbox = self.approvals = ""
+        self.fork = ""
+        """The thread that is copied, and stays as it is."""
+        self.key_variable = ""
+        """The variable with an API key, which the server does not read by itself."""
         self.thread = self.model = self.last_message = self.output_schema = ""
         self.codex_arguments: list[str] = []
         """Arguments of the program before `app-server`, where it is not one file."""

@@ -34,6 +34,11 @@ _KIND, _TOOL = "codex_approval_kind", "mcp_tool_call"
 _DECISIONS = {"approve": "accept", "deny": "decline", "stop": "cancel"}
 
 
+def key_login(variable: str) -> Json:
+    """Return the parameters of a login with the API key in a variable."""
+    return {"type": "apiKey", "apiKey": os.environ.get(variable, "")}
+
+
 def handshake() -> Json:
     """Return the parameters of `initialize`."""
     return {
@@ -47,7 +52,7 @@ def handshake() -> Json:
 
 
 def open_thread(options: BridgeOptions) -> tuple[str, Json]:
-    """Return the method and parameters that start or resume the thread.
+    """Return the method and parameters that start, resume or fork the thread.
 
     A resumed thread forgets its sandbox and its approvals: both are passed every time.
     """
@@ -61,6 +66,8 @@ def open_thread(options: BridgeOptions) -> tuple[str, Json]:
     if options.folders:
         # The current folder is named, too: these replace it.
         params["runtimeWorkspaceRoots"] = [os.getcwd(), *options.folders]  # noqa: PTH109  no pathlib
+    if options.fork:
+        return "thread/fork", {**params, "threadId": options.fork, "excludeTurns": True}
     if not options.thread:
         return "thread/start", params
     return "thread/resume", {**params, "threadId": options.thread, "excludeTurns": True}

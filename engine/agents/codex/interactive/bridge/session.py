@@ -129,12 +129,23 @@ class Session:
     def _initialized(self, received: Json, _: str) -> None:
         _check(received, "initialize")
         self._server.send({"method": "initialized"})
+        if self._options.key_variable:
+            params = protocol.key_login(self._options.key_variable)
+            self._call("account/login/start", params, self._logged_in)
+        else:
+            self._open_thread()
+
+    def _logged_in(self, received: Json, _: str) -> None:
+        _check(received, "account/login/start")
+        self._open_thread()
+
+    def _open_thread(self) -> None:
         method, params = protocol.open_thread(self._options)
         self._call(method, params, self._opened)
 
     def _opened(self, received: Json, _: str) -> None:
         resumed = self._options.thread
-        _check(received, "thread/resume" if resumed else "thread/start")
+        _check(received, protocol.open_thread(self._options)[0])
         self._thread = protocol.id_of(as_dict(received.get("result")).get("thread"))
         if resumed:
             # A message may be in the thread although the line that reports it was never written.

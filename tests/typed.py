@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 COMMAND = [sys.executable, str(ROOT / "swarm_tui.py")]
 PATIENCE_S = 60
 
@@ -39,8 +39,9 @@ Detacher = Callable[..., str]
 class Started:
     """A command that is still running; its JSON lines are read as they come."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], errors: Path) -> None:
         self.process = process
+        self._errors = errors
         self.events: list[dict[str, Any]] = []
 
     def until(self, **wanted: Any) -> dict[str, Any]:
@@ -51,7 +52,9 @@ class Started:
             self.events.append(event)
             if wanted.items() <= event.items():
                 return event
-        raise AssertionError(f"it ended before {wanted}: {self.events}")
+        code = self.process.wait(PATIENCE_S)
+        errors = self._errors.read_text(errors="replace")
+        raise AssertionError(f"it ended with {code} before {wanted}: {self.events}\n{errors}")
 
     def interrupt(self, number: int = signal.SIGINT) -> None:
         self.process.send_signal(number)

@@ -1,0 +1,242 @@
+"""Runs forgotten: their records, files and workspaces removed, all of them or none.
+
+The files of a run are renamed out of `runs/` before the end of the transaction that removes its
+rows. After a kill, `settle` puts back those of runs that still have rows, and `finish` removes the
+others. The workspaces go to the trash before that; `unfinished` names them until the end, so that
+`settle` restores them after a kill: a run is either whole or forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.config import thread_lock
+from engine.config.locks import locked
+from engine.config.paths import Paths, private_folder
+from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.forgetting import check_forgettable
+from engine.domain.lifecycle import FINISHED
+from engine.domain.model import Run
+from engine.domain.record import record
+from engine.system.durable import sync_path
+
+if TYPE_CHECKING:
+    from engine.disk.service import Disk
+    from engine.execution.journal import Journal
+    from engine.store.store import Store
+
+UNFINISHED = "unfinished.lock"
+SAVED = "unsaved*"
+"""Names of copies of unsaved work among the files of a run (`engine.disk.backup`)."""
+FORCE = "Apply it with `swarm-tui apply`, or forget the run all the same with --force."
+_log = logging.getLogger(__name__)
+
+
+@record
+class ForgetPlan:
+    """The effect of forgetting runs: workspaces for the trash, and work that is nowhere else."""
+
+    runs: tuple[str, ...]
+    workspaces: int = 0
+    unsaved: tuple[str, ...] = ()
+    """Why runs are kept, a sentence each, unless unsaved work is included."""
+
+
+class RunForgetting:
+    """Removal of runs with all that belongs to them; every method raises `UserError`."""
+
+    def __init__(self, paths: Paths, store: Store, journal: Journal, disk: Disk) -> None:
+        self._paths = paths
+        self._store = store
+        self._journal = journal
+        self._disk = disk
+
+    async def plan(self, runs: Iterable[str]) -> ForgetPlan:
+        """Check that runs may be forgotten, and return what that removes."""
+        found = await self._found(runs)
+        live = [run for run in await self._store.runs() if run.status not in FINISHED]
+        check_forgettable(found, live)
+        for run in found:
+            thread_lock.check_free(self._paths, run.id)
+        places = await self._disk.cleaning.standing_of(found)
+        kept: list[str] = []
+        for one in places:
+            if lost := await self._disk.cleaning.unsaved(one):
+                kept.append(f"The run {one.id} is kept: {lost.words}.")
+        for run in found:
+            if saved := await asyncio.to_thread(self._saved, run.id):
+                kept.append(f"The run {run.id} is kept: only {saved} has its unsaved work.")
+        return ForgetPlan(tuple(run.id for run in found), len(places), tuple(kept))
+
+    async def forget(self, runs: Iterable[str], *, including_unsaved: bool = False) -> list[str]:
+        """Forget runs, all or none; return their ids. Their workspaces go to the trash.
+
+        Raises WORK_UNSAVED for work that is nowhere else, unless that is included: then the
+        trash keeps its workspace until the user empties it.
+        """
+        planned = await self.plan(runs)
+        if planned.unsaved and not including_unsaved:
+            raise user_error("WORK_UNSAVED", planned.unsaved[0], FORCE)
+        async with locked(self._unfinished):
+            together = f"forget-{secrets.token_hex(4)}"
+            await asyncio.to_thread(self._unfinished.write_text, together, "ascii")
+            try:
+                for run in await self._disk.cleaning.standing_of(await self._found(planned.runs)):
+                    await self._disk.cleaning.discard(run, including_unsaved, together)
+                await self._remove(planned.runs)
+            except BaseException:  # none is forgotten, so none loses its workspace
+                await asyncio.shield(self._restore(together))
+                raise
+            finally:
+                await asyncio.to_thread(self._unfinished.write_text, "", "ascii")
+        for run in planned.runs:
+            await self._finish(self._paths.forgotten / self._paths.run(run).name)
+        return list(planned.runs)
+
+    async def _found(self, runs: Iterable[str]) -> list[Run]:
+        ids = list(dict.fromkeys(runs))
+        found = {run.id: run for run in await self._store.runs(ids=ids)} if ids else {}
+        for missing in (run for run in ids if run not in found):
+            raise user_error("RUN_NOT_FOUND", f"There is no run {missing}.")
+        return [found[run] for run in ids]
+
+    def _saved(self, run: str) -> str:
+        """Return the name of a copy of unsaved work that only the files of a run hold."""
+        if any(entry.run == run and entry.is_only_here for entry in self._disk.entries()):
+            return ""
+        return next((path.name for path in self._paths.run(run).glob(SAVED)), "")
+
+    async def _remove(self, runs: Sequence[str]) -> None:
+        try:
+            await self._journal.forget(runs, check_forgettable, partial(self._put_aside, runs))
+        except BaseException:
+            await asyncio.shield(settle(self._paths, self._store))
+            raise
+
+    def _put_aside(self, runs: Iterable[str]) -> None:
+        """Move the files of runs out of `runs/`. Blocking, in the transaction."""
+        try:
+            aside = private_folder(self._paths.forgotten)
+            for run in runs:
+                folder = self._paths.run(run)
+                if folder.is_dir():
+                    folder.rename(aside / folder.name)
+            for changed in (self._paths.home / "runs", aside):
+                sync_path(changed)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise os_failure(error) from error
+
+    @property
+    def _unfinished(self) -> Path:
+        """The file that is locked while runs are forgotten, and empty afterwards."""
+        return self._paths.forgotten / UNFINISHED
+
+    async def _restore(self, together: str) -> None:
+        """Restore the workspaces that went to the trash together, of runs that are still here."""
+        entries = [entry for entry in await self._disk.trash() if entry.together == together]
+        ids = [entry.run for entry in entries]
+        here = {run.id for run in await self._store.runs(ids=ids)} if ids else set[str]()
+        for entry in entries:
+            if entry.run not in here:
+                continue
+            try:
+                await self._disk.restore(entry)
+            except UserError as error:
+                _log.warning("%s stays in the trash: %s", entry.id, error.message)
+
+    async def settle(self) -> None:
+        """Put back files and workspaces of runs that were not forgotten: that was cut short."""
+        await settle(self._paths, self._store)
+        if not await asyncio.to_thread(_is_marked, self._unfinished):
+            return
+        try:
+            async with locked(self._unfinished, limit_s=0):
+                if together := await asyncio.to_thread(self._unfinished.read_text, "ascii"):
+                    await self._restore(together)
+                    await asyncio.to_thread(self._unfinished.write_text, "", "ascii")
+        except UserError as error:
+            if error.code != "WORKSPACE_BUSY":  # a process forgets runs at this moment
+                raise
+
+    async def finish(self) -> None:
+        """Remove the files of all forgotten runs; what cannot be removed now stays."""
+        await self.settle()
+        for folder in await asyncio.to_thread(_folders, self._paths.forgotten):
+            await self._finish(folder)
+        await self._drop_late_files()
+
+    async def _finish(self, folder: Path) -> None:
+        """Remove the files of a forgotten run, and its base in its source."""
+        from engine.execution import run_records
+        from engine.workspaces.files import removal
+
+        try:
+            if known := await asyncio.to_thread(run_records.read, folder):
+                await self._release(known[0])
+            await asyncio.to_thread(removal.remove, folder)
+        except (UserError, OSError) as error:
+            _log.warning("files of the forgotten run %s stay: %s", folder.name, error)
+
+    async def _release(self, run: Run) -> None:
+        """Drop the ref in its source that held the commit a run started from."""
+        from engine.workspaces.create import base
+
+        if any(entry.run == run.id for entry in await self._disk.trash()):
+            return  # it goes with the entry
+        sources = {run.spec.workspace.source, run.workspace and run.workspace.source}
+        for source in filter(None, sources):
+            if os.path.isdir(source):  # noqa: PTH112  it may be a run id
+                await base.release(Path(source), run.id)
+
+    async def _drop_late_files(self) -> None:
+        """Remove files that another process wrote for a run while it was forgotten."""
+        from engine.workspaces.files import removal
+
+        gone = set((await self._store.forgotten()).runs)
+        for folder in await asyncio.to_thread(_folders, self._paths.home / "runs"):
+            if folder.name in gone:
+                await asyncio.to_thread(removal.remove, folder)
+
+
+def is_unsettled(paths: Paths) -> bool:
+    """Return whether runs were being forgotten when a process ended, or still are. Blocking."""
+    return bool(_folders(paths.forgotten)) or _is_marked(paths.forgotten / UNFINISHED)
+
+
+async def settle(paths: Paths, store: Store) -> None:
+    """Put back the files of runs that were not forgotten after all: that was cut short."""
+    if not await asyncio.to_thread(paths.forgotten.is_dir):
+        return
+    names = [folder.name for folder in await asyncio.to_thread(_folders, paths.forgotten)]
+    if names:
+        await store.settle_forgotten(names, partial(_put_back, paths))
+
+
+def _is_marked(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _put_back(paths: Paths, run: str) -> None:
+    aside, folder = paths.forgotten / run, paths.run(run)
+    if aside.is_dir() and not folder.exists():
+        aside.rename(folder)
+        sync_path(folder.parent)
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,1 @@
+"""Usage and limits: reports, prices, forecasts and the pace of the queue."""

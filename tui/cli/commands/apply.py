@@ -1,0 +1,219 @@
+"""`swarm-tui apply`: the changes of runs brought to their source, or the last apply undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.domain.apply_outcome import ApplyOutcome
+from engine.domain.errors import UserError
+from engine.domain.text import printable_name
+from engine.system.files import expanded, real_path
+from tui.cli.support import output
+from tui.cli.support.change_results import applied_json, undone_json
+from tui.cli.support.options import (
+    ChoiceParam,
+    FolderParam,
+    RunArgument,
+    RunParam,
+    TextParam,
+    everywhere,
+    examples,
+    json_option,
+)
+from tui.formatting.symbols import sign
+
+if TYPE_CHECKING:
+    from engine.domain.model import Run
+    from engine.engine import ApplyMode, RunApplied
+    from engine.ports.engine import EnginePort
+
+CHECKED_ALONE = (
+    "Each was checked alone: one after another, what builds on an earlier one may fit,"
+    " and what changes the same lines may not."
+)
+HOW = ("edits", "commit", "merge", "patch")
+
+
+@click.command(
+    epilog=examples(
+        "apply @last --check", "apply @last", "apply @last --as merge", "apply @last --undo"
+    )
+)
+@click.argument("runs", cls=RunArgument, metavar="RUN...", type=RunParam(), nargs=-1, required=True)
+@click.option(
+    "--as",
+    "how",
+    type=ChoiceParam(HOW),
+    default="edits",
+    help="Apply as edits in the working tree (default), a commit on the run's branch, a merge into "
+    "the current branch, or a patch on stdout.",
+)
+@click.option(
+    "--to", type=FolderParam(), metavar="DIR", help="Apply to this folder instead of the source."
+)
+@click.option("--message", "-m", type=TextParam(), default="", help="Set the commit message.")
+@click.option(
+    "--check", is_flag=True, help="Only check whether the changes apply; exit code 1 if not."
+)
+@click.option(
+    "--undo", is_flag=True, help="Undo the last apply as edits, if the source has not changed."
+)
+@click.option("--resolve", is_flag=True, help="Resume the run to resolve conflicts.")
+@json_option("Print one object for each run.")
+@everywhere()
+def apply(runs: tuple[str, ...], as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
+    """Apply the changes of runs to their source; a conflict changes nothing and names the files.
+
+    Several runs are applied in order; one that does not fit is passed over, and the exit code is 1.
+    Your own uncommitted work is never overwritten. --undo puts back all files that the last apply
+    of a run changed.
+    """
+    from tui.cli.support import session
+
+    if asked["resolve"] and asked["check"]:
+        raise click.UsageError("--check changes nothing: it does not go with --resolve.")
+    undo, resolve = asked.pop("undo"), asked["resolve"]
+    if undo:
+        is_plain = asked["how"] == HOW[0] and not asked["to"]
+        if asked["check"] or resolve or asked["message"] or not is_plain:
+            raise click.UsageError("--undo takes no other option.")
+        return session.start(_undo(runs, as_json=as_json))
+    return session.start(_apply(runs, asked, as_json=as_json))
+
+
+async def _apply(names: tuple[str, ...], asked: dict[str, Any], *, as_json: bool) -> int:
+    from tui.cli.support import session
+
+    async with session.open_engine() as engine:
+        found = await session.find_all(engine, names)
+        fits = await apply_all(engine, found, asked, as_json=as_json)
+    return 0 if fits else 1
+
+
+async def _undo(names: tuple[str, ...], *, as_json: bool) -> int:
+    from tui.cli.support import session
+
+    async with session.open_engine() as engine:
+        # What was applied last is undone first.
+        found = await session.find_all(engine, names)
+        found.sort(key=lambda run: run.applied.at if run.applied else 0.0, reverse=True)
+        for run in found:
+            done = await engine.workspaces.undo_apply(run.id)
+            if as_json:
+                output.say_json(undone_json(run.id, done))
+            else:
+                count, where = output.counted(len(done.files)), printable_name(done.to)
+                output.say(f"{run.id} undone: {count} in {where}")
+    return 0
+
+
+async def apply_all(
+    engine: EnginePort, runs: Sequence[Run], asked: dict[str, Any], *, as_json: bool
+) -> bool:
+    """Apply the changes of runs to their source, one after another; return whether all fit.
+
+    Several runs: one that cannot be applied is passed over. Raises `UserError` for a single run.
+    """
+    done = [await _apply_one(engine, run.id, asked, len(runs), as_json=as_json) for run in runs]
+    if len(runs) > 1:
+        output.say_aside(CHECKED_ALONE if asked["check"] else _summary(done, asked))
+    return all(one.outcome.is_good for one in done)
+
+
+def _summary(done: Sequence[RunApplied], asked: dict[str, Any]) -> str:
+    """Return how many runs were applied, and how many not."""
+    applied = sum(one.outcome is ApplyOutcome.APPLIED for one in done)
+    conflicts = sum(one.outcome is ApplyOutcome.CONFLICT for one in done)
+    skipped = sum(one.outcome is ApplyOutcome.SKIPPED for one in done)
+    parts = [f"{applied} of {len(done)} applied"]
+    parts += [f"{conflicts} did not fit"] if conflicts else []
+    parts += [f"{skipped} skipped"] if skipped else []
+    hint = conflicts and not asked.get("resolve", True)
+    return ", ".join(parts) + ("; --resolve asks the agent of each" if hint else "")
+
+
+async def _apply_one(
+    engine: EnginePort, run: str, asked: dict[str, Any], count: int, *, as_json: bool
+) -> RunApplied:
+    """Apply the changes of one run to its source, or check them, and print the result."""
+    from engine.engine import ApplyMode, ApplyOptions, apply_run
+
+    to = asked["to"] and str(real_path(expanded(asked["to"])))
+    how, check = ApplyMode(asked["how"]), asked["check"]
+    options = ApplyOptions(how, to, asked["message"], check)
+    if how is ApplyMode.PATCH and not check and not as_json:
+        with TemporaryFile(dir=engine.paths.home) as file:
+            done = await apply_run(engine.workspaces, run, replace(options, patch=file))
+            if done.error is None:
+                file.seek(0)
+                output.say_file(file)
+                return done
+    else:
+        done = await apply_run(engine.workspaces, run, options)
+    if asked.get("resolve") and done.error and done.error.code == "APPLY_CONFLICT":
+        await _hand_over(engine, done, count, as_json=as_json)
+        return done
+    if done.error and count == 1:
+        raise done.error
+    if as_json:
+        output.say_json(applied_json(done, check=check))
+    else:
+        _say_applied(done, how, count)
+    return done
+
+
+async def _hand_over(engine: EnginePort, done: RunApplied, count: int, *, as_json: bool) -> None:
+    """Hand the conflict of an apply to the run's agent: its base may be newer than its files."""
+    from tui.cli.commands.update import resolve
+
+    output.say_aside(f"{done.run}: {done.error.message if done.error else ''}")
+    try:
+        await resolve(engine, await engine.find(done.run), as_json=as_json)
+    except UserError as error:
+        if count == 1:
+            raise
+        skipped = RunApplied(done.run, ApplyOutcome.CONFLICT, done.result, error)
+        if as_json:
+            output.say_json(applied_json(skipped, check=False))
+        else:
+            output.say(f"{sign('✗', 'x')} {done.run}: {error.message} {error.recovery}")
+
+
+def _say_applied(done: RunApplied, how: ApplyMode, count: int) -> None:
+    """Print the outcome of one run, with its sign where there are several."""
+    from tui.formatting.applied import committed
+
+    signs = {
+        ApplyOutcome.CONFLICT: sign("✗", "x"),
+        ApplyOutcome.SKIPPED: sign("–", "-"),
+    }
+    begin = f"{signs.get(done.outcome, sign('✓', '+'))} " if count > 1 else ""
+    if done.outcome is ApplyOutcome.CONFLICT:
+        listed = ", ".join(
+            f"{printable_name(clash.path)} ({clash.why})".strip() for clash in done.clashes
+        )
+        output.say(f"{begin}{done.run} does not fit: {listed}")
+        return
+    if done.error:
+        output.say(f"{begin}{done.run} skipped: {done.error.message}")
+        return
+    names = done.result.files
+    verb = "would apply" if done.outcome is ApplyOutcome.FITS else "applied"
+    files = output.counted(len(names)) if names else "nothing new"
+    where = committed(done.result, how)
+    output.say(f"{begin}{done.run} {verb}: {files}{f', {where}' if where else ''}")
+    _say_left(done.result.links_left)
+
+
+def _say_left(submodules: Sequence[str]) -> None:
+    """Print the submodules whose commit edits did not bring."""
+    if submodules:
+        names = ", ".join(map(printable_name, submodules))
+        output.say_aside(
+            f"Edits do not set the commit of a submodule: {names}. Use --as commit or --as merge."
+        )
