@@ -47,6 +47,17 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _commands_freeze_nothing() -> Generator[None]:
+    """Let commands that run in this process freeze nothing: a process runs only one otherwise.
+
+    What a test has made by then, a whole server or dashboard, would stay to the end: 700 MB.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tui.cli.support.session.collect_garbage", gc.enable)
+        yield
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """Return how many tests run at a time: for half of its time, a test waits for processes."""

@@ -134,7 +134,7 @@ async def test_a_sparse_list_of_patterns_takes_no_memory(tmp_path: Path, home: P
     plant(root / ".gitignore", "sparse")
     before = child_peak_kib()
     await refused(run.record("x"), root / ".gitignore")
-    assert child_peak_kib() < max(before, process_watch.MEMORY_BYTES // 1024)
+    assert child_peak_kib() <= max(before, process_watch.MEMORY_BYTES // 1024)
 
 
 async def test_a_pipe_that_is_removed_while_git_waits_for_it(
@@ -240,7 +240,7 @@ async def test_a_sparse_file_in_a_git_directory_is_not_read(
     plant(source / ".git" / name, "sparse")
     before = child_peak_kib()
     await _stays_out(source, home)
-    assert child_peak_kib() < max(before, process_watch.MEMORY_BYTES // 1024)
+    assert child_peak_kib() <= max(before, process_watch.MEMORY_BYTES // 1024)
 
 
 async def _stays_out(source: Path, home: Path) -> None:
