@@ -385,6 +385,23 @@ class McpSettings(_Section, frozen=True):
     ] = "read"
 
 
+class ClusterSettings(_Section, frozen=True):
+    """Settings of runs on other machines."""
+
+    scheduler: Annotated[
+        str | None,
+        _says("the address of the scheduler, such as `tls://192.0.2.7:8786`"),
+    ] = None
+    ca: Annotated[str | None, _says("the file with the certificate of the CA")] = None
+    certificate: Annotated[str | None, _says("the file with the certificate of this machine")] = (
+        None
+    )
+    key: Annotated[str | None, _says("the file with its private key")] = None
+    on: Annotated[
+        str, _says("where a run works that names no node: `local`, `any`, or the name of a node")
+    ] = "local"
+
+
 class CleanupSettings(_Section, frozen=True):
     """Settings of the automatic cleanup."""
 
@@ -506,6 +523,7 @@ class Config(AgentSections, _Section, frozen=True):
     usage: UsageSettings = UsageSettings()
     api: ApiSettings = ApiSettings()
     mcp: McpSettings = McpSettings()
+    cluster: ClusterSettings = ClusterSettings()
     cleanup: CleanupSettings = CleanupSettings()
     ui: UiSettings = UiSettings()
 

@@ -114,6 +114,53 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "The machine of this run is not known here.",
         "Use this home from a program that knows it, or start the run on this machine.",
     ),
+    "CLUSTER_NOT_SET": CatalogueEntry(
+        "No cluster is set up for this home.",
+        "Set `cluster.scheduler` in the settings, or start the run with `--on local`.",
+    ),
+    "CLUSTER_NOT_INSTALLED": CatalogueEntry(
+        "Cluster support is not installed.",
+        "Install it: `pip install 'swarm-tui[cluster]'`.",
+    ),
+    "CLUSTER_UNREACHABLE": CatalogueEntry(
+        "The scheduler of the cluster cannot be reached.",
+        "Check `cluster` in the settings, and that the scheduler runs: `swarm-tui nodes`.",
+    ),
+    "CLUSTER_INSECURE": CatalogueEntry(
+        "Without TLS, the cluster may only be on this machine.",
+        "Make certificates with `swarm-tui cluster certificates` and use a tls:// address.",
+    ),
+    "CERTIFICATE_INVALID": CatalogueEntry(
+        "A certificate of the cluster cannot be used.",
+        "Make it again with `swarm-tui cluster certificates`.",
+    ),
+    "NODE_UNKNOWN": CatalogueEntry(
+        "The cluster has no node of this name.",
+        "List the nodes with `swarm-tui nodes`, or let the cluster choose: `--on any`.",
+    ),
+    "NODE_UNREACHABLE": CatalogueEntry(
+        "The node does not answer at the moment.",
+        "Wait: it comes back, or its runs are ended and reported as lost.",
+    ),
+    "NODE_LOST": CatalogueEntry(
+        "The node of the run was cut off, and ended it.",
+        "Retry: the run starts over on another node.",
+        is_retried=True,
+    ),
+    "NODE_FAILED": CatalogueEntry(
+        "The node could not do this.",
+        "Look at the log of `swarm-tui node` there.",
+        has_detail=True,
+    ),
+    "NODE_INCOMPATIBLE": CatalogueEntry(
+        "The node has another version of swarm-tui.",
+        "Install the same version on both machines.",
+    ),
+    "NODE_CANNOT": CatalogueEntry(
+        "This cannot be done with a run on another machine.",
+        "Use `swarm-tui diff`, `logs` and `apply`, or start the run with `--on local`.",
+        has_detail=True,
+    ),
     "WORKSPACE_REMOTE": CatalogueEntry(
         "The run's workspace is on another machine.",
         "Use `swarm-tui diff` and `apply`, which need no folder on this machine.",
@@ -608,6 +655,12 @@ def user_error(code: str, message: str = "", recovery: str = "") -> UserError:
     entry = CATALOGUE[code]
     docs_url = f"{DOCS}#{code.lower()}"
     return UserError(message or entry.message, recovery or entry.recovery, code, docs_url)
+
+
+def is_known(code: str) -> bool:
+    """Return whether the catalogue has an error of this code."""
+    _load_late(code)
+    return code in CATALOGUE
 
 
 def reported(code: str) -> UserError:

@@ -82,6 +82,8 @@ class Agent(OpenEnum):
 
 LOCAL = "local"
 """The name of this machine, as the host of a workspace. Workspaces stored without one are here."""
+ANY_NODE = "any"
+"""In the place of a host's name: any node of the cluster with a free slot, chosen at the start."""
 
 
 @record

@@ -1,0 +1,1 @@
+"""A node: the machine that carries runs of other machines' homes."""
