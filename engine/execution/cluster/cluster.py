@@ -1,0 +1,60 @@
+"""The cluster of a home: its nodes as they were last seen, and an executor for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from engine.domain.record import record
+from engine.execution.cluster.messages import NodeFacts
+from engine.execution.executor import Executor
+
+
+class NodeCondition(StrEnum):
+    """Conditions of a node, as far as they decide what is done with its runs."""
+
+    READY = "ready"
+    UNREACHABLE = "unreachable"
+    """It does not answer: its runs may be at work, and are waited for."""
+    LOST = "lost"
+    """Its lease has expired: it has ended its runs, and they may start elsewhere."""
+
+
+@record
+class NodeState:
+    """A node as it was last seen; `facts` are None where it has not answered yet."""
+
+    name: str
+    condition: NodeCondition
+    facts: NodeFacts | None = None
+    unreachable_s: float = 0.0
+    """For how long it has not answered, in seconds."""
+
+
+class ClusterPort(Protocol):
+    """The engine's view of the cluster."""
+
+    def executor(self, node: str) -> Executor:
+        """Return the executor of a node, which need not answer at the moment."""
+        ...
+
+    async def nodes(self) -> Sequence[NodeState]:
+        """Return all nodes, asked now; raises `UserError` CLUSTER_UNREACHABLE."""
+        ...
+
+    def free_slots(self) -> Mapping[str, int]:
+        """Return the free slots of the ready nodes, as last seen: no call, for every tick."""
+        ...
+
+    def condition(self, node: str) -> NodeCondition:
+        """Return the condition of a node, as last seen; UNREACHABLE where it is not known."""
+        ...
+
+    async def refresh(self) -> None:
+        """Ask for slots and leases again, for `free_slots` and `condition`; never raises."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connection."""
+        ...
