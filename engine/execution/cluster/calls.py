@@ -1,0 +1,150 @@
+"""Calls to one node: typed, sent again after a lost answer, and never without a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+import msgspec
+
+from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.text import printable, printable_name
+from engine.domain.transient import transient
+from engine.execution.cluster.channel import Channel, ChannelError
+from engine.execution.cluster.messages import Answer, Hello, Message, pack, unpack
+
+TRY_S = 10.0
+"""How long an answer may take that needs no work to speak of."""
+PATIENCE_S = 20.0
+"""How long a call is sent again and again."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+LOOK_S = 1.0
+"""How often a call that takes long is checked for a node that is lost."""
+
+
+class NodeWatch(Protocol):
+    """The state of a node, which its calls report to and depend on."""
+
+    @property
+    def is_lost(self) -> bool:
+        """True once the node has ended all its runs for want of a lease."""
+        ...
+
+    @property
+    def is_silent(self) -> bool:
+        """True while it is not known that the node answers: it has not done so lately."""
+        ...
+
+    def answered(self) -> None:
+        """Take note that the node has answered."""
+        ...
+
+    async def failed(self) -> None:
+        """Take note that a call got no answer, and find out about the node's lease."""
+        ...
+
+
+class NodeCalls:
+    """Calls to one node in the name of a home; `home` returns its id."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        node: str,
+        home: Callable[[], Awaitable[str]],
+        watch: NodeWatch,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self.node = node
+        self.watch = watch
+        self.patience_s = patience_s
+        self._channel = channel
+        self._home = home
+
+    async def call(
+        self,
+        message: Message[Answer],
+        *,
+        try_s: float = TRY_S,
+        patience_s: float | None = None,
+        is_probe: bool = False,
+    ) -> Answer:
+        """Return the node's answer to a message, which is sent again where none comes.
+
+        `try_s` is how long the node may work on one; `patience_s` how long it may be silent.
+        `is_probe`: also sent to a node that is lost, which may have come back. Raises `UserError`:
+        NODE_UNREACHABLE, NODE_LOST, or the node's own; OSError as the node met it.
+        """
+        home = await self._home()
+        sent = pack(home, message)
+        patience_s = self.patience_s if patience_s is None else patience_s
+        clock = asyncio.get_running_loop().time
+        until, pause_s = clock() + patience_s, FIRST_PAUSE_S
+        while is_probe or not self.watch.is_lost:
+            left_s = max(0.5, until - clock())
+            try:
+                if self.watch.is_silent and try_s > left_s:
+                    # Only a node that answers at all is given its time.
+                    await self._answer(pack(home, Hello()), left_s, is_probe=is_probe)
+                    self.watch.answered()
+                data = await self._answer(sent, try_s, is_probe=is_probe)
+            except ChannelError:
+                await self.watch.failed()
+            else:
+                self.watch.answered()
+                return self._unpacked(data, message)
+            if not self.watch.is_lost and clock() + pause_s >= until:
+                raise self.unreachable()
+            await asyncio.sleep(pause_s)
+            pause_s = min(LONGEST_PAUSE_S, 2 * pause_s)
+            is_probe = False
+        raise self.lost()
+
+    def lost(self) -> UserError:
+        """Return the error of a call to a node that is lost."""
+        name = printable_name(self.node)
+        return user_error("NODE_LOST", f"The node {name} was cut off, and ended its runs.")
+
+    def unreachable(self) -> UserError:
+        """Return the error of a call that got no answer."""
+        name = printable_name(self.node)
+        return user_error("NODE_UNREACHABLE", f"The node {name} does not answer at the moment.")
+
+    async def _answer(self, sent: bytes, limit_s: float, *, is_probe: bool) -> bytes:
+        """Return the answer to one message; waits no longer for one of a node that is lost."""
+        answering = asyncio.create_task(self._channel.call(self.node, sent, limit_s))
+        until = asyncio.get_running_loop().time() + limit_s + LOOK_S
+        try:
+            while not answering.done():
+                await asyncio.wait({answering}, timeout=LOOK_S)
+                is_late = asyncio.get_running_loop().time() > until
+                is_lost = self.watch.is_lost and not is_probe
+                if not answering.done() and (is_lost or is_late):
+                    raise ChannelError(f"{self.node} does not answer")
+            return answering.result()
+        finally:
+            answering.cancel()
+
+    def _unpacked(self, data: bytes, message: Message[Answer]) -> Answer:
+        try:
+            return unpack(data, message)
+        except msgspec.MsgspecError as error:
+            said = f"The node {printable_name(self.node)} gave an answer that cannot be read."
+            raise user_error("NODE_FAILED", said) from error
+        except OSError as error:
+            if transient(error):
+                raise _of_node(os_failure(error)) from None
+            raise
+        except UserError as error:
+            raise _of_node(error) from None
+
+
+def _of_node(error: UserError) -> UserError:
+    """Return an error of a node, without meaning for the home and the machine here."""
+    entry, code = error.entry, error.code
+    if entry.stops_store or entry.is_of_database or entry.loses_home:
+        code = "NODE_FAILED"
+    found = user_error(code, printable(error.message), printable(error.recovery))
+    found.is_reported = True  # a full disk there is none here
+    return found
