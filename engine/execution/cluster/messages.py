@@ -114,7 +114,11 @@ class StartAgent(Message[Started], frozen=True, kw_only=True):
     """Start the agent of an attempt.
 
     `python` and `program` are the words of `argv` that stand for the interpreter of this program
-    and for the agent's own; the node puts its own in their place.
+    and for the agent's own; the node puts its own in their place. A word that begins with
+    `package` and `/` is a file of this program, by its path below the folder of the packages: the
+    node puts its own folder in the place of `package`. `base` and `env` come over the node's own
+    environment. `folders` lie below the node's home for the sender; they are made, private, before
+    the start. `account` is an account of the node's own settings; empty: its own login.
     """
 
     ANSWER = Started
@@ -125,16 +129,20 @@ class StartAgent(Message[Started], frozen=True, kw_only=True):
     folder: str
     python: str
     program: str
+    package: str = ""
+    folders: tuple[str, ...] = ()
+    account: str = ""
 
 
 class StartCommands(Message[Started], frozen=True, kw_only=True):
-    """Start a set-up or a check."""
+    """Start a set-up or a check; `base` and `folders` are those of `StartAgent`."""
 
     ANSWER = Started
     ref: Ref
     commands: tuple[str, ...]
     folder: str
     base: dict[str, str]
+    folders: tuple[str, ...] = ()
 
 
 class FindAttempt(Message[bool], frozen=True, kw_only=True):
@@ -271,7 +279,10 @@ class RemoveInbox(Message[bool], frozen=True, kw_only=True):
 
 
 class WriteInput(Message[bool], frozen=True, kw_only=True):
-    """Store what the agent reads: `input` is `prompt` or `schema`."""
+    """Store what the agent reads: `input` is `prompt`, `schema`, or `image-1.png` and the like.
+
+    An image is stored in the run's folder, as `Paths.image` names it.
+    """
 
     ANSWER = bool
     ref: Ref
