@@ -10,6 +10,7 @@ from engine.domain.account import AccountChosen
 from engine.domain.annotation import Annotation
 from engine.domain.base_update import WorkspaceUpdated
 from engine.domain.file_marks import FilesReviewed
+from engine.domain.hosts import HostChosen
 from engine.domain.interaction import (
     ApprovalPolicy,
     InputRequest,
@@ -273,6 +274,7 @@ Body = (
     | RunForgotten
     | WorkspaceUpdated
     | AccountChosen
+    | HostChosen
     | Raw
 )
 
@@ -304,6 +306,7 @@ BODIES: dict[str, type[Body]] = {
         RunForgotten,
         WorkspaceUpdated,
         AccountChosen,
+        HostChosen,
         Raw,
     )
 }

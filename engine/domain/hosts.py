@@ -3,15 +3,46 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from engine.domain.errors import user_error
 from engine.domain.model import LOCAL, Run, Workspace
+from engine.domain.record import record
 from engine.domain.text import printable_name
 
 
+@record
+class HostChosen:
+    """The machine of the run's next attempt, with the reason for the choice in words.
+
+    `is_request`: the user named it, or lets another be chosen: `host` may be `any` then.
+    """
+
+    type: ClassVar[str] = "host"
+    host: str
+    reason: str = ""
+    is_request: bool = False
+
+
+def choose(run: Run, chosen: HostChosen) -> None:
+    """Fold the choice of a machine into a run."""
+    run.host = chosen.host
+    if chosen.is_request:
+        run.requested_host = chosen.host
+
+
+def requested_host(run: Run) -> str:
+    """Return the machine that the user asked for last: `local`, `any`, or the name of a node."""
+    return run.requested_host or run.spec.workspace.host
+
+
 def host_of(run: Run) -> str:
-    """Return the machine of a run: that of its workspace, or the one requested for it."""
-    return run.workspace.host if run.workspace else run.spec.workspace.host
+    """Return the machine of a run: the one chosen for its attempt, or the one requested for it.
+
+    It is `any` as long as it waits for a node.
+    """
+    at_workspace = run.workspace.host if run.workspace else ""
+    return run.host or at_workspace or requested_host(run)
 
 
 def local_path(workspace: Workspace) -> Path:

@@ -511,6 +511,10 @@ class Run:
     """The account of this attempt; empty: the default one."""
     thread_account: str = ""
     """The account whose home has the newest state of the thread; empty: the default one."""
+    host: str = ""
+    """The machine of this attempt, where one was chosen; `hosts.host_of` knows the others."""
+    requested_host: str = ""
+    """The machine that the user asked for since the run was requested; empty: as requested."""
     spend_flag: SpendFlag | None = None
     """The usage for which this attempt was flagged last: far more than others like it."""
 

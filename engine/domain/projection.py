@@ -11,6 +11,7 @@ from engine.domain import (
     annotation,
     comments,
     file_marks,
+    hosts,
     interaction_fold,
     lifecycle,
     pull_request,
@@ -37,6 +38,7 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.file_marks import FilesReviewed
+from engine.domain.hosts import HostChosen
 from engine.domain.interaction import InputRequest, MessageChanged, TurnInterrupt
 from engine.domain.model import (
     BASELINE,
@@ -62,7 +64,7 @@ from engine.domain.thread_session import ThreadSession
 NETWORK_WAIT = "waiting for network"
 _BY_USER = (
     *(Annotation, ReviewComment, BranchPushed, PullRequestSeen, ApplyUndone),
-    *(FilesReviewed, WorkspaceUpdated, ThreadSession, AccountChosen),
+    *(FilesReviewed, WorkspaceUpdated, ThreadSession, AccountChosen, HostChosen),
 )
 ReviewEvent = (
     Annotation
@@ -129,8 +131,8 @@ def _apply(run: Run, body: Body, at: float) -> None:
             _plan(run, body, at)
         case InputRequest() | MessageChanged() | TurnInterrupt():
             interaction_fold.apply(run, body, at)
-        case AccountChosen():
-            _account(run, body)
+        case AccountChosen() | HostChosen():
+            _choice(run, body)
         case (
             Annotation()
             | ReviewComment()
@@ -203,7 +205,10 @@ def _status(run: Run, body: StatusChanged, at: float) -> None:
     _do(run, "", at)
 
 
-def _account(run: Run, body: AccountChosen) -> None:
+def _choice(run: Run, body: AccountChosen | HostChosen) -> None:
+    if isinstance(body, HostChosen):
+        hosts.choose(run, body)
+        return
     account = stored_name(body.account)
     if account != run.account:
         run.account, run.limits = account, ()  # those were of another account

@@ -12,6 +12,7 @@ from engine.domain.budget import budget_json
 from engine.domain.cost import RunCost, cost_json, no_cost
 from engine.domain.events import iso
 from engine.domain.file_marks import ReviewedFile
+from engine.domain.hosts import host_of
 from engine.domain.interaction import InputRequest, MessageChanged
 from engine.domain.model import Pause, Run, Status
 from engine.domain.review_comment import ReviewComment
@@ -69,6 +70,7 @@ def run_json(
         "model": spec.model,
         "model_used": run.model or None,
         "account": account_name(run),
+        "host": host_of(run),
         "sandbox": spec.sandbox.value,
         "workspace": _workspace_json(run),
         "checkpoint": run.checkpoint,

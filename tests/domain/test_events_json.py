@@ -32,6 +32,7 @@ from engine.domain.events import (
     event_json,
 )
 from engine.domain.file_marks import FilesReviewed, ReviewedFile
+from engine.domain.hosts import HostChosen
 from engine.domain.interaction import (
     Decision,
     DeliveryTime,
@@ -98,6 +99,7 @@ EXAMPLES: list[tuple[Body, str]] = [
         "base checkpoint commits conflicts files head new new_head old phase",
     ),
     (ThreadSession(SessionPhase.OPENED), "phase"),
+    (HostChosen("n1", "it has the most free slots"), "host reason is_request"),
     (AccountChosen("work", "the account `default` has no room"), "account reason"),
     (TurnInterrupt("i", InterruptPhase.REQUESTED), "interrupt phase message"),
     (Progressed(Stage.EXECUTING, "m", 30, {"thread_id": "t"}), "stage message percent details"),

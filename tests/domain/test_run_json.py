@@ -19,8 +19,10 @@ PROMISED = """
     exit_code
 """
 # A simulated run is labelled so wherever it is shown; the rest is for those who wait.
-KEYS = {*PROMISED.split(), "agent", "queue", "checkpoint", "limits", "applied"}
-KEYS |= {
+MORE = {"agent", "queue", "checkpoint", "limits", "applied"}
+KEYS = {
+    *PROMISED.split(),
+    *MORE,
     "push",
     "expensive",
     "update",
@@ -31,10 +33,24 @@ KEYS |= {
     "note",
     "is_dismissed",
     "is_archived",
+    "interactive",
+    "approvals",
+    "attempt_prompt",
+    "input_requests",
+    "messages",
+    "waited_s",
+    "model_used",
+    "learn_from",
+    "lesson",
+    "result",
+    "cause",
+    "waiting_for",
+    "account",
+    "host",
+    "cost_usd",
+    "budget_limit",
+    "parent",
 }
-KEYS |= {"interactive", "approvals", "attempt_prompt", "input_requests", "messages", "waited_s"}
-KEYS |= {"model_used", "learn_from", "lesson", "result", "cause", "waiting_for"}
-KEYS |= {"account", "cost_usd", "budget_limit", "parent"}
 
 
 def test_a_fresh_run_has_all_keys() -> None:

@@ -28,6 +28,7 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.file_marks import FilesReviewed, ReviewedFile
+from engine.domain.hosts import HostChosen
 from engine.domain.model import (
     Agent,
     ChangeCount,
@@ -185,6 +186,7 @@ BODIES: list[Body] = [
     FilesReviewed((ReviewedFile(HOSTILE, "1-2"), ReviewedFile("b", ""))),
     RunForgotten(),
     WorkspaceUpdated(UpdatePhase.UPDATED, HOSTILE, HOSTILE, HOSTILE, 1, conflicts=(HOSTILE,)),
+    HostChosen(HOSTILE, HOSTILE),
     Annotation((HOSTILE,), HOSTILE, True, False),
     ErrorRaised(ErrorInfo("RATE_LIMITED", HOSTILE, HOSTILE, "")),
     Raw({"type": HOSTILE}),

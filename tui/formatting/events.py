@@ -30,6 +30,7 @@ from engine.domain.events import (
     UsageCounted,
 )
 from engine.domain.file_marks import FilesReviewed
+from engine.domain.hosts import HostChosen
 from engine.domain.interaction import (
     Decision,
     InputRequest,
@@ -388,6 +389,12 @@ def _account(body: AccountChosen) -> EventLine:
     return EventLine("@", "account", text, "plain")
 
 
+def _host(body: HostChosen) -> EventLine:
+    verb = "asks for" if body.is_request else "works on"
+    reason = f": {clean(body.reason)}" if body.reason else ""
+    return EventLine("@", "node", f"{verb} {clean(body.host, 60)}{reason}", "plain")
+
+
 def _raw(body: Raw) -> EventLine:
     try:
         text = json.dumps(body.data, ensure_ascii=False, default=str)
@@ -421,6 +428,7 @@ _LINES: dict[type[Body], Callable[[Any], EventLine]] = {
     ApplyUndone: _undone,
     FilesReviewed: _reviewed,
     AccountChosen: _account,
+    HostChosen: _host,
     RunForgotten: _forgotten,
     Raw: _raw,
 }

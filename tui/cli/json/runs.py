@@ -335,6 +335,9 @@ class RunJson(Shape):
     model: Annotated[str | None, Meta(description="as asked for")]
     model_used: Annotated[str | None, Meta(description="the model that it used last")]
     account: Annotated[str, Meta(description="the account of the attempt, of `accounts`")]
+    host: Annotated[
+        str, Meta(description="the machine: `local`, a node, or `any` until one is chosen")
+    ]
     sandbox: Sandbox
     workspace: WorkspaceJson | None
     checkpoint: Annotated[int | None, Meta(description="the last one taken")]
