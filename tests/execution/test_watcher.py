@@ -7,6 +7,7 @@ import errno
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -351,8 +352,12 @@ async def test_after_a_fault_it_goes_on_with_the_workspaces_it_had(
 ) -> None:
     watcher = WorkspaceWatcher(recorder.commit)
     watcher.watch("r", str(root))
+
+    def faulty(_watch: folder_watch.FolderWatch) -> float:
+        return 1 / 0
+
     with monkeypatch.context() as patched:
-        patched.setattr("engine.execution.local.watcher.FolderWatch.wait", lambda _: 1 / 0)
+        patched.setattr(folder_watch.FolderWatch, "wait", faulty)
         with pytest.raises(ZeroDivisionError):
             await watcher.run()
     running = asyncio.create_task(watcher.run())
@@ -375,6 +380,38 @@ async def test_deleted_folders_make_room_for_others(
         (root / f"new{number}").rename(root.parent / f"gone{number}")
         (root / f"end{number}").touch()  # recorder after what became of the folder
         await recorder.of(f"end{number}", "added")
+
+
+@on_linux
+def test_watch_that_is_closed_while_it_waits_reads_no_other_file(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between, closed = threading.Event(), threading.Event()
+
+    def pause(_seconds: float) -> None:
+        between.set()
+        closed.wait(LIMIT_S)
+
+    monkeypatch.setattr(folder_watch.time, "sleep", pause)
+    watch = folder_watch.FolderWatch()
+    before = set(os.listdir("/proc/self/fd"))
+    watch.renew([str(root)])
+    waiting = threading.Thread(target=watch.wait)
+    waiting.start()
+    (root / "x").touch()
+    assert between.wait(LIMIT_S)
+    watch.close()  # as when the task that waits for the thread is cancelled
+    ours, theirs = os.pipe()  # gets the lowest number that is free
+    os.write(theirs, b"a line of another program")
+    closed.set()
+    waiting.join(LIMIT_S)
+    os.set_blocking(ours, False)
+    assert os.read(ours, 100) == b"a line of another program"
+    os.close(ours)
+    os.close(theirs)
+    assert set(os.listdir("/proc/self/fd")) == before
+    assert watch.renew([str(root)]) == watch.wait() == set(), "it stays closed"
+    assert set(os.listdir("/proc/self/fd")) == before
 
 
 _UNDER_A_LIMIT = """

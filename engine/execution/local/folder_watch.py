@@ -16,8 +16,10 @@ import logging
 import os
 import select
 import sys
+import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from engine.system import inotify
@@ -61,16 +63,24 @@ class _Method(Protocol):
 
 
 class FolderWatch:
-    """Watch on folders; used from one thread at a time, and never from the event loop's."""
+    """Watch on folders; used from one thread at a time, never from the event loop's.
+
+    `close` may be called from any thread, also while another one waits.
+    """
 
     def __init__(self) -> None:
         self.is_scanning = False
         """Whether the system's limit was reached, and the folders are scanned instead."""
         self._method: _Method | None = None
+        self._use = threading.Lock()
+        self._is_closed = False
 
     def renew(self, folders: Iterable[str]) -> Seen:
         """Watch these folders, and return what was seen in the others up to now."""
-        wanted = list(folders)
+        with self._in_use() as is_open:
+            return self._renew(list(folders)) if is_open else set()
+
+    def _renew(self, wanted: Sequence[str]) -> Seen:
         if self._method is None:
             self._method = self._made()
         try:
@@ -84,7 +94,8 @@ class FolderWatch:
 
     def wait(self) -> Seen:
         """Return what is seen, at once where something is, else nothing after a moment."""
-        return self._method.wait(WAIT_MS) if self._method else set()
+        with self._in_use() as is_open:
+            return self._method.wait(WAIT_MS) if is_open and self._method else set()
 
     def pop_lost(self) -> tuple[set[str], bool]:
         """Return the folders whose watch ended by itself, and whether events were lost."""
@@ -95,10 +106,33 @@ class FolderWatch:
         return lost, is_incomplete
 
     def close(self) -> None:
-        """Watch nothing."""
-        if self._method:
-            self._method.close()
-            self._method = None
+        """Watch nothing any more."""
+        self._is_closed = True
+        self._close_unless_in_use()
+
+    @contextmanager
+    def _in_use(self) -> Generator[bool]:
+        """Keep the handle open meanwhile; yield whether it was not closed before.
+
+        A task that is cancelled leaves its thread waiting here. Were the handle closed under it,
+        the thread would read from the file that gets its number next: the output of a git.
+        """
+        try:
+            with self._use:
+                yield not self._is_closed
+        finally:
+            if self._is_closed:
+                self._close_unless_in_use()
+
+    def _close_unless_in_use(self) -> None:
+        if not self._use.acquire(blocking=False):
+            return  # that thread closes it
+        try:
+            if self._method:
+                self._method.close()
+                self._method = None
+        finally:
+            self._use.release()
 
     def _made(self) -> _Method:
         if sys.platform != "linux":
