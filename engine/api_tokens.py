@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from engine.domain.api_token import HINT_CHARACTERS, SECRET_PREFIX, NewApiToken, check_name
 from engine.domain.errors import UserError
+from engine.domain.start_key import check_same
 
 if TYPE_CHECKING:
     from engine.domain.api_token import ApiToken, Scope
+    from engine.domain.start_key import StartKey, StoredStart
     from engine.store.store import Store
 
 USE_S = 60.0
@@ -53,6 +55,11 @@ class ApiTokens:
         if token is not None:
             await self._note_use(token)
         return token
+
+    async def started_with(self, key: StartKey) -> StoredStart | None:
+        """Return what a request with this key started; raises `UserError` for another request."""
+        found = await self._store.api_tokens.started_with(key, time.time())
+        return found and check_same(key, found)
 
     async def _note_use(self, token: ApiToken) -> None:
         now = time.time()

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from engine.domain.approval_rules import ApprovalRule
     from engine.domain.consent import Consent
     from engine.domain.folder_size import FolderSize
+    from engine.domain.start_key import StartKey
     from engine.execution.background import BackgroundProcess, start_if_needed
     from engine.execution.executor import AttemptFile, AttemptPart, AttemptRef, Executor
     from engine.execution.live_output import LiveOutput
@@ -395,9 +396,9 @@ class Engine:
 
     # What the user asks for; each raises `UserError` where it cannot be
 
-    async def start(self, spec: RunSpec) -> Run:
-        """Check everything that can be checked, then queue a run."""
-        return await self._services.requests.start(spec)
+    async def start(self, spec: RunSpec, key: StartKey | None = None) -> Run:
+        """Check everything that can be checked, then queue a run; at most one for each key."""
+        return await self._services.requests.start(spec, key)
 
     async def check(self, spec: RunSpec, ask_later: bool = False) -> RunSpec:
         """Check a request for a run, and return it complete.

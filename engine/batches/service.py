@@ -45,6 +45,7 @@ from engine.workspaces.sources import SourceInspector
 
 if TYPE_CHECKING:
     from engine.batches.trust_requests import BatchFile
+    from engine.domain.start_key import StartKey
 
 NAMED = 8
 RETRIED = (Status.FAILED, Status.INTERRUPTED)
@@ -204,15 +205,19 @@ class Batches:
             total += size
         return total
 
-    async def start(self, plan: BatchPlan) -> tuple[Batch, list[Run]]:
-        """Check a batch once more and queue all its runs in one go: all of them, or none."""
+    async def start(self, plan: BatchPlan, key: StartKey | None = None) -> tuple[Batch, list[Run]]:
+        """Check a batch once more and queue all its runs in one go: all of them, or none.
+
+        At most one batch is started for each key.
+        """
         plan = await self.check(plan)
         for model in {each.spec.model: each.spec for each in plan.planned}.values():
             await self._check_budget(plan.swarm.budget, model)
         await self._check_login(each.spec for each in plan.planned)
         files = RequestedFiles(self._paths, requested_environment())
         done = await files.queue(
-            lambda keep: self._journal.create_batch(plan.swarm, plan.planned, keep), self._store
+            lambda keep: self._journal.create_batch(plan.swarm, plan.planned, keep, key),
+            self._store,
         )
         runs = list(done.runs.values())
         await hold_bases(self._journal, runs)

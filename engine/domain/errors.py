@@ -375,6 +375,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "Too many requests or streams.",
         "Wait as long as `Retry-After` states, or raise the limit in `api` of the settings.",
     ),
+    "IDEMPOTENCY_KEY_REUSED": CatalogueEntry(
+        "The key belongs to another request.",
+        "Send the same request again, or use another `Idempotency-Key`.",
+    ),
     "API_MISSING": CatalogueEntry(
         "The parts that serve the API are not installed.",
         "Install this package with its `api` extra, for example `pipx install '.[api]'`.",

@@ -26,6 +26,7 @@ from engine.store.written import WriteSignal
 
 if TYPE_CHECKING:
     from engine.domain.rule_answers import RulesOf
+    from engine.domain.start_key import StartKey
 
 POLL_S = 0.1
 SURELY_S = 5.0
@@ -94,17 +95,25 @@ class Journal:
                     await written.wait(SURELY_S)
 
     async def create(
-        self, spec: RunSpec, first: Sequence[Body] = (), keep: Keep | None = None
+        self,
+        spec: RunSpec,
+        first: Sequence[Body] = (),
+        keep: Keep | None = None,
+        key: StartKey | None = None,
     ) -> Committed:
         """Add a queued run; `keep` writes its files before it can be seen."""
-        done = await self._store.create(spec, first, keep)
+        done = await self._store.create(spec, first, keep, key)
         return await self._handed_on(await self._recorded(done))
 
     async def create_batch(
-        self, swarm: Batch, planned: Sequence[PlannedRun], keep: Keep | None = None
+        self,
+        swarm: Batch,
+        planned: Sequence[PlannedRun],
+        keep: Keep | None = None,
+        key: StartKey | None = None,
     ) -> Committed:
         """Add a batch with all its runs; `keep` writes their files before they can be seen."""
-        done = await self._store.create_batch(swarm, planned, keep)
+        done = await self._store.create_batch(swarm, planned, keep, key)
         return await self._handed_on(await self._recorded(done))
 
     async def append(

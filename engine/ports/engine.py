@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.domain.model import Pause, Run, RunSpec
     from engine.domain.projection import View
     from engine.domain.radar import OverlapDetector
+    from engine.domain.start_key import StartKey
     from engine.execution.bus import EventStream
     from engine.execution.executor import AttemptFile, AttemptRef
     from engine.execution.task_tree import TaskTree
@@ -192,8 +193,8 @@ class RunsPort(Protocol):
         """Check a request for a run, and return it complete."""
         ...
 
-    async def start(self, spec: RunSpec) -> Run:
-        """Check a request, then queue a run."""
+    async def start(self, spec: RunSpec, key: StartKey | None = None) -> Run:
+        """Check a request, then queue a run; at most one for each key."""
         ...
 
     async def answer(self, run: str, answered: RequestAnswer) -> Run:

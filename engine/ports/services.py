@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from engine.domain.model import Run, RunSpec, TemplateStats, WorkspaceSpec
     from engine.domain.pattern import StoredPattern
     from engine.domain.search import SearchResult
+    from engine.domain.start_key import StartKey, StoredStart
     from engine.execution.executor import LivingAttempt
     from engine.notifications.service import ReceiverStatus
     from engine.templates.parameters import Value
@@ -101,7 +102,7 @@ class BatchesPort(Protocol):
         """Estimate the bytes of all workspaces at the start; None: unknown."""
         ...
 
-    async def start(self, plan: BatchPlan) -> tuple[Batch, list[Run]]:
+    async def start(self, plan: BatchPlan, key: StartKey | None = None) -> tuple[Batch, list[Run]]:
         """Check a batch once more and queue all its runs in one go: all of them, or none."""
         ...
 
@@ -234,6 +235,10 @@ class ApiTokensPort(Protocol):
 
     async def revoke(self, name: str) -> ApiToken:
         """Remove a token by its name; raises `UserError` API_TOKEN_NOT_FOUND."""
+        ...
+
+    async def started_with(self, key: StartKey) -> StoredStart | None:
+        """Return what a request with this key started; raises `UserError` for another request."""
         ...
 
     async def verify(self, secret: str) -> ApiToken | None:

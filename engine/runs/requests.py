@@ -40,6 +40,7 @@ from engine.store.store import Store
 from engine.system.environment import requested_environment
 
 if TYPE_CHECKING:
+    from engine.domain.start_key import StartKey
     from engine.lazy_services import LazyServices
 
 MESSAGE_CHARACTERS = 100_000
@@ -58,14 +59,16 @@ class RunRequests:
         self._store = store
         self._journal = journal
 
-    async def start(self, spec: RunSpec) -> Run:
-        """Check everything that can be checked, then queue a run."""
+    async def start(self, spec: RunSpec, key: StartKey | None = None) -> Run:
+        """Check everything that can be checked, then queue a run; at most one for each key."""
         spec = await self.check(spec)
         await self._services.logins.require([spec])
         from engine.execution.requested_files import RequestedFiles
 
         files = RequestedFiles(self._services.paths, requested_environment())
-        done = await files.queue(lambda keep: self._journal.create(spec, keep=keep), self._store)
+        done = await files.queue(
+            lambda keep: self._journal.create(spec, keep=keep, key=key), self._store
+        )
         run = next(iter(done.runs.values()))
         await hold_bases(self._journal, [run])
         return run

@@ -10,6 +10,8 @@ from typing import Any
 
 from engine.domain.api_token import ApiToken, Scope
 from engine.domain.errors import UserError, user_error
+from engine.domain.start_key import StartKey, StoredStart
+from engine.store import start_keys
 from engine.store.ids import ALPHABET
 from engine.store.shrinking import WriteTransaction
 
@@ -70,9 +72,15 @@ class StoredApiTokens:
             if not found:
                 raise _unknown(name)
             db.execute("DELETE FROM api_tokens WHERE id = ?", (found[0].id,))
+            db.execute("DELETE FROM start_keys WHERE client = ?", (found[0].id,))
             return found[0]
 
         return await self._write(remove)
+
+    async def started_with(self, key: StartKey, now: float) -> StoredStart | None:
+        """Return what the request with this key started, if it is known still."""
+        rows = await self._read(start_keys.FIND, start_keys.place(key, now))
+        return StoredStart(*map(str, rows[0])) if rows else None
 
     async def note_use(self, id: str, at: float) -> None:
         """Store when a token was last used."""

@@ -301,4 +301,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             last_used_at REAL
         ) WITHOUT ROWID""",
     ),
+    # Keys of requests over HTTP that started a run or a batch: a repeated one starts none.
+    (
+        """CREATE TABLE start_keys (
+            client TEXT NOT NULL,
+            key TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            started TEXT NOT NULL,
+            created_at REAL NOT NULL,
+            PRIMARY KEY (client, key)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX start_keys_created ON start_keys (created_at)",
+    ),
 )

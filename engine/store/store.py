@@ -25,6 +25,7 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.messages import Message, Subscription
 from engine.domain.model import AttemptRequest, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
+from engine.domain.start_key import StartKey
 from engine.store import (
     batches,
     codec,
@@ -33,6 +34,7 @@ from engine.store import (
     patterns,
     search,
     shrinking,
+    start_keys,
     usage_ledger,
 )
 from engine.store.appending import Appender, AppendRequest, Committed, insert_run, note_folder
@@ -106,31 +108,38 @@ class Store(StoreReader):
         return SessionLedger(self._read, self._write)
 
     async def create(
-        self, spec: RunSpec, first: Sequence[Body], keep: Keep | None = None
+        self,
+        spec: RunSpec,
+        first: Sequence[Body],
+        keep: Keep | None = None,
+        key: StartKey | None = None,
     ) -> Committed:
         """Add a queued run with `first` as further first events.
 
         `keep` is called with its id before it can be seen, and returns the spec to store. Raises
-        `UserError` where the parent may not start it.
+        `UserError` where the parent may not start it, or a request with this key has started one.
         """
 
         def add(db: sqlite3.Connection) -> Committed:
             run = self._add(db, spec, _newest(db), keep)
+            start_keys.claim(db, key, run, self._clock())
             return self._append(db, [_queued(run, first)])
 
         return await self._write(add)
 
     async def create_batch(
-        self, swarm: Batch, planned: Sequence[PlannedRun], keep: Keep | None = None
+        self,
+        swarm: Batch,
+        planned: Sequence[PlannedRun],
+        keep: Keep | None = None,
+        key: StartKey | None = None,
     ) -> Committed:
-        """Add a batch with all its runs, or nothing; its id is its name, made unique.
-
-        `keep` is called for each run, as in `create`.
-        """
+        """Add a batch with all its runs as `create` does, or nothing; its name is made unique."""
 
         def add(db: sqlite3.Connection) -> Committed:
             named = replace(swarm, id=batches.free_id(db, swarm.name))
             batches.add(db, named, self._clock())
+            start_keys.claim(db, key, named.id, self._clock())
             made: list[str] = []
             newest = _newest(db)
             for each in planned:
@@ -154,21 +163,14 @@ class Store(StoreReader):
         cursors: Mapping[int, str],
     ) -> None:
         """Add a run with all its events as they were rebuilt, and its batch if that is missing."""
-
-        def add(db: sqlite3.Connection) -> None:
-            if run.spec.batch and not db.execute(*batches.query([run.spec.batch])).fetchone():
-                batches.add(db, Batch(run.spec.batch, run.spec.batch), run.created_at)
-            insert_run(db, run, events, asks, cursors)
-
-        await self._write(add)
+        await self._write(lambda db: _put_back(db, run, events, asks, cursors))
 
     async def forget(
         self, runs: Sequence[str], check: forgetting.Check, put_aside: Callable[[], None]
     ) -> None:
         """Remove all rows of runs, or none; raises what `check` raises.
 
-        `put_aside` moves their files, before the end of the transaction. Where that is cut
-        short, `settle_forgotten` has the files moved back.
+        `put_aside` moves their files in the transaction; `settle_forgotten` moves them back.
         """
 
         def remove(db: sqlite3.Connection) -> None:
@@ -329,9 +331,9 @@ class Store(StoreReader):
     ) -> T:
         """Run a piece of work as one transaction, whole or not at all.
 
-        It is on the disk when this returns, except for a flood, which can be read again
-        from its source. A cancelled caller still waits for the transaction to finish, so
-        that it never continues on data about to change.
+        It is on the disk when this returns, except for a flood, which can be read again from its
+        source. A cancelled caller still waits for its end, and never continues on data about to
+        change.
         """
         doing = self._writer.do(partial(self._transaction, work, is_flood))
         with translated():
@@ -399,6 +401,18 @@ def _insert_queued(
     )
     note_folder(db, spec)
     return run.id
+
+
+def _put_back(
+    db: sqlite3.Connection,
+    run: Run,
+    events: Sequence[Event],
+    asks: Mapping[int, AttemptRequest],
+    cursors: Mapping[int, str],
+) -> None:
+    if run.spec.batch and not db.execute(*batches.query([run.spec.batch])).fetchone():
+        batches.add(db, Batch(run.spec.batch, run.spec.batch), run.created_at)
+    insert_run(db, run, events, asks, cursors)
 
 
 def _queued(run: str, first: Sequence[Body] = ()) -> AppendRequest:

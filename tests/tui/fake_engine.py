@@ -1,5 +1,8 @@
 """An engine without processes or disk: tests say what happens, and see what was asked."""
 
+# It reaches into private parts of the dashboard and of Textual.
+# pyright: basic, reportArgumentType=false, reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 import asyncio
@@ -488,7 +491,7 @@ class FakeEngine:
             raise self.refusal
         return spec
 
-    async def start(self, spec: RunSpec) -> Run:
+    async def start(self, spec: RunSpec, key: object = None) -> Run:
         self.asked.append(("start", spec.title))
         if self.refusal:
             raise self.refusal

@@ -421,7 +421,7 @@ class FakeBatches:
     async def size(self, plan: object) -> int | None:
         return None
 
-    async def start(self, plan: object) -> tuple[Batch, list[Run]]:
+    async def start(self, plan: object, key: object = None) -> tuple[Batch, list[Run]]:
         raise user_error("BATCH_INVALID")
 
     async def all(self) -> list[Batch]:
@@ -566,6 +566,9 @@ class FakeApiTokens:
         if name not in self._found:
             raise user_error("API_TOKEN_NOT_FOUND")
         return self._found.pop(name).token
+
+    async def started_with(self, key: object) -> None:
+        return None
 
     async def verify(self, secret: str) -> ApiToken | None:
         return next((one.token for one in self._found.values() if one.secret == secret), None)

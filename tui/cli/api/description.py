@@ -53,6 +53,7 @@ _ERRORS = {
     "403": "The token does not permit it.",
     "404": "It does not exist.",
     "409": "The present state does not permit it.",
+    "422": "The `Idempotency-Key` belongs to another request.",
     "429": "Too many requests.",
 }
 

@@ -19,6 +19,7 @@ from tui.cli.api.context import Context
 from tui.cli.api.encoding import JsonResponse
 from tui.cli.api.pages import LINK, Cursor, Limit, next_link
 from tui.cli.api.scopes import READ, RUN
+from tui.cli.api.start_keys import REPLAYED, StartKeyHeader, start_key, start_once
 from tui.cli.json import BatchJson, BatchPlanJson, BatchResultsJson, ComparisonJson
 from tui.cli.support.batch_request import BatchStartRequest, plan_batch
 from tui.cli.support.batch_state import plan_json, state_json
@@ -74,22 +75,32 @@ async def list_batches(
     },
 )
 async def start_batch(
-    data: JSONBody[BatchStartRequest], request: Asked, context: Context
+    data: JSONBody[BatchStartRequest],
+    request: Asked,
+    context: Context,
+    idempotency_key: StartKeyHeader = None,
 ) -> Response[BatchJson]:
     """Start a run for each row × each value of a matrix × each copy: all of them, or none.
 
     Paths are those of the machine that serves the API. Requests of repositories and templates
     have to be trusted: `trust: true` needs the scope admin. With `dry_run` nothing is started.
     """
-    engine = context.engine
-    plan, consents = await plan_batch(engine, data, may_trust=may_trust(request))
+    engine, key = context.engine, start_key(request, idempotency_key, data)
     if data.dry_run:
+        plan, consents = await plan_batch(engine, data, may_trust=may_trust(request))
         planned: Any = await plan_json(engine, plan, consents)
         return JsonResponse(planned, status_code=HTTPStatus.OK)
-    batch, runs = await engine.swarms.start(plan)
-    await context.supervise(runs)
+
+    async def start() -> str:
+        plan, _ = await plan_batch(engine, data, may_trust=may_trust(request))
+        return (await engine.swarms.start(plan, key))[0].id
+
+    id, is_replayed = await start_once(engine, key, start)
+    batch = await engine.swarms.find(id)
+    await context.supervise(await engine.swarms.runs(id))
     started = as_shape(BatchJson, await state_json(engine, batch))
-    return JsonResponse(started, headers={"Location": f"/v1/batches/{batch.id}"})
+    headers = {"Location": f"/v1/batches/{id}", **(REPLAYED if is_replayed else {})}
+    return JsonResponse(started, headers=headers)
 
 
 @get(

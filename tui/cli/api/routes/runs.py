@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
@@ -18,10 +19,12 @@ from tui.cli.api.pages import LINK, Cursor, Limit, next_link
 from tui.cli.api.parameters import RunId
 from tui.cli.api.run_filters import RunFilter, StatusFilter, selection
 from tui.cli.api.scopes import READ, RUN
+from tui.cli.api.start_keys import REPLAYED, StartKeyHeader, start_key, start_once
 from tui.cli.json import ListedRunJson, RunJson
 from tui.cli.support.run_request import RunRequest, to_spec
 from tui.cli.support.run_selection import RunOrder
 
+NO_HEADERS: Mapping[str, str] = {}
 LOCATION = ResponseHeader(
     name="Location", description="the run", documentation_only=True, required=False
 )
@@ -76,15 +79,24 @@ async def list_runs(
     response_headers=[LOCATION],
 )
 async def start_run(
-    data: JSONBody[RunRequest], request: Request[Any, Any, Any], context: Context
+    data: JSONBody[RunRequest],
+    request: Request[Any, Any, Any],
+    context: Context,
+    idempotency_key: StartKeyHeader = None,
 ) -> Response[RunJson]:
     """Start a run in the background. It needs a workspace: the path of its source, or `empty`.
 
     Paths are those of the machine that serves the API. Trust is needed in the repository's settings
     and its template, as they are now: `trust: true` needs the scope admin.
     """
-    spec = await to_spec(context.engine, data, may_trust=may_trust(request))
-    return await _started(context, await context.engine.start(spec))
+    engine, key = context.engine, start_key(request, idempotency_key, data)
+
+    async def start() -> str:
+        spec = await to_spec(engine, data, may_trust=may_trust(request))
+        return (await engine.start(spec, key)).id
+
+    id, is_replayed = await start_once(engine, key, start)
+    return await _started(context, await engine.find(id), REPLAYED if is_replayed else {})
 
 
 @get("/runs/{run:str}", opt=READ, operation_id="show_run", summary="Show a run", tags=["runs"])
@@ -110,11 +122,14 @@ async def fork_run(run: RunId, data: JSONBody[ForkRequest], context: Context) ->
     return await _started(context, made)
 
 
-async def _started(context: ApiContext, run: Run) -> Response[RunJson]:
+async def _started(
+    context: ApiContext, run: Run, headers: Mapping[str, str] = NO_HEADERS
+) -> Response[RunJson]:
     """Return a new run as the answer of the operation that started it."""
     await context.supervise([run])
     (found,) = await changed(context.engine, [run])
-    return JsonResponse(found, status_code=201, headers={"Location": f"/v1/runs/{run.id}"})
+    headers = {"Location": f"/v1/runs/{run.id}", **headers}
+    return JsonResponse(found, status_code=201, headers=headers)
 
 
 HANDLERS = [list_runs, start_run, show_run, fork_run]
