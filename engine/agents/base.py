@@ -268,6 +268,10 @@ class AgentPort(Protocol):
         """Raise `UserError` where its program is missing. Blocking."""
         ...
 
+    def program(self, config: Config) -> str:
+        """Return the path of its program on this machine; raises `UserError`. Blocking."""
+        ...
+
     async def login_error(
         self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:

@@ -1,5 +1,8 @@
 """A second agent, for tests: its prompt is a shell script, and a line of output a message."""
 
+# pyright: reportPrivateUsage=false, reportAttributeAccessIssue=false, reportUnknownLambdaType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import shutil
@@ -148,6 +151,9 @@ class ScriptAgent:
 
     def check_installed(self, spec: RunSpec, config: Config) -> None:
         pass
+
+    def program(self, config: Config) -> str:
+        return "/bin/sh"
 
     async def login_error(
         self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""

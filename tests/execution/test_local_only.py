@@ -14,10 +14,12 @@ LOCAL = "engine/execution/local/"
 ALLOWED = {
     "import of local": {
         "engine/execution/executors.py": "the registry: it has this machine by default",
+        "engine/execution/cluster/node/": "a node: it carries attempts of other machines here",
     },
     "files of an attempt": {
         "engine/execution/executor.py": "names the folder in which an agent's command writes",
         "engine/agents/base.py": "the same, in the request for that command",
+        "engine/execution/cluster/node/": "a node: the guard of an attempt watches its folder",
         "engine/agents/codex/command.py": "the command with the names of these files",
     },
     "process": {

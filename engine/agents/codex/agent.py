@@ -96,6 +96,10 @@ class CodexAgent:
         """Raise `UserError` where the Codex CLI is missing. Blocking."""
         command.find_codex(spec.codex_bin, config.codex.bin)
 
+    def program(self, config: Config) -> str:
+        """Return the path of the Codex CLI."""
+        return command.find_codex(None, config.codex.bin)
+
     async def login_error(
         self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:

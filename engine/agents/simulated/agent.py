@@ -84,6 +84,10 @@ class SimulatedAgent:
     def check_installed(self, spec: RunSpec, config: Config) -> None:
         """Do nothing: it is part of this package."""
 
+    def program(self, config: Config) -> str:
+        """Return this Python, which runs it."""
+        return sys.executable
+
     async def login_error(
         self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:

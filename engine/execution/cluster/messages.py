@@ -388,15 +388,15 @@ class NodeFacts(Struct, frozen=True):
     disk_bytes: int
     """Room that is free where workspaces are."""
     codex: str
-    """The version of Codex; empty where there is none."""
+    """The version of the default agent there; empty where there is none."""
     login: str
-    """Why Codex is not ready there, or `ok`."""
+    """Why that agent is not ready there, or `ok`."""
     accounts: tuple[str, ...] = ()
     """The accounts of its own settings."""
 
 
 class InspectNode(Message[NodeFacts], frozen=True, kw_only=True):
-    """Return the node as it is; Codex is asked once a minute at most."""
+    """Return the node as it is; its agent is asked once a minute at most."""
 
     ANSWER = NodeFacts
 

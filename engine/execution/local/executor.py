@@ -32,11 +32,20 @@ LATE_START_S = 0.5
 
 
 class LocalExecutor:
-    """Runs attempts here; processes with one of the words `spare` outlive their agent."""
+    """Runs attempts here; processes with one of the words `spare` outlive their agent.
 
-    def __init__(self, paths: Paths, spare: Sequence[str] = ()) -> None:
+    `guard` returns the command that a part's own runs below, by the folder of its files.
+    """
+
+    def __init__(
+        self,
+        paths: Paths,
+        spare: Sequence[str] = (),
+        guard: Callable[[AttemptFolder], Sequence[str]] | None = None,
+    ) -> None:
         self._paths = paths
         self._spare = spare
+        self._guard = guard or _unguarded
         self._workspaces = LocalWorkspaces(paths)
 
     @property
@@ -53,9 +62,9 @@ class LocalExecutor:
         base: Mapping[str, str] | None = None,
     ) -> AttemptProcess:
         """Start the agent of an attempt."""
-        return self._spared(
-            ref, await process.start(self._folder(ref), argv, env, Path(folder), base)
-        )
+        files = self._folder(ref)
+        argv = [*self._guard(files), *argv]
+        return self._spared(ref, await process.start(files, argv, env, Path(folder), base))
 
     async def start_commands(
         self, ref: AttemptRef, commands: Sequence[str], folder: str, base: Mapping[str, str]
@@ -63,13 +72,33 @@ class LocalExecutor:
         """Start the commands of a set-up or a check."""
         files = self._stage(ref)
         await asyncio.to_thread(stage_script.note_begin, files)
-        argv = stage_script.command(ref.part, files, commands)
+        argv = [*self._guard(files), *stage_script.command(ref.part, files, commands)]
         return await process.start(files, argv, {}, Path(folder), base)
 
     async def find(self, ref: AttemptRef) -> AttemptProcess | None:
         """Find what an earlier engine started."""
         found = await process.find(self._folder(ref))
         return self._spared(ref, found) if found else None
+
+    async def known(self, ref: AttemptRef) -> AttemptProcess | None:
+        """Return what was started, as `find` does; but where nothing was, it still can be."""
+        found = await process.known(self._folder(ref))
+        return self._spared(ref, found) if found else None
+
+    async def is_refused(self, ref: AttemptRef) -> bool:
+        """Return whether `find` returned None, and no start was allowed since."""
+        claimed = await asyncio.to_thread(self._folder(ref).pid.exists)
+        return claimed and await self.known(ref) is None
+
+    async def is_claimed(self, ref: AttemptRef) -> bool:
+        """Return whether the shell of a part has come so far that it is found again."""
+        return await asyncio.to_thread(self._is_claimed, self._folder(ref))
+
+    def _is_claimed(self, folder: AttemptFolder) -> bool:
+        try:
+            return folder.pid.stat().st_size > 0
+        except FileNotFoundError:
+            return False
 
     async def allow_start(self, ref: AttemptRef) -> None:
         """Remove the claim that `find` made."""
@@ -124,7 +153,11 @@ class LocalExecutor:
 
     async def kill(self, ref: AttemptRef, grace_s: float) -> None:
         """End all processes that carry the mark of a part."""
-        await AttemptProcess(self._folder(ref), NOBODY, None).stop(grace_s)
+        await self.marked(ref).stop(grace_s)
+
+    def marked(self, ref: AttemptRef) -> AttemptProcess:
+        """Return the part as those processes that carry its mark."""
+        return AttemptProcess(self._folder(ref), NOBODY, None)
 
     async def leftovers(self, live: Callable[[], Awaitable[Iterable[Run]]]) -> list[LivingAttempt]:
         """Find the attempts of this home with living processes that no live run is at."""
@@ -191,6 +224,10 @@ def write_prompt(folder: AttemptFolder, prompt: bytes) -> None:
     """Write what the agent reads on stdin, through to the disk."""
     private_folder(folder.path)
     write_synced(folder.prompt, prompt)
+
+
+def _unguarded(folder: AttemptFolder) -> Sequence[str]:
+    return ()
 
 
 def _local(handle: AttemptHandle) -> AttemptProcess:

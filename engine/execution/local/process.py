@@ -298,6 +298,23 @@ def _find(folder: AttemptFolder) -> AttemptProcess | None:
         text = _claim(folder)
     except FileNotFoundError:
         pass
+    return _started(folder, text)
+
+
+async def known(folder: AttemptFolder) -> AttemptProcess | None:
+    """Return what was started, as `find` does; but where nothing was, it still can be."""
+
+    def look() -> AttemptProcess | None:
+        try:
+            return _started(folder, _claim(folder))
+        except FileNotFoundError:
+            return _started(folder, "")
+
+    return await asyncio.to_thread(look)
+
+
+def _started(folder: AttemptFolder, text: str) -> AttemptProcess | None:
+    """Return what was started, by the text of its claim."""
     if text.isascii() and text.isdigit():
         return AttemptProcess(folder, int(text), None)
     members = marked(mark(folder))

@@ -1,0 +1,68 @@
+"""Output of many attempts in one answer, sent when there is some."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from engine.execution.cluster.messages import CHUNK_BYTES, End, ReadChunk, ReadOutput, ReadRequest
+from engine.execution.cluster.node.home import NodeHome
+from engine.execution.executor import OutputChunk, OutputRequest, ProcessEnd
+from engine.execution.local.process import AttemptProcess
+
+LONGEST_WAIT_S = 60.0
+POLL_S = 0.05
+
+
+async def read_output(home: NodeHome, message: ReadOutput) -> list[ReadChunk]:
+    """Return the output of many parts, or wait for some."""
+    handles = [await home.known(home.ref(request.ref)) for request in message.requests]
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + min(max(0.0, message.wait_s), LONGEST_WAIT_S)
+    while True:
+        chunks = await _read(home, message, handles)
+        if any(map(_has_news, chunks, message.requests)) or clock() >= deadline:
+            return chunks
+        await asyncio.sleep(POLL_S)
+
+
+def as_end(handle: AttemptProcess | None, end: ProcessEnd) -> End:
+    """Return the end of a part as it is sent."""
+    return End(end.exit_code, end.disk_full)
+
+
+def chunk_of(chunk: OutputChunk, handle: AttemptProcess | None) -> ReadChunk:
+    """Return output as it is sent."""
+    return ReadChunk(
+        chunk.offset,
+        tuple(chunk.lines),
+        chunk.rest,
+        chunk.cut_bytes,
+        as_end(handle, chunk.end) if chunk.end else None,
+        _said(chunk.error) if chunk.error else "",
+    )
+
+
+async def _read(
+    home: NodeHome, message: ReadOutput, handles: Sequence[AttemptProcess | None]
+) -> list[ReadChunk]:
+    chunks: list[ReadChunk] = []
+    lines, room = message.limit_lines, CHUNK_BYTES
+    for request, handle in zip(message.requests, handles, strict=True):
+        if handle is None:  # nothing was started, or its files were removed
+            chunks.append(ReadChunk(request.offset, end=End(None)))
+            continue
+        wanted = OutputRequest(handle, request.offset, request.wants_lines, request.wants_end)
+        (chunk,) = await home.executor.read([wanted], lines if room > 0 else 0)
+        lines -= len(chunk.lines)
+        room -= sum(map(len, chunk.lines)) + len(chunk.lines)
+        chunks.append(chunk_of(chunk, handle))
+    return chunks
+
+
+def _has_news(chunk: ReadChunk, request: ReadRequest) -> bool:
+    return bool(chunk.lines or chunk.end or chunk.error or chunk.cut_bytes)
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
