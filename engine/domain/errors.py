@@ -136,6 +136,22 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "A certificate of the cluster cannot be used.",
         "Make it again with `swarm-tui cluster certificates`.",
     ),
+    "CERTIFICATE_EXISTS": CatalogueEntry(
+        "This certificate exists already.",
+        "Remove its files first if it is to be replaced, or choose another folder.",
+    ),
+    "CLUSTER_ADDRESS_UNAVAILABLE": CatalogueEntry(
+        "The scheduler or the node cannot listen at this address.",
+        "Choose another with --host or --port.",
+    ),
+    "NODE_NAME_TAKEN": CatalogueEntry(
+        "The cluster has another node of this name.",
+        "Choose another with --name, or stop the other node and wait until its lease ends.",
+    ),
+    "NODE_RUNS_ALREADY": CatalogueEntry(
+        "A node works in this folder already.",
+        "Choose another with --root, or stop the other node.",
+    ),
     "NODE_UNKNOWN": CatalogueEntry(
         "The cluster has no node of this name.",
         "List the nodes with `swarm-tui nodes`, or let the cluster choose: `--on any`.",

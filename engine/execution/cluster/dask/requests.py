@@ -1,0 +1,84 @@
+"""Requests over a pool of Dask's connections: one deadline each, and a check of the peer's role."""
+
+from __future__ import annotations
+
+import asyncio
+
+from engine.execution.cluster.channel import ChannelError
+from engine.execution.cluster.dask import roles
+from engine.execution.cluster.dask.library import Comm, Library, Pool
+from engine.execution.cluster.dask.tls import tls_problem
+from engine.execution.cluster.dask.wire import OPERATION, Answer
+from engine.system.decoding import msgpack_decoder
+
+UNKNOWN_OPERATION = (
+    "it does not know the operations of swarm-tui: start it with `swarm-tui cluster scheduler`, or "
+    "add `--preload engine.execution.cluster.dask.preload` to `dask scheduler`"
+)
+
+CONNECT_S = 5.0
+"""Dask tries for this long to connect, also to a port that no process listens at."""
+
+
+class Requester:
+    """Sends requests; every failure is a `ChannelError`, after `limit_s` seconds at the latest."""
+
+    def __init__(self, library: Library, pool: Pool) -> None:
+        self._library = library
+        self._pool = pool
+
+    async def send(self, address: str, role: str, kind: str, data: bytes, limit_s: float) -> bytes:
+        """Return the answer of the process of this role at an address; raises `ChannelError`."""
+        try:
+            async with asyncio.timeout(limit_s):
+                answer = await self._exchange(address, role, kind, data, limit_s)
+        except ChannelError:
+            raise
+        except TimeoutError as error:
+            raise ChannelError(_explained(address, error, f"no answer in {limit_s:g} s")) from error
+        except Exception as error:
+            raise ChannelError(_explained(address, error, _text(address, error))) from error
+        return _body(address, answer)
+
+    async def _exchange(
+        self, address: str, role: str, kind: str, data: bytes, limit_s: float
+    ) -> object:
+        comm = await self._pool.connect(address, min(limit_s, CONNECT_S))
+        try:
+            _check(address, comm, role)
+            return await self._library.send_recv(comm, op=OPERATION, kind=kind, data=data)
+        finally:
+            self._pool.reuse(address, comm)
+
+
+def _check(address: str, comm: Comm, role: str) -> None:
+    """Raise `ChannelError` where the certificate at an address is for another role."""
+    certificate = comm.extra_info.get("peercert")
+    if not roles.may(certificate, role):
+        comm.abort()
+        found = roles.described(certificate)
+        raise ChannelError(f"{address}: its certificate is for {found}, not for {role}")
+
+
+def _body(address: str, answer: object) -> bytes:
+    if not isinstance(answer, bytes):
+        raise ChannelError(f"{address}: {UNKNOWN_OPERATION}")
+    try:
+        decoded = msgpack_decoder(Answer)(answer)
+    except ValueError as error:
+        raise ChannelError(f"{address}: invalid answer: {error}") from error
+    if decoded.refused:
+        raise ChannelError(f"{address}: {decoded.refused}")
+    return decoded.body
+
+
+def _explained(address: str, error: BaseException, otherwise: str) -> str:
+    return f"{address}: {tls_problem(error) or otherwise}"
+
+
+def _text(address: str, error: Exception) -> str:
+    """Return an error as text, with the most likely reason of a connection that was closed."""
+    if isinstance(error, OSError) and "Stream is closed" in str(error):
+        hint = "" if address.startswith("tls://") else "; it may demand TLS"
+        return f"the connection was closed{hint}"
+    return f"{type(error).__name__}: {error}"
