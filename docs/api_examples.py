@@ -11,14 +11,17 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from httpx import ASGITransport, AsyncClient
 
 from engine.config.paths import Paths
 from engine.config.settings import Config
-from engine.domain.model import Agent, RunSpec, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import Agent, Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.node import ClusterSummary, NodeCondition, NodeMachine, NodeSummary
+from engine.domain.node_json import cluster_json
 from engine.engine import Engine
 from tui.cli.api import application
 from tui.cli.api.context import ApiContext
@@ -40,15 +43,37 @@ async def record(folder: Path) -> dict[str, Any]:
         spec = RunSpec(PROMPT, "Add a test", "shop", Agent.SIMULATED, workspace=workspace)
         run = await engine.start(spec)
         await engine.settle()
-        transport = ASGITransport(application.application(ApiContext(engine)))
+        app: Any = application.application(ApiContext(engine))
+        transport = ASGITransport(app)
         async with AsyncClient(transport=transport, base_url="http://localhost") as client:
             found: dict[str, Any] = {}
             for path, name, is_list in _answers(application.document()):
                 answer = await client.get(path.replace("{run}", run.id))
                 if answer.is_success and (value := answer.json()):
                     found.setdefault(f"{name}Json", value[0] if is_list else value)
+    found["ClusterJson"] = cluster_json(_cluster(run))
     text = json.dumps(_shortened(found)).replace(str(folder), HOME).replace(str(ROOT), PROGRAM)
     return json.loads(text)
+
+
+def _cluster(run: Run) -> ClusterSummary:
+    """Return a cluster as it answers; an example needs no other machine."""
+    gib = 1024**3
+    machine = NodeMachine(
+        seen_at=run.created_at,
+        slots=8,
+        free_slots=7,
+        load=1.5,
+        processors=8,
+        memory_bytes=12 * gib,
+        disk_bytes=84 * gib,
+        version="0.1.0",
+        codex="0.171.0",
+        login="ok",
+    )
+    there = (replace(run, status=Status.RUNNING),)
+    node = NodeSummary("n1", NodeCondition.READY, machine=machine, runs=there)
+    return ClusterSummary("tls://192.0.2.7:8786", (node,), run.created_at)
 
 
 def _answers(document: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
@@ -69,9 +94,10 @@ def _answers(document: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
 
 def _shortened(value: Any) -> Any:  # noqa: ANN401  any JSON
     if isinstance(value, dict):
-        return {key: _shortened(one) for key, one in value.items()}
+        items = cast("dict[str, Any]", value).items()
+        return {key: _shortened(one) for key, one in items}
     if isinstance(value, list):
-        return [_shortened(one) for one in value[:MOST_ITEMS]]
+        return [_shortened(one) for one in cast("list[Any]", value)[:MOST_ITEMS]]
     return value
 
 

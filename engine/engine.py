@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from engine.batches.matrix import matrix_of, read_matrix
     from engine.batches.request import BatchRequest
     from engine.batches.service import Batches, BatchPlan
+    from engine.cluster_nodes import ClusterNodes
     from engine.disk.cleanup import CleanupItemResult, CleanupReport
     from engine.disk.cleanup_plan import CleanupFilter, CleanupItem, CleanupPlan
     from engine.disk.locations import DiskLocation, LocationKind
@@ -572,6 +573,11 @@ class Engine:
     def disk(self) -> Disk:
         """Disk usage, and how to free space."""
         return self._services.disk
+
+    @property
+    def cluster(self) -> ClusterNodes:
+        """The nodes of the cluster; no connection is made before they are asked for."""
+        return self._services.nodes
 
     @property
     def templates(self) -> Templates:

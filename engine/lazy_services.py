@@ -15,7 +15,7 @@ from engine.config.paths import Paths
 from engine.config.preferences import Preferences
 from engine.config.settings import Config
 from engine.domain.budget import Budget, BudgetUnit
-from engine.domain.errors import UserError
+from engine.domain.errors import UserError, user_error
 from engine.domain.fault import Fault
 from engine.domain.model import Run, RunSpec, Workspace
 from engine.execution.journal import Journal
@@ -27,8 +27,10 @@ from engine.usage.queue_pace import QueuePace
 if TYPE_CHECKING:
     from engine.api_tokens import ApiTokens
     from engine.batches.service import Batches
+    from engine.cluster_nodes import ClusterNodes
     from engine.disk.service import Disk
     from engine.doctor import Doctor
+    from engine.execution.cluster.cluster import ClusterPort
     from engine.execution.executor import Executor
     from engine.execution.executors import Executors
     from engine.execution.host_workspaces import HostWorkspaces
@@ -337,6 +339,17 @@ class LazyServices:
         from engine.disk.service import Disk
 
         return Disk(self.paths, self.config, self._store, self._journal.change, self.check_config)
+
+    @cached_property
+    def nodes(self) -> ClusterNodes:
+        """The nodes of the cluster, with the runs there."""
+        from engine.cluster_nodes import ClusterNodes
+
+        return ClusterNodes(self.config, self._store, self._cluster)
+
+    def _cluster(self) -> ClusterPort:
+        """Return the cluster, without a connection yet; raises `UserError`."""
+        raise user_error("CLUSTER_NOT_INSTALLED")
 
     @cached_property
     def sources(self) -> SourceInspector:

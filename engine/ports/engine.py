@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from engine.execution.bus import EventStream
     from engine.execution.executor import AttemptFile, AttemptRef
     from engine.execution.task_tree import TaskTree
+    from engine.ports.cluster import NodesPort
     from engine.ports.queue_pace import QueuePacePort
     from engine.ports.review import (
         AnnotationsPort,
@@ -378,6 +379,11 @@ class EnginePort(RunsPort, Protocol):
     @property
     def disk(self) -> DiskPort:
         """Disk usage, and how to free space."""
+        ...
+
+    @property
+    def cluster(self) -> NodesPort:
+        """The nodes of the cluster."""
         ...
 
     @property

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from fake_cluster import FakeCluster
 from fake_history import ListHistory
 from fake_services import (
     FakeAnnotations,
@@ -315,6 +316,11 @@ class FakeEngine:
     def costs(self) -> FakeCosts:
         """Costs of runs, as a test has put them."""
         return FakeCosts()
+
+    @cached_property
+    def cluster(self) -> FakeCluster:
+        """The cluster, as a test has put it."""
+        return FakeCluster()
 
     @cached_property
     def updates(self) -> FakeUpdates:

@@ -8,7 +8,7 @@ import io
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from fake_engine import FakeEngine
@@ -29,6 +29,7 @@ from engine.domain.interaction import (
 from engine.domain.model import Pause, Status, WorkspaceSpec
 from engine.domain.usage import UsageQuery, UsageReport
 from engine.engine import AttemptFile, AttemptRef, Engine
+from engine.ports.cluster import NodesPort
 from engine.ports.engine import EnginePort, HistoryPort, MonitorPort
 from engine.ports.services import (
     ApiTokensPort,
@@ -53,7 +54,7 @@ async def real(paths: Paths) -> AsyncGenerator[EnginePort]:
 
 @asynccontextmanager
 async def fake(_paths: Paths) -> AsyncGenerator[EnginePort]:
-    yield FakeEngine()
+    yield cast("EnginePort", FakeEngine())
 
 
 @pytest.fixture(params=[real, fake], ids=["engine", "fake"])
@@ -174,6 +175,7 @@ PARTS: dict[str, tuple[type, Callable[[EnginePort], object]]] = {
     "sources": (SourcesPort, lambda engine: engine.sources),
     "usage": (UsagePort, lambda engine: engine.usage),
     "disk": (DiskPort, lambda engine: engine.disk),
+    "cluster": (NodesPort, lambda engine: engine.cluster),
     "templates": (TemplatesPort, lambda engine: engine.templates),
     "batches": (BatchesPort, lambda engine: engine.swarms),
     "costs": (CostsPort, lambda engine: engine.costs),
@@ -274,6 +276,13 @@ async def test_a_new_home_has_nothing(port: EnginePort) -> None:
     assert await port.doctor.orphans() == []
     assert await port.doctor.end_orphans() == 0
     assert (await port.search.find("word")).hits == ()
+
+
+async def test_a_new_home_has_no_cluster(port: EnginePort) -> None:
+    assert not port.cluster.is_set
+    assert (port.cluster.last.scheduler, port.cluster.last.nodes) == ("", ())
+    problem = (await port.cluster.refresh()).problem
+    assert problem and problem.code == "CLUSTER_NOT_SET"
 
 
 async def test_no_engine_is_needed_in_a_new_home(port: EnginePort) -> None:

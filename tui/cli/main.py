@@ -46,6 +46,7 @@ COMMANDS = {
     "queue": LazyCommand(
         "tui.cli.commands.queue:queue", "Show the queue, or start runs although they are held"
     ),
+    "nodes": LazyCommand("tui.cli.commands.nodes:nodes", "Show the nodes of the cluster"),
     "slots": LazyCommand("tui.cli.commands.queue:slots", "Print or set the number of slots"),
     "supervise": LazyCommand(
         "tui.cli.commands.supervise:supervise", "Run the queue without a dashboard"

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Protocol
 
+from engine.domain.node import NodeCondition
 from engine.domain.record import record
 from engine.execution.cluster.messages import NodeFacts
 from engine.execution.executor import Executor
-
-
-class NodeCondition(StrEnum):
-    """Conditions of a node, as far as they decide what is done with its runs."""
-
-    READY = "ready"
-    UNREACHABLE = "unreachable"
-    """It does not answer: its runs may be at work, and are waited for."""
-    LOST = "lost"
-    """Its lease has expired: it has ended its runs, and they may start elsewhere."""
 
 
 @record

@@ -44,6 +44,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
         "restore_pattern",
     ),
     "pause": ("pause_queue",),
+    "nodes": ("list_nodes",),
     "queue": ("show_queue", "start_held_run", "start_held_runs"),
     "rules": ("list_rules", "add_rule", "remove_rule"),
     "logs": ("list_run_events", "stream_run_events", "read_log"),

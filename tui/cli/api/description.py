@@ -34,6 +34,7 @@ TAGS = {
     "patterns": "Patterns of earlier work.",
     "queue": "The queue and its slots.",
     "usage": "Tokens, estimated cost and rate limits.",
+    "cluster": "Other machines on which runs work.",
     "disk": "Disk usage, cleanup and the trash.",
     "home": "This machine: health, diagnosis, settings, notifications.",
 }

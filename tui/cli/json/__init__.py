@@ -18,6 +18,7 @@ from tui.cli.json.home import (
     LoginJson,
 )
 from tui.cli.json.library import PatternJson, TemplateJson
+from tui.cli.json.nodes import ClusterJson
 from tui.cli.json.receivers import AgainJson, DeliveryJson, ReceiverJson, TestedJson
 from tui.cli.json.rules import RuleJson
 from tui.cli.json.runs import (
@@ -59,6 +60,7 @@ __all__ = [
     "BroughtBackJson",
     "CheckpointJson",
     "CleanupJson",
+    "ClusterJson",
     "CommentJson",
     "ComparisonJson",
     "ConfigCheckJson",
@@ -125,6 +127,7 @@ DOCUMENTS: dict[str, Any] = {
     "unpause": QueueJson,
     "slots": QueueJson,
     "usage": UsageJson,
+    "nodes": ClusterJson,
     "queue": QueueJson,
     "queue start": list[RunJson],
     "doctor": DiagnosisJson,

@@ -1,0 +1,133 @@
+"""Nodes of the cluster as words and figures, for the dashboard and the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from engine.domain.node import ClusterSummary, NodeCondition, NodeMachine, NodeSummary
+from engine.domain.record import record
+from engine.domain.text import printable_name, size
+from tui.formatting.numbers import age, ago
+from tui.formatting.symbols import sign
+from tui.terminal.cells import clean
+
+NODE_TONES = {
+    NodeCondition.READY: "good",
+    NodeCondition.UNREACHABLE: "warn",
+    NodeCondition.LOST: "bad",
+}
+"""The tone of each condition."""
+_LONGEST_NAME, _LONGEST_REASON = 60, 200
+
+
+@record
+class NodeColumn:
+    """A column of the list of nodes: its heading, the text of a cell, and its width."""
+
+    name: str
+    text: Callable[[NodeSummary], str]
+    width: int
+    is_number: bool = True
+
+
+def _of_machine(text: Callable[[NodeMachine], str]) -> Callable[[NodeSummary], str]:
+    """Return the text of a fact that is unknown until the node has answered."""
+    return lambda node: text(node.machine) if node.machine else sign("–", "-")
+
+
+def _codex(machine: NodeMachine) -> str:
+    if not machine.codex:
+        return "none"
+    return clean(machine.codex, 20) if machine.is_logged_in else "no login"
+
+
+def _slots(machine: NodeMachine) -> str:
+    return f"{machine.busy_slots}/{machine.slots}"
+
+
+NODE_COLUMNS = (
+    NodeColumn("STATE", lambda node: node.condition.value, 11, is_number=False),
+    NodeColumn("RUNS", lambda node: str(len(node.runs)), 4),
+    NodeColumn("SLOTS", _of_machine(_slots), 7),
+    NodeColumn("LOAD", _of_machine(lambda it: f"{it.load_per_processor:.2f}"), 5),
+    NodeColumn("MEMORY", _of_machine(lambda it: size(it.memory_bytes)), 10),
+    NodeColumn("DISK", _of_machine(lambda it: size(it.disk_bytes)), 10),
+    NodeColumn("CODEX", _of_machine(_codex), 9),
+)
+"""All columns behind the name; MEMORY and DISK are what is free, LOAD is per processor."""
+
+
+def node_name(node: NodeSummary) -> str:
+    """Return the name of a node, to show."""
+    return clean(printable_name(node.name), _LONGEST_NAME)
+
+
+def node_problems(node: NodeSummary, now: float, version: str) -> Iterator[str]:
+    """Yield sentences on what keeps a node from working; `version` is that of swarm-tui here."""
+    if node.is_away:
+        yield away_sentence(node, now)
+    machine = node.machine
+    if machine is None:
+        return
+    name = node_name(node)
+    if not machine.is_compatible:
+        there = clean(machine.version, 40)
+        yield f"{name} has swarm-tui {there}, this machine {version}: install the same version."
+    elif machine.version != version:
+        yield f"{name} has swarm-tui {clean(machine.version, 40)}, this machine {version}."
+    if not machine.codex:
+        yield f"{name} has no Codex."
+    elif not machine.is_logged_in:
+        yield f"{name}: Codex is not ready: {clean(machine.login, _LONGEST_REASON)}"
+
+
+def away_sentence(node: NodeSummary, now: float) -> str:
+    """Return what is known of a node that does not answer, and what becomes of its runs."""
+    name, runs = node_name(node), _counted(len(node.runs))
+    if node.condition is NodeCondition.LOST:
+        rest = f"; {runs} there will be reported as lost" if node.runs else ""
+        return f"{name} was cut off, and has ended its runs{rest}."
+    away = (
+        "does not answer" if node.since is None else f"has not answered for {age(now - node.since)}"
+    )
+    rest = f"; {runs} there may be at work, and {_are(node)} waited for" if node.runs else ""
+    return f"{name} {away}{rest}."
+
+
+def away_words(cluster: ClusterSummary) -> str:
+    """Return in a few words which nodes with runs are away; empty where all answer."""
+    away = cluster.away
+    first = next(iter(away), None)
+    if first is None:
+        return ""
+    runs = _counted(sum(len(node.runs) for node in away))
+    if len(away) > 1:
+        return f"{len(away)} nodes do not answer {sign('·', '-')} {runs}"
+    verb = "is lost" if first.condition is NodeCondition.LOST else "does not answer"
+    return f"{node_name(first)} {verb} {sign('·', '-')} {runs}"
+
+
+def scheduler_words(cluster: ClusterSummary, now: float) -> str:
+    """Return in a line how the cluster stands."""
+    address = clean(printable_name(cluster.scheduler), _LONGEST_NAME)
+    if cluster.problem:
+        seen = "" if cluster.answered_at is None else f"; seen {ago(cluster.answered_at, now)}"
+        return f"{address} does not answer{seen}"
+    ready = [node for node in cluster.nodes if not node.is_away]
+    free = sum(node.machine.free_slots for node in ready if node.machine)
+    count = f"{len(ready)} of {len(cluster.nodes)} nodes ready"
+    return f"{address} {sign('·', '-')} {count} {sign('·', '-')} {free} slots free"
+
+
+def total_slots(nodes: Sequence[NodeSummary]) -> tuple[int, int]:
+    """Return the busy slots and all slots of the nodes that answer."""
+    machines = [node.machine for node in nodes if node.machine and not node.is_away]
+    return sum(one.busy_slots for one in machines), sum(one.slots for one in machines)
+
+
+def _counted(runs: int) -> str:
+    return f"{runs} run{'' if runs == 1 else 's'}"
+
+
+def _are(node: NodeSummary) -> str:
+    return "is" if len(node.runs) == 1 else "are"
