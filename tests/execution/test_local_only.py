@@ -35,6 +35,7 @@ ALLOWED = {
         "engine/execution/stages/agent.py": "removed as text from the agent's PATH",
         "engine/execution/stages/command_guard.py": "only its name, for a note in the home",
         "engine/execution/supervisor.py": "text, removed from the paths in the output",
+        "engine/execution/cluster/workspaces.py": "text, in a message to that host",
         "engine/execution/run_rebuilding.py": "text, removed from the paths in the output",
     },
 }

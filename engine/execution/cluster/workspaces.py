@@ -1,0 +1,230 @@
+"""The workspaces of a node, from the engine's side: each call of the port is a message."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from tempfile import mkdtemp
+from uuid import uuid4
+
+from engine.config.paths import Paths, private_folder
+from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
+from engine.execution.cluster.calls import NodeCalls
+from engine.execution.cluster.messages import Answer, Message
+from engine.execution.cluster.source_packs import SourcePack
+from engine.execution.cluster.staging import Staged, Staging, is_copied, origin_of
+from engine.execution.cluster.uploads import PatientCalls, Uploads
+from engine.execution.cluster.workspace_messages import (
+    DiscardWorkspace,
+    FindWorkspace,
+    MadeWorkspace,
+    MakeWorkspace,
+    ProgramFiles,
+    StopMaking,
+    WorkingFolder,
+    WorkspaceExists,
+)
+from engine.execution.host_workspaces import WorkspaceRequest
+from engine.workspaces.create import working_folder
+from engine.workspaces.create.worktree import CreatedWorkspace
+from engine.workspaces.files import removal
+from engine.workspaces.git.repository import must_find
+
+UNDO_S = 5.0
+"""How long a node may be silent that is asked to remove what is not needed."""
+IN_PLACE = "A run on a node cannot work in a folder of this machine."
+
+
+class NodeWorkspaces:
+    """The workspaces of a home on the node `node`."""
+
+    def __init__(self, paths: Paths, node: str, calls: NodeCalls) -> None:
+        self._paths = paths
+        self._node = node
+        self._calls = calls
+
+    # Make and discard
+
+    async def prepare(
+        self, request: WorkspaceRequest, stop: Callable[[], bool]
+    ) -> CreatedWorkspace | None:
+        """Send what the workspace is made from, and have the node make it."""
+        if request.spec.kind is WorkspaceKind.IN_PLACE:
+            raise user_error("NODE_CANNOT", IN_PLACE, "Use a worktree or a copy, or --on local.")
+        is_closing = False
+        making = asyncio.create_task(self._prepared(request, lambda: is_closing or stop()))
+        try:
+            return await asyncio.shield(making)
+        except InterruptedError:
+            return None
+        except asyncio.CancelledError:
+            is_closing = True
+            await asyncio.wait({making})
+            raise
+        except OSError as error:
+            raise os_failure(error) from error
+
+    async def discard(self, request: WorkspaceRequest, keep: Workspace | None) -> None:
+        """Have the node remove the folder; one that does not answer does it when it is asked."""
+        kept = keep.path if keep and keep.host == self._node else ""
+        await self._call(
+            DiscardWorkspace(project=request.project, name=request.name, keep=kept), try_s=60.0
+        )
+
+    async def _prepared(
+        self, request: WorkspaceRequest, stop: Callable[[], bool]
+    ) -> CreatedWorkspace:
+        calls = PatientCalls(self._calls, stop)
+        uploads = Uploads(calls)
+        token = uuid4().hex
+        try:
+            async with self._scratch() as folder:
+                message, notices = await self._wanted(
+                    request, token, Staging(self._paths, request, folder, stop), calls, uploads
+                )
+            while (making := await calls.call(message)).made is None:
+                pass
+            return self._created(request, message, making.made, notices)
+        except BaseException:
+            await self._undone(request, token, uploads)
+            raise
+
+    async def _undone(self, request: WorkspaceRequest, token: str, uploads: Uploads) -> None:
+        """Leave nothing on the node, if it answers soon: it removes old files by itself."""
+        stop = StopMaking(token=token)
+        discard = DiscardWorkspace(project=request.project, name=request.name)
+        with suppress(UserError, OSError):
+            for message in (stop, discard, uploads.message()):
+                await self._calls.call(message, try_s=60.0, patience_s=UNDO_S)
+
+    async def _wanted(
+        self,
+        request: WorkspaceRequest,
+        token: str,
+        staging: Staging,
+        calls: PatientCalls,
+        uploads: Uploads,
+    ) -> tuple[MakeWorkspace, list[str]]:
+        """Send all that is needed; return the message that makes the workspace, and notices."""
+        spec = request.spec
+        staged, source, object_format, commit = Staged(), "", "sha1", ""
+        cwd = working_folder.cleaned(spec.cwd or "")
+        if is_copied(request):
+            staged = await staging.copy()
+        elif spec.kind is WorkspaceKind.WORKTREE:
+            cwd = await asyncio.to_thread(working_folder.chosen, spec)
+            found = await must_find(Path(spec.source or ""), needs_commit=spec.base_commit is None)
+            commit = spec.base_commit or found.head or ""
+            pack = SourcePack(found, commit, staging.folder)
+            staged = await staging.worktree(found, commit)
+            await pack.send(calls, uploads)
+            source, object_format = pack.key, found.object_format
+        sent = [await uploads.send(one) if one else "" for one in _files(staged)]
+        origin = await asyncio.to_thread(origin_of, request)
+        message = MakeWorkspace(
+            token=token,
+            project=request.project,
+            name=request.name,
+            kind=spec.kind.value,
+            branch=request.setup.branch,
+            cwd=os.fsencode(cwd),
+            source=source,
+            object_format=object_format,
+            commit=commit,
+            earlier=(spec.source or "") if spec.kind is WorkspaceKind.FROM_RUN else "",
+            copy=sent[0],
+            changed=sent[1],
+            gone=staged.gone,
+            listed=sent[2],
+            origin=os.fsencode(origin or ""),
+        )
+        return message, staged.notices
+
+    def _created(
+        self,
+        request: WorkspaceRequest,
+        message: MakeWorkspace,
+        made: MadeWorkspace,
+        notices: list[str],
+    ) -> CreatedWorkspace:
+        source = os.fsdecode(message.origin) or message.earlier or None
+        workspace = Workspace(
+            made.path,
+            request.spec.kind,
+            source,
+            made.branch,
+            os.fsdecode(message.cwd),
+            self._node,
+        )
+        return CreatedWorkspace(workspace, (*notices, *made.notices))
+
+    @asynccontextmanager
+    async def _scratch(self) -> AsyncGenerator[Path]:
+        """Yield a folder for files that are sent, as long as the context lasts."""
+        top = await asyncio.to_thread(private_folder, self._paths.home / "outgoing")
+        folder = Path(await asyncio.to_thread(mkdtemp, prefix="to-node-", dir=top))
+        try:
+            yield folder
+        finally:
+            await asyncio.to_thread(_cleared, folder)
+
+    # Use
+
+    async def exists(self, workspace: Workspace) -> bool:
+        """Ask the node."""
+        return await self._call(WorkspaceExists(path=workspace.path))
+
+    async def find(self, run: str) -> Workspace | None:
+        """Ask the node."""
+        found = (await self._call(FindWorkspace(run=run))).found
+        if found is None:
+            return None
+        return Workspace(
+            found.path,
+            WorkspaceKind(found.kind),
+            os.fsdecode(found.origin) or None,
+            found.branch,
+            os.fsdecode(found.cwd),
+            self._node,
+        )
+
+    async def working_folder(self, workspace: Workspace) -> str:
+        """Ask the node."""
+        return await self._call(WorkingFolder(path=workspace.path, cwd=os.fsencode(workspace.cwd)))
+
+    async def program_files(
+        self, workspace: Workspace, spec: WorkspaceSpec, commands: Sequence[str]
+    ) -> Mapping[str, str]:
+        """Ask the node; files of the source that a command names by an absolute path are none."""
+        found = await self._call(
+            ProgramFiles(
+                path=workspace.path,
+                cwd=os.fsencode(workspace.cwd),
+                commands=tuple(map(os.fsencode, commands)),
+            ),
+            try_s=60.0,
+        )
+        return {os.fsdecode(path): digest for path, digest in found.items()}
+
+    async def _call(self, message: Message[Answer], try_s: float = 20.0) -> Answer:
+        try:
+            return await self._calls.call(message, try_s=try_s)
+        except OSError as error:
+            raise user_error(
+                "NODE_FAILED", f"The node failed: {os_failure(error).message}"
+            ) from error
+
+
+def _files(staged: Staged) -> tuple[Path | None, ...]:
+    return staged.copy, staged.changed, staged.listed
+
+
+def _cleared(folder: Path) -> None:
+    """Remove a folder, of which a copy may hold some that cannot be written."""
+    removal.remove(folder)
+    shutil.rmtree(folder, ignore_errors=True)
