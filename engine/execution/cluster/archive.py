@@ -1,7 +1,7 @@
 """Folders as archives: written where the source is, extracted on a node.
 
 An archive is a pax file, which keeps names of any bytes, modes, times and links. Nothing of one is
-written outside its folder or through a link, whatever it says.
+written outside its folder or through a link, whatever is in it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Stop = Callable[[], bool]
 
 
 def write(folder: Path, file: BinaryIO, stop: Stop) -> None:
-    """Write a folder that nobody changes into an open file.
+    """Write a folder that does not change into an open file.
 
     `stop` is asked between files whether to give up, which raises InterruptedError.
     """
@@ -177,7 +177,7 @@ def _ns(entry: tarfile.TarInfo) -> int:
 
 
 def remove(root: Path, paths: Iterable[bytes]) -> None:
-    """Remove files, which an archive says are gone, and folders that are empty then."""
+    """Remove files, which are gone in the source, and folders that are empty then."""
     with RootedDir(root) as below:
         for path in paths:
             if is_gits(path):

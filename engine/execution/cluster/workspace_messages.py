@@ -1,7 +1,7 @@
 """Messages about the workspaces of a node, and about the checkpoints that are taken there.
 
-What takes long is asked for again, with the same `token`, until it is done: the first message
-begins it, and each waits a while for its end.
+A message whose work takes long is sent again, with the same `token`, until it is done: the first
+begins the work, and each waits a while for its end.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class NodeWorkspaces:
             raise os_failure(error) from error
 
     async def discard(self, request: WorkspaceRequest, keep: Workspace | None) -> None:
-        """Have the node remove the folder; one that does not answer does it when it is asked."""
+        """Ask the node to remove the folder."""
         kept = keep.path if keep and keep.host == self._node else ""
         await self._call(
             DiscardWorkspace(project=request.project, name=request.name, keep=kept), try_s=60.0

@@ -62,7 +62,7 @@ class Operations:
         for token in done[: max(0, len(done) - KEPT)]:
             task = self._tasks.pop(token)
             if not task.cancelled():
-                task.exception()  # it was read, or nobody asked for it again
+                task.exception()  # it was read, or no message asked again
 
 
 async def _clear(work: Callable[[], Awaitable[T]]) -> T:

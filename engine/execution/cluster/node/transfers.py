@@ -15,7 +15,7 @@ from engine.domain.text import size
 from engine.execution.cluster.messages import CHUNK_BYTES
 
 STALE_S = 24 * 3600.0
-"""So long after its last piece, a file that nobody asked for again is removed."""
+"""So long after its last piece, a file that no message asked for again is removed."""
 _NAME = re.compile(r"[0-9a-f]{32}")
 
 

@@ -45,12 +45,12 @@ class NodeHome(Protocol):
 
     @property
     def paths(self) -> Paths:
-        """Its folders."""
+        """The folders of it."""
         ...
 
     @property
     def workspaces(self) -> LocalWorkspaces:
-        """Its workspaces."""
+        """The workspaces of it."""
         ...
 
 
