@@ -32,6 +32,8 @@ class ApiContext:
         self.engine = engine
         self.stopping = asyncio.Event()
         """Set when the server stops: endless answers end then."""
+        self.starting = asyncio.Lock()
+        """Held while a run starts runs: two requests do not share what is left of its budget."""
 
     @cached_property
     def feed(self) -> SharedEventFeed:

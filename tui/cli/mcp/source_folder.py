@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from engine.domain.model import Run, WorkspaceKind, WorkspaceSpec
-from engine.system.files import real_path
+from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from tui.cli.mcp.caller import Caller
+from tui.cli.support.child_runs import of_parent
 from tui.cli.support.run_request import RunRequest
 from tui.cli.support.run_specs import KINDS
-from tui.models.run_defaults import default_workspace, workspace_from
+from tui.models.run_defaults import default_workspace
 
 _KEYS = {kind: key for key, kind in KINDS.items()}
 
@@ -34,15 +34,3 @@ async def _usual(caller: Caller) -> WorkspaceSpec | None:
     if caller.parent:
         return of_parent(await caller.engine.find(caller.parent))
     return default_workspace(caller.folder) if caller.folder else None
-
-
-def of_parent(parent: Run) -> WorkspaceSpec:
-    """Return the workspace of a run's child: like its own, from the same source."""
-    made, wish = parent.workspace, parent.spec.workspace
-    source = made.source if made else wish.source
-    if wish.kind is WorkspaceKind.FROM_RUN or source is None:
-        is_empty = wish.kind is WorkspaceKind.EMPTY
-        return WorkspaceSpec() if is_empty else WorkspaceSpec(WorkspaceKind.FROM_RUN, parent.id)
-    if wish.kind is WorkspaceKind.IN_PLACE:
-        return workspace_from(real_path(source))
-    return WorkspaceSpec(wish.kind, source)

@@ -14,6 +14,7 @@ from engine.domain.budget import Budget, read_budget
 from engine.domain.model import WorkspaceKind, WorkspaceSpec
 from engine.domain.run_option import WORKSPACE
 from engine.system.files import real_path
+from tui.cli.support.child_runs import inherit, inherit_all
 from tui.cli.support.run_request import (
     RunRequest,
     absolute,
@@ -21,6 +22,7 @@ from tui.cli.support.run_request import (
     given_fields,
     invalid,
     make_spec,
+    with_parent,
 )
 from tui.cli.support.run_specs import KINDS
 from tui.models.run_defaults import workspace_from
@@ -85,8 +87,13 @@ async def plan_batch(
     Raises `UserError`.
     """
     check_trust(request, may_trust=may_trust)
+    request = await with_parent(engine, request)
     order = await _order(engine, request)
+    if request.parent is not None:  # refused before anything is read
+        await inherit(engine, request.parent, order.spec, order.said)
     plan = await engine.swarms.plan(order)
+    if request.parent is not None:  # a template or a column may have set more
+        plan = await inherit_all(engine, request.parent, plan)
     if not _has_kind(request):
         _check_places(plan)
     consents = await engine.swarms.consents(plan)

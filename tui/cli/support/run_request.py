@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from engine.config.run_options import RUN_OPTIONS
 from engine.domain.errors import UserError, user_error
@@ -28,6 +28,7 @@ from engine.domain.run_option import (
 from engine.system.files import expanded
 from tui.cli.json.base import Shape
 from tui.cli.support import run_specs
+from tui.cli.support.child_runs import inherit, of_parent
 from tui.cli.support.named_paths import resolved
 from tui.cli.support.run_specs import KINDS
 from tui.models import parsing
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
 
 S = TypeVar("S", bound=Struct)
+R = TypeVar("R", bound="RunRequest")
 NUMBER = 2**31 - 1
 _TYPES: Mapping[Kind, Any] = {
     Kind.FLAG: bool,
@@ -111,6 +113,13 @@ class RunRequest(Shape, kw_only=True):
     in_place: Annotated[
         str | None, Meta(description="work in this folder itself; it is never cleaned up")
     ] = None
+    parent: Annotated[
+        str | None,
+        Meta(
+            description="the run that starts it: it has at most the rights of that run, and counts "
+            "in the limits of its family; without a workspace, it has one like it"
+        ),
+    ] = None
     trust: Annotated[
         bool,
         Meta(description="trust what the repository's settings and the template ask for, as now"),
@@ -124,6 +133,7 @@ async def to_spec(engine: EnginePort, request: RunRequest, *, may_trust: bool) -
     parts that are not trusted. Raises `UserError`.
     """
     check_trust(request, may_trust=may_trust)
+    request = await with_parent(engine, request)
     if request.params and not request.template:
         raise invalid("`params` goes with `template`.")
     spec = await make_spec(engine, request)
@@ -132,11 +142,31 @@ async def to_spec(engine: EnginePort, request: RunRequest, *, may_trust: bool) -
     consent = await engine.trust.asked(spec) if request.trust else None
     if consent is not None:
         await engine.trust.grant(consent)
-    return spec
+    if request.parent is None:
+        return spec
+    return await inherit(engine, request.parent, spec, set(given_fields(request)))
+
+
+async def with_parent(engine: EnginePort, request: R) -> R:
+    """Return a request of a run for another with its parent's id, and with a workspace.
+
+    Raises `UserError`.
+    """
+    if request.parent is None:
+        return request
+    parent = await engine.find(request.parent)
+    if any(getattr(request, name) for name in KINDS):
+        return structs.replace(request, parent=parent.id)
+    usual = of_parent(parent)
+    key = next(name for name, kind in KINDS.items() if kind is usual.kind)
+    value = True if usual.kind is WorkspaceKind.EMPTY else usual.source
+    return structs.replace(request, parent=parent.id, **{key: value})
 
 
 def check_trust(request: RunRequest, *, may_trust: bool) -> None:
     """Raise `UserError` if a request trusts what its sender may not trust."""
+    if request.trust and request.parent is not None:
+        raise user_error("RIGHTS_EXCEEDED", "A request of a run may not trust anything.")
     if request.trust and not may_trust:
         message = "`trust` needs a client that may change what is trusted: the scope admin."
         raise user_error("API_SCOPE_MISSING", message)

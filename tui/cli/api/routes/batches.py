@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -92,8 +93,9 @@ async def start_batch(
         return JsonResponse(planned, status_code=HTTPStatus.OK)
 
     async def start() -> str:
-        plan, _ = await plan_batch(engine, data, may_trust=may_trust(request))
-        return (await engine.swarms.start(plan, key))[0].id
+        async with context.starting if data.parent else nullcontext():
+            plan, _ = await plan_batch(engine, data, may_trust=may_trust(request))
+            return (await engine.swarms.start(plan, key))[0].id
 
     id, is_replayed = await start_once(engine, key, start)
     batch = await engine.swarms.find(id)

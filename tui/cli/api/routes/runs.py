@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 from litestar import Request, Response, get, post
@@ -88,12 +89,14 @@ async def start_run(
 
     Paths are those of the machine that serves the API. Trust is needed in the repository's settings
     and its template, as they are now: `trust: true` needs the scope admin.
+    With a `parent` it is requested for that run, and has at most its rights.
     """
     engine, key = context.engine, start_key(request, idempotency_key, data)
 
     async def start() -> str:
-        spec = await to_spec(engine, data, may_trust=may_trust(request))
-        return (await engine.start(spec, key)).id
+        async with context.starting if data.parent else nullcontext():
+            spec = await to_spec(engine, data, may_trust=may_trust(request))
+            return (await engine.start(spec, key)).id
 
     id, is_replayed = await start_once(engine, key, start)
     return await _started(context, await engine.find(id), REPLAYED if is_replayed else {})

@@ -14,9 +14,9 @@ from engine.domain.model import Run
 from tui.cli.api.scopes import Scope
 from tui.cli.mcp.caller import Caller
 from tui.cli.mcp.fields import RunName, RunNames, Text
-from tui.cli.mcp.inheritance import check_next_attempt
 from tui.cli.mcp.run_briefs import brief, briefs
 from tui.cli.mcp.tool import McpTool, ToolArguments, ToolHints
+from tui.cli.support.child_runs import check_next_attempt
 from tui.cli.support.session import ensure_supervision
 
 
@@ -87,7 +87,7 @@ async def _next_attempt(caller: Caller, name: str) -> AsyncGenerator[Run]:
     """Yield an own run that may go on; meanwhile nothing else uses what is left of the budget."""
     (run,) = await caller.find_own([name])
     async with caller.starting:
-        await check_next_attempt(caller, run)
+        await check_next_attempt(caller.engine, caller.parent, run)
         yield run
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from msgspec import Meta, structs
@@ -13,11 +12,11 @@ from tui.cli.api.scopes import Scope
 from tui.cli.mcp.bounds import bounded
 from tui.cli.mcp.caller import Caller
 from tui.cli.mcp.fields import RunName, ShortText, Text
-from tui.cli.mcp.inheritance import inherit
 from tui.cli.mcp.run_briefs import brief, briefs
 from tui.cli.mcp.source_folder import with_workspace
 from tui.cli.mcp.tool import McpTool, ToolArguments, ToolHints
 from tui.cli.support import run_request
+from tui.cli.support.child_runs import inherit, inherit_all
 from tui.cli.support.run_request import RunRequest
 from tui.cli.support.session import ensure_supervision
 
@@ -89,13 +88,14 @@ class StartBatchArguments(RunOptionArguments, kw_only=True):
 
 async def start_run(caller: Caller, asked: StartRunArguments) -> dict[str, Any]:
     """Start a run, and return it as a short object."""
+    engine = caller.engine
     request = await _request(caller, asked)
-    spec = await run_request.to_spec(caller.engine, request, may_trust=False)
+    spec = await run_request.to_spec(engine, request, may_trust=False)
     async with caller.starting:
-        spec = await inherit(caller, spec, _said(request))
-        run = await caller.engine.start(spec)
-    await ensure_supervision(caller.engine)
-    return {"run": await brief(caller.engine, run)}
+        spec = await inherit(engine, caller.parent, spec, _said(request))
+        run = await engine.start(spec)
+    await ensure_supervision(engine)
+    return {"run": await brief(engine, run)}
 
 
 async def start_batch(caller: Caller, asked: StartBatchArguments) -> dict[str, Any]:
@@ -104,7 +104,7 @@ async def start_batch(caller: Caller, asked: StartBatchArguments) -> dict[str, A
     request = await _request(caller, asked)
     said = _said(request)
     spec = await run_request.make_spec(engine, request)
-    await inherit(caller, spec, said)  # refuses it before anything is read
+    await inherit(engine, caller.parent, spec, said)  # refuses it before anything is read
     plan = await engine.swarms.plan(
         BatchRequest(
             spec,
@@ -116,12 +116,9 @@ async def start_batch(caller: Caller, asked: StartBatchArguments) -> dict[str, A
             name=asked.name,
         )
     )
-    count = len(plan.planned)
     async with caller.starting:  # a template or a column may have set more
-        planned = [
-            replace(one, spec=await inherit(caller, one.spec, (), count)) for one in plan.planned
-        ]
-        batch, runs = await engine.swarms.start(replace(plan, planned=tuple(planned)))
+        plan = await inherit_all(engine, caller.parent, plan)
+        batch, runs = await engine.swarms.start(plan)
     await ensure_supervision(engine)
     return bounded({"batch": batch.id, "runs": await briefs(engine, runs)})
 
