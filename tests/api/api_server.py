@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from contextlib import asynccontextmanager, contextmanager
+from functools import cached_property
 
 import uvicorn
 from support import LIMIT_S, quick
@@ -15,7 +16,16 @@ from engine.config.paths import Paths
 from engine.domain.model import Run
 from engine.engine import Engine
 from tui.cli.api.application import application
+from tui.cli.api.attendance import SharedAttendant
 from tui.cli.api.context import ApiContext
+
+
+class IdleAttendant(SharedAttendant):
+    """An attendant that starts no supervisor, however long the runs stay queued."""
+
+    @asynccontextmanager
+    async def during(self) -> AsyncGenerator[None]:
+        yield
 
 
 class QueueOnlyContext(ApiContext):
@@ -23,12 +33,16 @@ class QueueOnlyContext(ApiContext):
 
     longest_wait_s = 0.05
 
+    @cached_property
+    def attendant(self) -> SharedAttendant:
+        return IdleAttendant(self.engine)
+
     async def supervise(self, runs: Iterable[Run] | None = None) -> None:
         del runs
 
 
 @contextmanager
-def served(paths: Paths, prepare: Callable[[Engine], Awaitable[None]]) -> Iterator[str]:
+def served(paths: Paths, prepare: Callable[[Engine], Awaitable[None]]) -> Generator[str]:
     """Serve a home after `prepare`, which has an engine that supervises it; yields the address."""
     door = socket.socket()
     door.bind(("127.0.0.1", 0))
