@@ -20,6 +20,7 @@ from engine.domain.interaction import DeliveryTime, InputRequest, ModeChange, Re
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Pause, Run, RunSpec
+from engine.domain.placement import NodePlaces
 from engine.domain.projection import View
 from engine.domain.radar import OverlapDetector
 from engine.domain.run_mode import UNCHANGED
@@ -32,6 +33,7 @@ from engine.execution.supervision_monitor import SupervisionMonitor
 from engine.execution.supervisor_lock import SupervisorLock
 from engine.execution.task_tree import SupervisedTask, TaskTree
 from engine.lazy_services import MODULE_OF, LazyServices
+from engine.other_machines import OtherMachines
 from engine.runs.finder import find_run, find_shortest_ends
 from engine.store.history import EventHistory
 from engine.store.store import Store, open_store
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from engine.domain.folder_size import FolderSize
     from engine.domain.start_key import StartKey
     from engine.execution.background import BackgroundProcess, start_if_needed
+    from engine.execution.cluster.cluster import ClusterPort
     from engine.execution.executor import AttemptFile, AttemptPart, AttemptRef, Executor
     from engine.execution.live_output import LiveOutput
     from engine.execution.recovery import RecoveryReport, recover
@@ -193,6 +196,7 @@ class Engine:
         store: Store,
         view: View,
         executors: Mapping[str, Executor],
+        cluster: ClusterPort | None = None,
     ) -> None:
         self.paths = paths
         self._store = store
@@ -207,8 +211,9 @@ class Engine:
         records = RunRecords(paths)
         faults = self.tasks.faults
         self._journal = Journal(store, view, self._publish, self._shared_changed, faults, records)
+        machines = OtherMachines(executors, cluster, lambda: self._shared.nodes)
         self._services = LazyServices(
-            paths, config, store, self._journal, self.check, lambda: self.faults, executors
+            paths, config, store, self._journal, self.check, lambda: self.faults, machines
         )
         self.memory = self._services.memory
         self.search = self._services.search
@@ -230,12 +235,14 @@ class Engine:
         supervise: bool = False,
         after: Callable[[], Awaitable[object]] | None = None,
         executors: Mapping[str, Executor] | None = None,
+        cluster: ClusterPort | None = None,
     ) -> AsyncGenerator[Engine]:
         """Open a home; `follow` keeps `view` current, `supervise` also runs what is queued here.
 
         With `after` it begins with that only when this is done: what comes before it is not slowed.
         One engine supervises a home at a time; the others wait to take over. Raises `UserError`.
-        Runs for another machine are given to the one of `executors` with its name.
+        Runs for another machine are given to the one of `executors` with its name, or to a node of
+        `cluster`, which is otherwise the one of the settings.
         Without a `config` the settings file counts; a mistake in it only keeps runs from starting.
         """
         paths.prepare()
@@ -245,7 +252,7 @@ class Engine:
         config = loaded.config
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(_store_of(paths, config))
-            engine = cls(paths, config, store, View(), executors or {})
+            engine = cls(paths, config, store, View(), executors or {}, cluster)
             engine._services.config_error = loaded.error
             await engine._shared.refresh()
             await engine.queue_pace.load()
@@ -278,6 +285,11 @@ class Engine:
     def pause(self) -> Pause | None:
         """The pause of the queue; None while it is running."""
         return self._shared.pause
+
+    @property
+    def node_places(self) -> NodePlaces:
+        """The places on nodes of the cluster, as the supervising engine saw them last."""
+        return self._services.machines.places(self.config)
 
     @property
     def supervises(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.fault import Fault
 from engine.domain.model import Run, RunSpec, Workspace
 from engine.execution.journal import Journal
+from engine.other_machines import OtherMachines
 from engine.runs.finder import find_run
 from engine.search import HistorySearch
 from engine.store.store import Store
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from engine.disk.service import Disk
     from engine.doctor import Doctor
     from engine.execution.cluster.cluster import ClusterPort
-    from engine.execution.executor import Executor
     from engine.execution.executors import Executors
     from engine.execution.host_workspaces import HostWorkspaces
     from engine.login_check import LoginCheck
@@ -121,7 +121,7 @@ class LazyServices:
         journal: Journal,
         check: CheckRequest,
         faults: Callable[[], tuple[Fault, ...]],
-        other_executors: Mapping[str, Executor],
+        machines: OtherMachines,
     ) -> None:
         self.paths = paths
         self.config = config
@@ -132,7 +132,7 @@ class LazyServices:
         self._journal = journal
         self._check = check
         self._faults = faults
-        self._other_executors = other_executors
+        self.machines = machines
         self._find = partial(find_run, store)
         self.memory = Preferences(store)
         self.search = HistorySearch(store)
@@ -158,7 +158,14 @@ class LazyServices:
         """The machines that run attempts: this one, and the others that were named."""
         from engine.execution.executors import Executors
 
-        return Executors.of_home(self.paths, self.config.spare, self._other_executors)
+        by_host, cluster = self.machines.executors, self.cluster
+        node = cluster.executor if cluster else None
+        return Executors.of_home(self.paths, self.config.spare, by_host, node)
+
+    @cached_property
+    def cluster(self) -> ClusterPort | None:
+        """The cluster that runs can work on; None where none is set."""
+        return self.machines.cluster
 
     # Not the method of the registry itself: a list of files needs no executor imported.
     def _checkpoint_stores(self, workspace: Workspace) -> HostWorkspaces:
@@ -349,7 +356,9 @@ class LazyServices:
 
     def _cluster(self) -> ClusterPort:
         """Return the cluster, without a connection yet; raises `UserError`."""
-        raise user_error("CLUSTER_NOT_INSTALLED")
+        if self.cluster is None:
+            raise user_error("CLUSTER_NOT_INSTALLED")
+        return self.cluster
 
     @cached_property
     def sources(self) -> SourceInspector:

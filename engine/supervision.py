@@ -12,7 +12,8 @@ from engine.domain.account_choice import AccountRules, merged, with_hold
 from engine.domain.errors import UserError
 from engine.domain.events import Notice
 from engine.domain.fault import SUPERVISOR_LOCK
-from engine.domain.model import LOCAL, Pause, Run
+from engine.domain.model import Pause, Run
+from engine.domain.placement import NodePlaces
 from engine.domain.projection import View
 from engine.domain.queue import QueueRules
 from engine.execution.fault_reporter import FaultReporter
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 OWNER_RETRY_S = 0.5
 CHECKPOINTS = 2
+NODES_S = 1.0
+"""Seconds from one look at the nodes to the next."""
 
 
 class Supervision:
@@ -152,8 +155,9 @@ class Supervision:
             branch.start("heartbeat", self._ownership.keep_beating)
             branch.start("faults", self._reporter.run)
             branch.start("unreadable runs", self._rebuild_unreadable)
-            _follow_hosts(branch, tools)
+            tools.hosts.follow_known()
             branch.start("look-after", scheduler.check_runs)
+            branch.start("nodes", self._look_at_nodes)
             self._follow_requests(branch)
             branch.start("maintenance", tending.run)
             self._start_services(branch)
@@ -206,21 +210,13 @@ class Supervision:
 
     def _tools(self, branch: TaskTree) -> SupervisorContext:
         from engine.execution.budgets import Budgets
-        from engine.execution.follower import OutputFollower
-        from engine.execution.supervisor_context import RunHost, SupervisorContext
+        from engine.execution.run_hosts import RunHosts
+        from engine.execution.supervisor_context import SupervisorContext
 
-        commit, executors = self._journal.append, self._parts.executors
-        by_host = {host: executors.of_host(host) for host in executors.hosts}
+        commit = self._journal.append
         return SupervisorContext(
             paths=self._parts.paths,
-            hosts={
-                host: RunHost(
-                    executor,
-                    OutputFollower(executor, commit, branch.faults),
-                    executor.workspaces.watcher(commit),
-                )
-                for host, executor in by_host.items()
-            },
+            hosts=RunHosts(self._parts.executors, commit, branch),
             config=self._parts.config,
             store=self._store,
             commit=commit,
@@ -244,7 +240,32 @@ class Supervision:
             self._shared.pause,
             self._parts.queue_pace.holds(self._clock.now()),
             self._account_rules,
+            self._node_places(),
         )
+
+    def _node_places(self) -> NodePlaces:
+        machines = self._parts.machines.executors
+        if (cluster := self._parts.cluster) is None:
+            return NodePlaces(machines=frozenset(machines))
+        from engine.execution.cluster.places import node_places
+
+        return node_places(cluster, self._view, machines)
+
+    async def _look_at_nodes(self) -> None:
+        """Keep the state of the nodes, and show it to all processes, until cancelled."""
+        from engine.execution.cluster.places import shown_places
+
+        while True:
+            if cluster := self._parts.cluster:
+                await cluster.refresh()
+            seen = shown_places(self._node_places())
+            if await self._shared.set_nodes(seen if cluster else None):
+                self._published()
+                if self.scheduler:
+                    self.scheduler.notify(())
+            if cluster is None:
+                return
+            await asyncio.sleep(NODES_S)
 
     @cached_property
     def _account_rules(self) -> Mapping[str, AccountRules]:
@@ -279,11 +300,3 @@ class Supervision:
 
         await self._shared.change_pause(decide)
         self._published()
-
-
-def _follow_hosts(branch: TaskTree, tools: SupervisorContext) -> None:
-    """Read the output on each machine in a task of its own: a slow one delays no other."""
-    for name, host in tools.hosts.items():
-        of_host = "" if name == LOCAL else f" {name}"
-        branch.start(f"follower{of_host}", host.follower.run)
-        branch.start(f"watcher{of_host}", host.watcher.run)

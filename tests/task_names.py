@@ -16,7 +16,7 @@ EVERYWHERE = frozenset({
     "imports", "unreadable runs", "run", "checkpoint", "settings", "search news", "run records",
     "notification news", "scheduler news", "queue", "budgets", "radar", "clock", "login check",
     "approval rules", "rules news", "reminders", "pull requests", "spending",
-    "spending news", "limit news", "other sessions",
+    "spending news", "limit news", "other sessions", "nodes",
 })  # fmt: skip
 """Tasks and guards of every face with a supervising engine."""
 OF_FACE = {

@@ -13,6 +13,7 @@ from engine.domain.usage import DEFAULT_ACCOUNT, SIMULATED
 _RETRIES: dict[Cause | None, WaitingFor] = {
     Cause.AUTOMATIC_RETRY: WaitingFor.RETRY,
     Cause.LIMIT: WaitingFor.LIMIT,
+    Cause.NO_SLOT: WaitingFor.NODE,
 }
 THINKING = "thinking"
 QUIET_S = 60.0
@@ -88,6 +89,8 @@ def time_left_s(run: Run, now: float) -> float | None:
 
 def paused_words(pause: Pause, now: float) -> str:
     """Return the cause of a pause, of the queue or of an account, and its end."""
+    if pause.waiting_for is WaitingFor.NODE:
+        return f"waits: {pause.reason}"
     if is_hold(pause):
         return f"waits: {held_words(pause, now)}"
     until = "" if pause.until is None else f", goes on in {clock(pause.until - now)}"

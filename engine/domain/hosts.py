@@ -8,7 +8,11 @@ from typing import ClassVar
 from engine.domain.errors import user_error
 from engine.domain.model import LOCAL, Run, Workspace
 from engine.domain.record import record
-from engine.domain.text import printable_name
+from engine.domain.text import is_utf8, printable_name
+
+
+HOST_CHARACTERS = 100
+"""The longest name of a machine."""
 
 
 @record
@@ -22,6 +26,23 @@ class HostChosen:
     host: str
     reason: str = ""
     is_request: bool = False
+
+
+def check_host(host: str) -> None:
+    """Raise `UserError` INPUT_INVALID for a text that cannot be the name of a machine."""
+    problem = problem_of_host(host)
+    if problem:
+        shown = printable_name(host[:HOST_CHARACTERS])
+        raise user_error("INPUT_INVALID", f"`{shown}` is not the name of a node: {problem}.")
+
+
+def problem_of_host(host: str) -> str:
+    """Return why a text cannot be the name of a machine; empty where it can."""
+    if not host.strip() or host != host.strip():
+        return "it is empty, or begins or ends with a space"
+    if len(host) > HOST_CHARACTERS:
+        return f"{HOST_CHARACTERS} characters are allowed"
+    return "" if host.isprintable() and is_utf8(host) else "it holds control characters"
 
 
 def choose(run: Run, chosen: HostChosen) -> None:

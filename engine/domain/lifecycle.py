@@ -8,8 +8,9 @@ from engine.domain.text import printable_name
 S = Status
 FOLLOWS: dict[Status, frozenset[Status]] = {
     S.QUEUED: frozenset({S.PREPARING, S.CANCELLED, S.FAILED}),
-    S.PREPARING: frozenset({S.RUNNING, S.CANCELLING, S.FAILED, S.INTERRUPTED}),
-    # Back to the queue: a limit, an outage or a stall that another attempt may get past.
+    # Back to the queue: a node without a free slot, a limit, an outage or a stall that another
+    # attempt may get past.
+    S.PREPARING: frozenset({S.RUNNING, S.CANCELLING, S.FAILED, S.INTERRUPTED, S.QUEUED}),
     S.RUNNING: frozenset(
         {S.VERIFYING, S.SUCCEEDED, S.FAILED, S.CANCELLING, S.INTERRUPTED, S.QUEUED}
     ),

@@ -8,8 +8,10 @@ from dataclasses import field
 
 from engine.domain.account import account_name
 from engine.domain.account_choice import AccountRules, account_hold, choose_account, holds
+from engine.domain.hosts import host_of
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, Status
+from engine.domain.placement import NodePlaces, place_of
 from engine.domain.projection import View
 from engine.domain.reasons import Cause
 from engine.domain.record import record
@@ -19,9 +21,10 @@ CLOCK_SLACK_S = 60.0
 
 @record
 class QueueRules:
-    """The rules of the queue: at most `slots` active runs, `per_project` of one project.
+    """The rules of the queue: at most `slots` active runs here, `per_project` of one project.
 
-    Parents of runs that have not ended do not count: see `slots_taken`.
+    Each node has slots of its own. Parents of runs that have not ended do not count: see
+    `slots_taken`.
     """
 
     slots: int
@@ -31,6 +34,8 @@ class QueueRules:
     """Accounts that may start no run at the moment, to keep a reserve or to spread starts."""
     accounts: Mapping[str, AccountRules] = field(default_factory=dict[str, AccountRules])
     """The accounts of agents that have several."""
+    nodes: NodePlaces = NodePlaces()
+    """The places on the nodes of the cluster."""
 
     def account_of(self, run: Run, now: float) -> tuple[str, str] | None:
         """Return the account of a run's next attempt and the reason; None: it waits for one."""
@@ -39,18 +44,32 @@ class QueueRules:
         return choose_account(run, rules, self.pause, now, closed)
 
 
-def next_run(view: View, rules: QueueRules, now: float) -> Run | None:
-    """Return the queued run that may start at `now`, the first in order; None if none may."""
+@record
+class NextRun:
+    """The run to start next, with the machine on which there is a place for it."""
+
+    run: Run
+    host: str
+
+
+def next_run(view: View, rules: QueueRules, now: float, ending: int = 0) -> NextRun | None:
+    """Return the queued run that may start at `now`, the first in order; None if none may.
+
+    `ending` runs still take slots here although they have ended.
+    """
     taking = slots_taken(view)
-    if len(taking) >= rules.slots:
+    here = sum(not rules.nodes.is_node(host_of(run)) for run in taking)
+    is_full_here = here + ending >= rules.slots
+    if is_full_here and not any(rules.nodes.free.values()):
         return None
     busy = Counter(run.spec.project for run in taking)
     for run in view.queue():
         full = rules.per_project is not None and busy[run.spec.project] >= rules.per_project
         if full or waits(view, run, now) or pause_of(run, rules.pause, now):
             continue
-        if rules.account_of(run, now):
-            return run
+        host = place_of(view, run, rules.nodes, is_full_here=is_full_here)
+        if host and rules.account_of(run, now):
+            return NextRun(run, host)
     return None
 
 

@@ -21,6 +21,7 @@ class Cause(OpenEnum):
     ERROR = "error"
     INTERRUPT = "interrupt"
     MESSAGE = "message"
+    NO_SLOT = "no-slot"
 
 
 REASONS = {
@@ -34,6 +35,7 @@ REASONS = {
     Cause.ERROR: "{code}",
     Cause.INTERRUPT: "interrupted by the user",
     Cause.MESSAGE: "message of the user",
+    Cause.NO_SLOT: "no free slot on the node",
 }
 """The text of each cause, with the facts that it names."""
 
@@ -66,6 +68,8 @@ class WaitingFor(OpenEnum):
     LOGIN = "login"
     DISK = "disk"
     MACHINE = "machine"
+    NODE = "node"
+    """A node of the cluster, or a free slot there."""
     USER = "user"
     RESERVE = "reserve"
     """A part of a rate-limit window is kept for interactive work."""

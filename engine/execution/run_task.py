@@ -54,6 +54,11 @@ class RunTask:
         self.update(run)
         self._attempt(lambda supervisor: supervisor.check(now))
 
+    @property
+    def host(self) -> str:
+        """The machine of the run, as it was last known."""
+        return host_of(self._run)
+
     async def abandon(self) -> None:
         """End its processes at once."""
         if self._supervisor:

@@ -14,12 +14,16 @@ from engine.agents.registry import agent_of
 from engine.domain.account import AccountChosen, stored_name
 from engine.domain.account_choice import held_accounts, without_ended
 from engine.domain.errors import UserError
-from engine.domain.events import Body, ErrorRaised, StatusChanged, status_change
-from engine.domain.model import Pause, Run, Status
+from engine.domain.events import Body, ErrorRaised, Notice, StatusChanged, status_change
+from engine.domain.hosts import HostChosen, host_of
+from engine.domain.lifecycle import ACTIVE
+from engine.domain.model import AttemptRequest, Pause, Run, Status
+from engine.domain.placement import NodePlaces, left_node
 from engine.domain.projection import View
-from engine.domain.queue import QueueRules, hopeless, next_run, paused, slots_taken
+from engine.domain.queue import NextRun, QueueRules, hopeless, next_run, paused
 from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.stamp import TransitionError
+from engine.domain.text import printable_name
 from engine.domain.transient import transient
 from engine.domain.usage import DEFAULT_ACCOUNT
 from engine.execution.run_task import RunTask
@@ -29,6 +33,7 @@ from engine.store.appending import AppendRequest
 
 TICK_S, IDLE_S = 1.0, 5.0
 LOOK_S = 1.0
+CHOSEN, LEFT = "it has the most free slots", "the node {} is lost"
 AUTH_FAILURES = 2
 
 
@@ -144,22 +149,39 @@ class Scheduler:
         await self._pause_refused()
         await self._end_pause()
         rules, now = self._rules(), self._tools.clock.now()
-        run = next_run(self._view, rules, now)
-        chosen = rules.account_of(run, now) if run else None
-        if run is None or chosen is None or self._slots_taken() >= rules.slots:
+        found = next_run(self._view, rules, now, self._ending(rules.nodes))
+        chosen = rules.account_of(found.run, now) if found else None
+        if found is None or chosen is None:
             return False
-        if not await self._login_holds(run, chosen[0]):
+        run = found.run
+        # The login on a node is the node's own.
+        if not rules.nodes.is_node(found.host) and not await self._login_holds(run, chosen[0]):
             return False
         with suppress(TransitionError):
-            await self._tools.commit([AppendRequest(run.id, decide=partial(_prepare, *chosen))])
+            await self._tools.commit([self._start_of(found, chosen, rules.nodes)])
         self._supervise_active()
         return True
 
-    def _slots_taken(self) -> int:
-        """Return the number of runs that are still supervised and take a slot."""
-        active = self._view.active()
-        free = len(active) - len(slots_taken(self._view))
-        return len(self._run_tasks) - free
+    def _start_of(
+        self, found: NextRun, account: tuple[str, str], nodes: NodePlaces
+    ) -> AppendRequest:
+        """Return the start of a run on the machine that was chosen for it.
+
+        Where it leaves a lost node, it starts over.
+        """
+        run, host = found.run, found.host
+        left = left_node(run, host, nodes)
+        ask = AttemptRequest(run.spec.prompt, fresh=True) if left else None
+        return AppendRequest(run.id, decide=partial(_prepare, account, host, left), ask=ask)
+
+    def _ending(self, nodes: NodePlaces) -> int:
+        """Return the number of runs that have ended and are still supervised here."""
+        ended = (task.host for name, task in self._run_tasks.items() if not self._is_active(name))
+        return sum(not nodes.is_node(host) for host in ended)
+
+    def _is_active(self, run_id: str) -> bool:
+        run = self._view.runs.get(run_id)
+        return run is not None and run.status in ACTIVE
 
     async def _end_pause(self) -> None:
         """End a pause of the queue whose time has come."""
@@ -258,9 +280,15 @@ def _login_of(run: Run) -> tuple[str, str]:
     return run.spec.agent, run.account or DEFAULT_ACCOUNT
 
 
-def _prepare(account: str, reason: str, run: Run) -> list[Body]:
+def _prepare(chosen: tuple[str, str], host: str, left: str, run: Run) -> list[Body]:
     if run.status is not Status.QUEUED:
         raise TransitionError(run.status)
-    is_other = stored_name(account) != run.account
-    chosen = [AccountChosen(account, reason)] if is_other else []
-    return [*chosen, StatusChanged(Status.PREPARING)]
+    account, reason = chosen
+    bodies: list[Body] = []
+    if stored_name(account) != run.account:
+        bodies.append(AccountChosen(account, reason))
+    if host != host_of(run):
+        bodies.append(HostChosen(host, LEFT.format(printable_name(left)) if left else CHOSEN))
+    if left:
+        bodies.append(Notice("warning", f"{LEFT.format(printable_name(left))}: it starts over"))
+    return [*bodies, StatusChanged(Status.PREPARING)]

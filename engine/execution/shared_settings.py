@@ -1,4 +1,4 @@
-"""Settings that all processes of one home share: the slots, the pause, the faults."""
+"""Settings that all processes of one home share: the slots, the pause, the faults, the nodes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from engine.domain.fault import Fault
 from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
 from engine.domain.open_enum import unknown_allowed
+from engine.domain.placement import NodePlaces
 from engine.store.appending import RULES_CHANGED, WORKED_IN
 from engine.store.store import Store
 from engine.system.decoding import json_decoder
 from engine.system.environment import distrust
 
 _log = logging.getLogger(__name__)
-_SLOTS, _PAUSE, _FAULTS = "slots", "pause", "faults"
+_SLOTS, _PAUSE, _FAULTS, _NODES = "slots", "pause", "faults", "nodes"
 _decode = json_decoder(Pause)
 _decode_faults = json_decoder(tuple[Fault, ...])
+_decode_nodes = json_decoder(NodePlaces)
 
 
 class SharedSettings:
@@ -36,19 +38,26 @@ class SharedSettings:
         self.pause: Pause | None = None
         self.faults: tuple[Fault, ...] = ()
         """Faults of the supervising engine, as last reported."""
+        self.nodes = NodePlaces()
+        """Places on the nodes, as the supervising engine saw them last."""
         self._rules_mark: str | None = None
 
     async def refresh(self) -> bool:
         """Read the stored settings, and return whether they changed."""
-        before = (self.slots, self.pause, self.faults, self._rules_mark)
+        before = self._state
         stored = await self._store.settings()
         names = (name for name in stored if name.startswith(WORKED_IN))
         distrust(json.loads(name.removeprefix(WORKED_IN)) for name in names)
         self.slots = _number(stored.get(_SLOTS)) or self._default_slots
         self.pause = _pause(stored.get(_PAUSE))
         self.faults = _faults(stored.get(_FAULTS))
+        self.nodes = _nodes(stored.get(_NODES))
         self._rules_mark = stored.get(RULES_CHANGED)
-        return before != (self.slots, self.pause, self.faults, self._rules_mark)
+        return before != self._state
+
+    @property
+    def _state(self) -> tuple[object, ...]:
+        return self.slots, self.pause, self.faults, self.nodes, self._rules_mark
 
     async def set_slots(self, slots: int) -> None:
         """Keep a number of slots, for all processes and for later."""
@@ -62,6 +71,15 @@ class SharedSettings:
         text = msgspec.json.encode(faults).decode() if faults else None
         await self._store.change_setting(_FAULTS, lambda _: text)
         self.faults = faults
+
+    async def set_nodes(self, nodes: NodePlaces | None) -> bool:
+        """Show the places on nodes to all processes; return whether they changed."""
+        if (nodes or NodePlaces()) == self.nodes:
+            return False
+        text = msgspec.json.encode(nodes).decode() if nodes else None
+        await self._store.change_setting(_NODES, lambda _: text)
+        self.nodes = nodes or NodePlaces()
+        return True
 
     async def set_pause(self, pause: Pause | None) -> None:
         """Pause the queue as the user asks, or with None let it go on."""
@@ -113,6 +131,15 @@ def _pause(text: str | None) -> Pause | None:
     except msgspec.MsgspecError:
         _log.warning("the stored pause of the queue cannot be read")
         return None
+
+
+def _nodes(text: str | None) -> NodePlaces:
+    """Read the places on nodes that another process stored; another version may have."""
+    try:
+        with unknown_allowed():
+            return _decode_nodes(text) if text else NodePlaces()
+    except msgspec.MsgspecError:
+        return NodePlaces()
 
 
 def _is_paused(text: str | None, now: float) -> bool:

@@ -43,13 +43,14 @@ from engine.execution.executor import (
 )
 from engine.execution.follower import FollowedAttempt
 from engine.execution.output_tail import read_tail
+from engine.execution.run_hosts import RunHost
 from engine.execution.stages import agent
 from engine.execution.stages.checkpoint import Checkpointer
 from engine.execution.stages.conflicts import checked_conflicts
 from engine.execution.stages.learn import PatternRecorder
 from engine.execution.stages.verify import VerifyStage
 from engine.execution.stages.workspace import WorkspaceStage
-from engine.execution.supervisor_context import RunHost, SupervisorContext
+from engine.execution.supervisor_context import SupervisorContext
 from engine.store.appending import AppendRequest
 
 RETRY_S = 1.0

@@ -1,18 +1,16 @@
-"""The parts that the supervisors of runs share: of the engine, and of each machine."""
+"""The parts that the supervisors of runs share."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from engine.config.paths import Paths
 from engine.config.settings import Config
 from engine.domain.model import Pause
 from engine.execution.budgets import Budgets
-from engine.execution.executor import Executor
-from engine.execution.follower import OutputFollower
-from engine.execution.host_workspaces import ChangeWatcher
+from engine.execution.run_hosts import RunHosts
 from engine.execution.task_tree import TaskTree
 from engine.store.appending import AppendRequest, Committed
 from engine.store.store import Store
@@ -20,20 +18,11 @@ from engine.system.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)
-class RunHost:
-    """A machine with what follows the runs there: each machine is read by a task of its own."""
-
-    executor: Executor
-    follower: OutputFollower
-    watcher: ChangeWatcher
-
-
-@dataclass(frozen=True, slots=True)
 class SupervisorContext:
     """Parts that every supervisor works with; `commit` stores entries and publishes them."""
 
     paths: Paths
-    hosts: Mapping[str, RunHost]
+    hosts: RunHosts
     """The machines by name."""
     config: Config
     store: Store

@@ -34,6 +34,7 @@ from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
 from engine.runs.children import cancel_below, with_found_parent
 from engine.runs.finder import find_run
+from engine.runs.host_check import check_requested_host
 from engine.runs.origins import check_origin
 from engine.store.appending import AppendRequest
 from engine.store.store import Store
@@ -97,6 +98,7 @@ class RunRequests:
         if spec.workspace.kind is not WorkspaceKind.FROM_RUN:
             named = replace(named, denied=await self._denied(spec))
         spec = replace(spec, preparation=named)
+        await check_requested_host(spec.workspace.host, self._services)
         self._check_host(spec)
         spec = agent_of(spec.agent).complete(spec, self._services.config)
         await self._services.check_budget(spec.budget, spec)
@@ -368,9 +370,8 @@ class RunRequests:
             raise user_error("WORKSPACE_MISSING")
 
     def _check_host(self, spec: RunSpec) -> None:
-        """Check that the machine of a run is known, and can have its workspace."""
+        """Check that the machine of a run can have its workspace."""
         host = spec.workspace.host
-        self._services.executors.of_host(host)
         if host != LOCAL and spec.workspace.kind is WorkspaceKind.IN_PLACE:
             raise user_error(
                 "INPUT_INVALID",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,13 +31,13 @@ SPEC = RunSpec(prompt="do it", title="a title", project="a project")
 NOW = 1000.0
 
 
-def run(name: str, status: Status = Status.QUEUED, *, queued_at: float = 0.0, **wish) -> Run:
+def run(name: str, status: Status = Status.QUEUED, *, queued_at: float = 0.0, **wish: Any) -> Run:
     return Run(name, replace(SPEC, **wish), 0.0, status, queued_at=queued_at)
 
 
-def first(view: View, slots: int = 10, now: float = NOW, **rules) -> str | None:
+def first(view: View, slots: int = 10, now: float = NOW, **rules: Any) -> str | None:
     found = next_run(view, QueueRules(slots, **rules), now)
-    return found.id if found else None
+    return found.run.id if found else None
 
 
 def order(view: View) -> list[str]:
@@ -195,10 +196,7 @@ def test_a_pause_holds_until_its_time() -> None:
 
 
 waiting_runs = st.lists(
-    st.builds(
-        lambda status, project, priority, queued_at, not_before: (
-            status, project, priority, queued_at, not_before
-        ),
+    st.tuples(
         st.sampled_from(list(Status)),
         st.sampled_from("xyz"),
         st.integers(-2, 2),
@@ -206,17 +204,21 @@ waiting_runs = st.lists(
         st.none() | st.floats(NOW - 5, NOW + 5),
     ),
     max_size=12,
-)  # fmt: skip
+)
+Waiting = tuple[Status, str, int, float, float | None]
 
 
 @given(waiting_runs, st.integers(1, 6), st.none() | st.integers(1, 3))
-def test_what_starts_never_breaks_a_rule(made: list, slots: int, per_project: int | None) -> None:
+def test_what_starts_never_breaks_a_rule(
+    made: list[Waiting], slots: int, per_project: int | None
+) -> None:
     runs = [
         run(f"r{n:02}", status, queued_at=at, project=project, priority=prio, not_before=wait)
         for n, (status, project, prio, at, wait) in enumerate(made)
     ]
     view = View(runs)
-    while found := next_run(view, QueueRules(slots, per_project), NOW):
+    while chosen := next_run(view, QueueRules(slots, per_project), NOW):
+        found = chosen.run
         assert found.status is Status.QUEUED
         assert (found.spec.not_before or 0) <= NOW
         found.status = Status.RUNNING
@@ -337,6 +339,7 @@ def test_mode_changes_with_the_next_attempt_and_stays() -> None:
     assert (now.is_interactive, now.approval_policy) == (True, ApprovalPolicy.ON_REQUEST)
     now.status = Status.FAILED
     (queued,) = requests.retry(now)
+    assert isinstance(queued, StatusChanged)
     assert (queued.mode, queued.approvals) == (None, None)
     (queued, _) = requests.resume(
         replace(now, thread_id="t"), "x", ModeChange(approvals=ApprovalPolicy.UNTRUSTED)

@@ -35,7 +35,7 @@ NEEDS = {"whole screen": ("screen", "whole screen")}
 """What has to fail so that something else is entered."""
 ON_DEMAND = frozenset({"login check", "whole screen"})
 """Guards that are entered only where something else happens: `Face.stir` sees to it."""
-BEGIN_WITH_SUPERVISION = frozenset({"imports", "unreadable runs"})
+BEGIN_WITH_SUPERVISION = frozenset({"imports", "unreadable runs", "nodes"})
 """Tasks that end by themselves."""
 SHOWN = {"supervision": "supervis", "whole screen": "screen"}
 """What is shown where that is not the name: nobody supervises, or another part failed first."""
@@ -180,6 +180,7 @@ async def _of_one_run(face: Face, faulty: Faulty) -> None:
     await until(engine, lambda: engine.view.runs[bad.id].finished_at)
     faulty.times = 0
     bad = engine.view.runs[bad.id]
+    assert bad.error
     assert (bad.status, bad.error.code) == (Status.FAILED, "INTERNAL")
     assert TEXT in bad.error.message
 

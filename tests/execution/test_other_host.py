@@ -41,6 +41,7 @@ from tui.app import SwarmApp
 from tui.cli.commands.changes import diff
 from tui.cli.commands.logs import logs
 from tui.cli.commands.show import show
+from tui.cli.support.waiting import of_view
 
 STAGE = Stage.WORKSPACE_CLONED
 
@@ -144,24 +145,26 @@ async def test_changes_on_another_host_are_shown_continued_and_applied(
         assert engine.view.runs[run].workspace and await engine.workspaces.checkpoints(run)
 
 
-async def test_a_run_for_an_unknown_host_is_refused_or_fails(
+async def test_a_run_for_an_unknown_host_is_refused_waits_or_fails(
     paths: Paths, host: FolderExecutor
 ) -> None:
     async with Engine.open(paths, quick()) as engine:
         with pytest.raises(UserError) as caught:
             await engine.start(there("say x"))
-        assert caught.value.code == "HOST_UNKNOWN"
+        assert caught.value.code == "CLUSTER_NOT_SET"
+    async with supervised(paths, host) as engine:
+        active = await engine.start(there("say x", "hang"))
+        await until(engine, lambda: engine.view.runs[active.id].thread_id)
     async with Engine.open(paths, quick(), executors={HOST: host}) as engine:
-        run = await engine.start(there("say x"))
-        in_place = WorkspaceSpec(WorkspaceKind.IN_PLACE, str(paths.home), host=HOST)
-        with pytest.raises(UserError, match="in place"):
-            await engine.start(there("say x", workspace=in_place))
+        queued = await engine.start(there("say x"))
     async with Engine.open(paths, quick(), supervise=True) as engine:
-        await until(engine, lambda: engine.view.runs[run.id].finished_at)
-        error = engine.view.runs[run.id].error
+        await until(engine, lambda: engine.view.runs[active.id].finished_at)
+        error = engine.view.runs[active.id].error
         assert error and error.code == "HOST_UNKNOWN"
         near = await played(engine, "say near")  # the others are not concerned
         assert near.status is Status.SUCCEEDED
+        waits = of_view(engine.view, engine, 0.0)[queued.id]
+        assert waits.pause and waits.pause.reason == "no cluster set"
 
 
 async def test_runs_of_a_host_are_read_with_one_call(paths: Paths, host: FolderExecutor) -> None:

@@ -30,6 +30,7 @@ CASES = {
     Cause.ERROR: (Status.FAILED, "API_OVERLOADED"),
     Cause.INTERRUPT: (Status.INTERRUPTED, "interrupted by the user"),
     Cause.MESSAGE: (Status.QUEUED, "message of the user"),
+    Cause.NO_SLOT: (Status.QUEUED, "no free slot on the node"),
 }
 
 
@@ -110,6 +111,7 @@ def test_a_pause_says_what_the_queue_waits_for(held: WaitingFor) -> None:
     words = {
         WaitingFor.RESERVE: "waits: a reason; resets",
         WaitingFor.PACE: "waits: a reason; next",
+        WaitingFor.NODE: "waits: a reason (1st)",
     }
     assert told["activity"].startswith(words.get(held, "the queue is paused: a reason, goes on"))
     assert waiting_for(run, NOW + 90, pause=pause) is WaitingFor.SLOT

@@ -19,6 +19,7 @@ from engine.domain.children import descendants
 from engine.domain.errors import UserError
 from engine.domain.events import ArtifactSaved
 from engine.domain.model import Run
+from engine.domain.placement import node_hold
 from engine.domain.queue import pause_of
 from tui import formatting
 from tui.formatting import families
@@ -102,7 +103,12 @@ class RunDetails(Dialog[None]):
 
     def _draw(self) -> None:
         run, now = self._run, self._clock()
-        held = pause_of(run, self._engine.pause, now) or self._engine.queue_pace.hold_of(run, now)
+        engine = self._engine
+        held = (
+            pause_of(run, engine.pause, now)
+            or engine.queue_pace.hold_of(run, now)
+            or node_hold(engine.view, run, engine.node_places)
+        )
         doing = activity(run, now, self._engine.position(run.id), pause=held)
         overlaps = self._engine.view.radar.overlaps(run.id)
         cost = self._engine.costs.known(run)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from engine.domain.node import NodeCondition
@@ -35,6 +35,10 @@ class ClusterPort(Protocol):
 
     def free_slots(self) -> Mapping[str, int]:
         """Return the free slots of the ready nodes, as last seen: no call, for every tick."""
+        ...
+
+    def runs_seen(self, node: str) -> Collection[str]:
+        """Return the runs of this home that took slots of a node when it was last seen."""
         ...
 
     def condition(self, node: str) -> NodeCondition:

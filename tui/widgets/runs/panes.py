@@ -14,6 +14,7 @@ from textual.widget import Widget
 
 from engine.domain.errors import UserError
 from engine.domain.model import Run, Status
+from engine.domain.placement import node_hold
 from engine.domain.queue import pause_of, unfinished
 from tui import formatting
 from tui.keymap import checked_keymap
@@ -109,7 +110,8 @@ class Panes(Splitters):
             position=self.positions.get(run.id),
             after=tuple(map(self._name_of, unfinished(self._engine.view, run))),
             pause=pause_of(run, self._engine.pause, now)
-            or self._engine.queue_pace.hold_of(run, now),
+            or self._engine.queue_pace.hold_of(run, now)
+            or node_hold(self._engine.view, run, self._engine.node_places),
         )
 
     def _name_of(self, run_id: str) -> str:

@@ -1,0 +1,42 @@
+"""Places on the nodes of a cluster, as the scheduler of runs counts them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from engine.domain.hosts import host_of
+from engine.domain.model import Status
+from engine.domain.placement import NodePlaces
+from engine.domain.projection import View
+from engine.domain.node import NodeCondition
+from engine.execution.cluster.cluster import ClusterPort
+
+
+def node_places(cluster: ClusterPort, view: View, machines: Collection[str]) -> NodePlaces:
+    """Return the free slots of nodes as they were last seen, without those taken since."""
+    active: dict[str, set[str]] = defaultdict(set)
+    for run in view.active():
+        active[host_of(run)].add(run.id)
+    free = {
+        node: max(0, seen - len(active[node].difference(cluster.runs_seen(node))))
+        for node, seen in cluster.free_slots().items()
+    }
+    lost = {host for host in _hosts_awaited(view) if _is_lost(cluster, host, free)}
+    return NodePlaces(True, free, frozenset(lost), frozenset(machines))
+
+
+def shown_places(places: NodePlaces) -> NodePlaces:
+    """Return the part that others show: whether there is a free slot, not how many."""
+    free = {node: min(1, slots) for node, slots in sorted(places.free.items())}
+    return NodePlaces(places.is_set, free, places.lost)
+
+
+def _hosts_awaited(view: View) -> set[str]:
+    """Return the machines that have the workspace of a queued run."""
+    queued = (run for run in view.runs.values() if run.status is Status.QUEUED)
+    return {run.workspace.host for run in queued if run.workspace}
+
+
+def _is_lost(cluster: ClusterPort, host: str, free: Collection[str]) -> bool:
+    return host not in free and cluster.condition(host) is NodeCondition.LOST
