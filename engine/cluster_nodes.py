@@ -15,6 +15,7 @@ from engine.domain.hosts import host_of
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import ANY_NODE, LOCAL, ErrorInfo, Run
 from engine.domain.node import ClusterSummary, NodeCondition, NodeMachine, NodeSummary
+from engine.domain.placement import NodePlaces
 from engine.store.store import Store
 
 if TYPE_CHECKING:
@@ -35,10 +36,12 @@ class ClusterNodes:
         store: Store,
         connect: Callable[[], ClusterPort],
         clock: Callable[[], float] = time.time,
+        places: Callable[[], NodePlaces] = NodePlaces,
     ) -> None:
         self._config = config
         self._store = store
         self._connect = connect
+        self._places = places
         self._clock = clock
         self._last = ClusterSummary(config.cluster.scheduler or "")
 
@@ -51,6 +54,11 @@ class ClusterNodes:
     def last(self) -> ClusterSummary:
         """Return the cluster as it was last seen, without a wait."""
         return self._last
+
+    @property
+    def places(self) -> NodePlaces:
+        """Return the places for runs there, as the supervising engine saw them last."""
+        return self._places()
 
     async def refresh(self) -> ClusterSummary:
         """Ask the cluster now, for a few seconds at most."""

@@ -20,7 +20,6 @@ from engine.domain.interaction import DeliveryTime, InputRequest, ModeChange, Re
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Pause, Run, RunSpec
-from engine.domain.placement import NodePlaces
 from engine.domain.projection import View
 from engine.domain.radar import OverlapDetector
 from engine.domain.run_mode import UNCHANGED
@@ -190,13 +189,7 @@ class Engine:
     """One home's runs. Commands go in; what came of them comes out as batches of events."""
 
     def __init__(
-        self,
-        paths: Paths,
-        config: Config,
-        store: Store,
-        view: View,
-        executors: Mapping[str, Executor],
-        cluster: ClusterPort | None = None,
+        self, paths: Paths, config: Config, store: Store, view: View, machines: OtherMachines
     ) -> None:
         self.paths = paths
         self._store = store
@@ -211,7 +204,7 @@ class Engine:
         records = RunRecords(paths)
         faults = self.tasks.faults
         self._journal = Journal(store, view, self._publish, self._shared_changed, faults, records)
-        machines = OtherMachines(executors, cluster, lambda: self._shared.nodes)
+        machines.seen = lambda: self._shared.nodes
         self._services = LazyServices(
             paths, config, store, self._journal, self.check, lambda: self.faults, machines
         )
@@ -241,18 +234,18 @@ class Engine:
 
         With `after` it begins with that only when this is done: what comes before it is not slowed.
         One engine supervises a home at a time; the others wait to take over. Raises `UserError`.
-        Runs for another machine are given to the one of `executors` with its name, or to a node of
-        `cluster`, which is otherwise the one of the settings.
+        Runs for other machines are given to `executors`, by their names, or to nodes of `cluster`.
         Without a `config` the settings file counts; a mistake in it only keeps runs from starting.
         """
         paths.prepare()
         is_of_file = not isinstance(config, Config)
-        loaded = LoadedConfig(config) if isinstance(config, Config) else config
-        loaded = loaded or load_usable(paths)
+        loaded = (LoadedConfig(config) if isinstance(config, Config) else config) or load_usable(
+            paths
+        )
         config = loaded.config
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(_store_of(paths, config))
-            engine = cls(paths, config, store, View(), executors or {}, cluster)
+            engine = cls(paths, config, store, View(), OtherMachines(executors or {}, cluster))
             engine._services.config_error = loaded.error
             await engine._shared.refresh()
             await engine.queue_pace.load()
@@ -285,11 +278,6 @@ class Engine:
     def pause(self) -> Pause | None:
         """The pause of the queue; None while it is running."""
         return self._shared.pause
-
-    @property
-    def node_places(self) -> NodePlaces:
-        """The places on nodes of the cluster, as the supervising engine saw them last."""
-        return self._services.machines.places(self.config)
 
     @property
     def supervises(self) -> bool:

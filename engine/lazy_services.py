@@ -352,7 +352,8 @@ class LazyServices:
         """The nodes of the cluster, with the runs there."""
         from engine.cluster_nodes import ClusterNodes
 
-        return ClusterNodes(self.config, self._store, self._cluster)
+        places = partial(self.machines.places, self.config)
+        return ClusterNodes(self.config, self._store, self._cluster, places=places)
 
     def _cluster(self) -> ClusterPort:
         """Return the cluster, without a connection yet; raises `UserError`."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from engine.execution.executor import Executor
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OtherMachines:
     """Executors of machines by name, and a cluster in the place of the one of the settings."""
 

@@ -10,7 +10,6 @@ from engine.domain.model import LOCAL, Run, Workspace
 from engine.domain.record import record
 from engine.domain.text import is_utf8, printable_name
 
-
 HOST_CHARACTERS = 100
 """The longest name of a machine."""
 

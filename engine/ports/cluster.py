@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from engine.domain.node import ClusterSummary
+    from engine.domain.placement import NodePlaces
 
 
 class NodesPort(Protocol):
@@ -20,6 +21,11 @@ class NodesPort(Protocol):
     @property
     def last(self) -> ClusterSummary:
         """Return the cluster as it was last seen, without a wait."""
+        ...
+
+    @property
+    def places(self) -> NodePlaces:
+        """Return the places for runs there, as the supervising engine saw them last."""
         ...
 
     async def refresh(self) -> ClusterSummary:

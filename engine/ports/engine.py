@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from engine.domain.interaction import InputRequest, RequestAnswer
     from engine.domain.live import LiveReport
     from engine.domain.model import Pause, Run, RunSpec
-    from engine.domain.placement import NodePlaces
     from engine.domain.projection import View
     from engine.domain.radar import OverlapDetector
     from engine.domain.start_key import StartKey
@@ -114,11 +113,6 @@ class RunsPort(Protocol):
     @property
     def pause(self) -> Pause | None:
         """The reason why the queue starts nothing, and its end; None while it runs."""
-        ...
-
-    @property
-    def node_places(self) -> NodePlaces:
-        """The places on nodes of the cluster, as the supervising engine saw them last."""
         ...
 
     @property

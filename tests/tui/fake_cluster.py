@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from engine.domain.errors import user_error
 from engine.domain.node import ClusterSummary
+from engine.domain.placement import NodePlaces
 
 
 class FakeCluster:
@@ -20,6 +21,10 @@ class FakeCluster:
     @property
     def is_set(self) -> bool:
         return bool(self.found.scheduler)
+
+    @property
+    def places(self) -> NodePlaces:
+        return NodePlaces()
 
     @property
     def last(self) -> ClusterSummary:

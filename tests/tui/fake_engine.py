@@ -52,7 +52,6 @@ from engine.domain.kinds import USUAL, EventKind
 from engine.domain.live import LiveReport
 from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
 from engine.domain.model import Agent, Pause, Run, RunSpec, Status, WorkspaceSpec
-from engine.domain.placement import NodePlaces
 from engine.domain.projection import View
 from engine.domain.radar import OverlapDetector
 from engine.domain.run_mode import UNCHANGED
@@ -272,7 +271,6 @@ class FakeEngine:
         self.config = Config(slots=4, ui=ui or UiSettings())
         self.slots = 4
         self.queue_pace = FakeQueuePace()
-        self.node_places = NodePlaces()
         self.doctor = FakeDoctor()
         self.trust = FakeTrust()
         self.workspaces = FakeWorkspaces(self)

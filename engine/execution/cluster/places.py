@@ -7,9 +7,9 @@ from collections.abc import Collection
 
 from engine.domain.hosts import host_of
 from engine.domain.model import Status
+from engine.domain.node import NodeCondition
 from engine.domain.placement import NodePlaces
 from engine.domain.projection import View
-from engine.domain.node import NodeCondition
 from engine.execution.cluster.cluster import ClusterPort
 
 

@@ -40,7 +40,7 @@ class QueueWait:
 
 def of_view(view: View, engine: EnginePort, now: float) -> dict[str, QueueWait]:
     """Return the reasons why each queued run waits."""
-    pause, holds, nodes = engine.pause, engine.queue_pace.holds(now), engine.node_places
+    pause, holds, nodes = engine.pause, engine.queue_pace.holds(now), engine.cluster.places
 
     def wait(place: int, run: Run) -> QueueWait:
         held = pause_of(run, pause, now) or hold_of(run, holds) or node_hold(view, run, nodes)
