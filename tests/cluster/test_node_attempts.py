@@ -58,12 +58,13 @@ async def test_start_whose_answer_is_lost_is_not_carried_out_twice(
     channel: FakeChannel, tmp_path: Path
 ) -> None:
     await ask(channel, WriteInput(ref=REF, input="prompt", content=b""))
-    message = starting(tmp_path, "echo started >> log; sleep 300")
+    message = starting(tmp_path, "echo started | tee -a log; sleep 300")
     channel.faults["one"].lose_answers = 1
     with pytest.raises(ChannelError):
         await ask(channel, message)
     channel.restart("one")
     assert [await ask(channel, message) for _ in range(3)] == [YES] * 3
+    await ready(channel)
     assert await ask(channel, StopAttempt(ref=REF, grace_s=0)) is not None
     _, last = await drained(channel)
     assert last.end is not None
@@ -97,7 +98,7 @@ async def test_part_that_was_looked_for_in_vain_starts_only_after_that_is_allowe
 ) -> None:
     await ask(channel, WriteInput(ref=REF, input="prompt", content=b""))
     assert not await ask(channel, FindAttempt(ref=REF))
-    message = starting(tmp_path, "echo started >> log; sleep 300")
+    message = starting(tmp_path, "echo started | tee -a log; sleep 300")
     assert await ask(channel, message) == NO
     channel.restart("one")
     assert await ask(channel, message) == NO
@@ -106,6 +107,7 @@ async def test_part_that_was_looked_for_in_vain_starts_only_after_that_is_allowe
     await ask(channel, AllowStart(ref=REF))  # sent once more, and late
     assert await ask(channel, message) == YES
     assert await ask(channel, FindAttempt(ref=REF))
+    await ready(channel)
     await ask(channel, StopAttempt(ref=REF, grace_s=0))
     assert (tmp_path / "log").read_text() == "started\n"
 

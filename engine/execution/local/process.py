@@ -21,6 +21,7 @@ from engine.config.paths import AttemptFolder, private_folder
 from engine.execution.executor import ProcessEnd
 from engine.execution.local.process_family import ProcessCensus, ProcessFamily
 from engine.execution.local.process_marks import (
+    GUARD,
     MARK,
     ProcessInfo,
     carries,
@@ -142,7 +143,8 @@ class AttemptProcess:
 
     def cpu_s(self) -> float:
         """Return the processor time, in seconds, that its living processes have used."""
-        return sum(cpu_s(pid) for pid in self.members())
+        # A guard wakes up now and then, also for an agent that does nothing.
+        return sum(cpu_s(pid) for pid in self.members() if process_name(pid) != GUARD)
 
     async def used_cpu_s(self) -> float:
         """Return the processor time, in seconds, that its living processes have used."""
@@ -193,7 +195,7 @@ class AttemptProcess:
                 _signal(pid, signal.SIGKILL)
             await asyncio.sleep(POLL_S / 5)
         self.survivors = {pid: killed.get(pid, "?") for pid in members if pid != self.pid}
-        killed = {pid: name for pid, name in killed.items() if pid != self.pid}
+        killed = {pid: name for pid, name in killed.items() if pid != self.pid and name != GUARD}
         return {pid: name for pid, name in killed.items() if pid not in self.survivors}
 
     async def _wait_gone(self, limit_s: float) -> None:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from engine.config.paths import AttemptFolder
 
 MARK = "SWARM_MARK"
+GUARD = "swarm-guard"
+"""The name of the processes that watch an attempt: nothing that it has left."""
 EARLIER_MARK = "SWARM_ATTEMPT"
 """What versions up to 0.1 called it: a run of theirs may still be at work."""
 START_FIELD = 19

@@ -53,8 +53,9 @@ class Lease:
             write_synced(self.path, f"{until:.6f} {boot_id()}\n".encode())
 
     def end(self) -> None:
-        """End it now. Blocking."""
-        self.path.unlink(missing_ok=True)
+        """End it now. Raises OSError. Blocking."""
+        # Written, not removed: guards go on with the last lease that they could read.
+        write_synced(self.path, f"0 {boot_id()}\n".encode())
 
     def _until(self) -> float:
         try:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from engine.execution.cluster.messages import CHUNK_BYTES, End, ReadChunk, ReadOutput, ReadRequest
+from engine.execution.cluster.node.guard import FENCED
 from engine.execution.cluster.node.home import NodeHome
 from engine.execution.executor import OutputChunk, OutputRequest, ProcessEnd
 from engine.execution.local.process import AttemptProcess
@@ -28,7 +29,8 @@ async def read_output(home: NodeHome, message: ReadOutput) -> list[ReadChunk]:
 
 def as_end(handle: AttemptProcess | None, end: ProcessEnd) -> End:
     """Return the end of a part as it is sent."""
-    return End(end.exit_code, end.disk_full)
+    is_fenced = handle is not None and (handle.folder.path / FENCED).exists()
+    return End(end.exit_code, end.disk_full, is_fenced)
 
 
 def chunk_of(chunk: OutputChunk, handle: AttemptProcess | None) -> ReadChunk:

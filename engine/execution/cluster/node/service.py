@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,13 +23,17 @@ from engine.config.settings import Config
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
 from engine.execution.cluster.messages import PROTOCOL, Envelope, Failure, Message, Reply
-from engine.execution.cluster.node import attempts, inspection, workspaces
+from engine.execution.cluster.node import attempts, guard, inspection, workspaces
 from engine.execution.cluster.node.admission import Admission
 from engine.execution.cluster.node.home import Handler, NodeHome, paths_of
 from engine.execution.cluster.node.lease import Lease
+from engine.system.child_files import hold, path_of
 from engine.system.decoding import msgpack_decoder
 
 DEFAULT_LEASE_S = 30.0
+GRACE_S = 2.0
+"""From SIGTERM to SIGKILL where the lease has run out."""
+GUARD = Path(guard.__file__)
 _TABLES = (attempts.HANDLERS, inspection.HANDLERS, workspaces.HANDLERS)
 _log = logging.getLogger(__name__)
 
@@ -49,6 +55,7 @@ class NodeService:
         self.lease = Lease(root, lease_s)
         self._config = config or find().config
         """The settings file of this machine."""
+        hold(GUARD)
         self.spare = self.settings().spare
         self.admission = Admission(self, slots)
         self._homes: dict[str, NodeHome] = {}
@@ -75,7 +82,8 @@ class NodeService:
 
     def guard(self, folder: AttemptFolder) -> Sequence[str]:
         """Return the command below which a part of an attempt runs."""
-        return ()
+        words = (os.path.realpath(self.lease.path), os.path.realpath(folder.path), str(GRACE_S))
+        return (sys.executable, "-I", "-S", str(path_of(GUARD)), *words)
 
     def settings(self) -> Config:
         """Return the settings of this machine; after a mistake, the last valid ones. Blocking."""
