@@ -311,7 +311,7 @@ class Workspaces:
             if how is ApplyMode.PATCH:
                 return await apply.apply(store, wish, self._paths.home)
             # What was taken stays known: what comes later is measured against it.
-            taken = await store.record(TAKEN)
+            taken = await store.record_or_last(TAKEN)
             wish = replace(wish, until=taken.n)
             done = await apply.apply(store, wish, self._paths.home)
         await self._record_applied(known, wish, done, taken, is_push=is_push)

@@ -306,12 +306,14 @@ async def test_a_full_disk_of_the_node_is_named(
 
 
 async def test_a_node_that_is_silent_is_waited_for(
-    spaces: NodeWorkspaces, node: Node, source: Path, monkeypatch: pytest.MonkeyPatch
+    paths: Paths, node: Node, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "PAUSE_S", 0.01)
+    spaces = workspaces_of(paths, node, patience_s=0.1)
     node.is_silent = True
     making = asyncio.create_task(spaces.prepare(request(worktree(source)), never))
-    await asyncio.sleep(0.5)
+    while node.tries < 5:  # noqa: ASYNC110  the node is asked again and again
+        await asyncio.sleep(0.01)
     assert not making.done()
     node.is_silent = False
     assert await making is not None

@@ -15,11 +15,12 @@ from engine.domain.errors import UserError
 from engine.execution.cluster.calls import NodeCalls
 from engine.execution.cluster.channel import ChannelError, NodeLease
 from engine.execution.cluster.messages import Envelope, Failure, Reply
-from engine.execution.cluster.node.workspaces import HANDLERS
+from engine.execution.cluster.node import checkpoints, workspaces
 from engine.execution.cluster.workspaces import NodeWorkspaces
 from engine.execution.local.workspaces import LocalWorkspaces
 
 NODE = "one"
+HANDLERS = {**workspaces.HANDLERS, **checkpoints.HANDLERS}
 
 
 class Home:
@@ -39,12 +40,18 @@ class Node:
         self.home = Home(self.paths)
         self.is_silent = self.is_lost = False
         self.lose: list[str] = []
+        self.tries = 0
         self.calls: list[str] = []
         self.sent: list[Any] = []
+        self.answers: list[tuple[str, int]] = []
 
     def restart(self) -> None:
         """Forget all that is not in files."""
         self.home = Home(self.paths)
+
+    def answered_bytes(self, name: str) -> int:
+        """Return how much the answers to messages of this name held."""
+        return sum(size for one, size in self.answers if one == name)
 
     def answered(self) -> None:
         pass
@@ -53,6 +60,7 @@ class Node:
         pass
 
     async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
+        self.tries += 1
         if self.is_silent or self.is_lost:
             raise ChannelError("silent")
         envelope = msgspec.msgpack.decode(message, type=Envelope)
@@ -61,6 +69,7 @@ class Node:
         decoded = msgspec.msgpack.decode(bytes(envelope.body), type=kind)
         self.sent.append(decoded)
         reply = await self._reply(HANDLERS[kind], decoded)
+        self.answers.append((envelope.name, len(bytes(reply.body))))
         if envelope.name in self.lose:
             self.lose.remove(envelope.name)
             raise ChannelError("lost")
@@ -85,7 +94,7 @@ class Node:
         pass
 
 
-def workspaces_of(paths: Paths, node: Node) -> NodeWorkspaces:
+def workspaces_of(paths: Paths, node: Node, patience_s: float = 2.0) -> NodeWorkspaces:
     """Return the workspaces of a node for a home."""
 
     async def home() -> str:
@@ -93,4 +102,4 @@ def workspaces_of(paths: Paths, node: Node) -> NodeWorkspaces:
         return "h1"
 
     watch: Any = node
-    return NodeWorkspaces(paths, NODE, NodeCalls(node, NODE, home, watch, patience_s=0.3))
+    return NodeWorkspaces(paths, NODE, NodeCalls(node, NODE, home, watch, patience_s=patience_s))

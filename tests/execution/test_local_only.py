@@ -36,6 +36,7 @@ ALLOWED = {
         "engine/execution/stages/command_guard.py": "only its name, for a note in the home",
         "engine/execution/supervisor.py": "text, removed from the paths in the output",
         "engine/execution/cluster/workspaces.py": "text, in a message to that host",
+        "engine/execution/cluster/node_checkpoints.py": "its name, and text in a message",
         "engine/execution/run_rebuilding.py": "text, removed from the paths in the output",
     },
 }

@@ -191,29 +191,6 @@ class ProgramFiles(Message[dict[bytes, str]], frozen=True, kw_only=True):
 # Checkpoints
 
 
-class MadeStore(Struct, frozen=True):
-    """A store of checkpoints; `made_from` is the commit of the source, where there is one."""
-
-    is_done: bool
-    object_format: str = "sha1"
-    made_from: str = ""
-
-
-class MakeStore(Message[MadeStore], frozen=True, kw_only=True):
-    """Make the store of a run's checkpoints, or that of a fork as a copy of another run's.
-
-    It takes the place of one that another token made.
-    """
-
-    ANSWER = MadeStore
-    token: str
-    run: str
-    path: str
-    rebuildable: tuple[str, ...] = ()
-    origin_run: str = ""
-    origin_path: str = ""
-
-
 class Point(Struct, frozen=True):
     """A checkpoint, as `Checkpoint`."""
 
@@ -227,28 +204,48 @@ class Point(Struct, frozen=True):
     baseline: str = ""
 
 
-class Points(Struct, frozen=True):
-    """All checkpoints of a store in order; `taken` is the one that was asked for."""
+class StoreState(Struct, frozen=True):
+    """A store with all its checkpoints in order; `taken` is the one that was asked for.
+
+    `made_from` is the commit of the source that the workspace was made from, where there is one.
+    """
 
     is_done: bool
+    object_format: str = "sha1"
+    made_from: str = ""
     points: tuple[Point, ...] = ()
     taken: Point | None = None
 
 
-class TakeCheckpoint(Message[Points], frozen=True, kw_only=True):
+class MakeStore(Message[StoreState], frozen=True, kw_only=True):
+    """Make the store of a run's checkpoints, or that of a fork as a copy of another run's.
+
+    It takes the place of one that another token made.
+    """
+
+    ANSWER = StoreState
+    token: str
+    run: str
+    path: str
+    rebuildable: tuple[str, ...] = ()
+    origin_run: str = ""
+    origin_path: str = ""
+
+
+class TakeCheckpoint(Message[StoreState], frozen=True, kw_only=True):
     """Remember a workspace as it is, and return all checkpoints."""
 
-    ANSWER = Points
+    ANSWER = StoreState
     token: str
     run: str
     path: str
     message: str
 
 
-class ListPoints(Message[Points], frozen=True, kw_only=True):
+class ListPoints(Message[StoreState], frozen=True, kw_only=True):
     """Return all checkpoints of a store; CHANGES_UNKNOWN without a baseline."""
 
-    ANSWER = Points
+    ANSWER = StoreState
     run: str
     path: str
 
@@ -281,10 +278,9 @@ class SyncWork(Message[bool], frozen=True, kw_only=True):
 
 
 class Download(Struct, frozen=True):
-    """The beginning of a file of a node; the rest is asked for by `download`."""
+    """The beginning of a file of a node; the rest is asked for by the token of the message."""
 
     is_done: bool
-    download: str = ""
     size_bytes: int = 0
     content: bytes = b""
 

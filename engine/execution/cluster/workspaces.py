@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
@@ -13,9 +13,12 @@ from uuid import uuid4
 
 from engine.config.paths import Paths, private_folder
 from engine.domain.errors import UserError, os_failure, user_error
-from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import ForkOrigin, Workspace, WorkspaceKind, WorkspaceSpec
 from engine.execution.cluster.calls import NodeCalls
 from engine.execution.cluster.messages import Answer, Message
+from engine.execution.cluster.mirror import StoreLink
+from engine.execution.cluster.node_checkpoints import NodeCheckpoints
+from engine.execution.cluster.node_watcher import NodeWatcher
 from engine.execution.cluster.source_packs import SourcePack
 from engine.execution.cluster.staging import Staged, Staging, is_copied, origin_of
 from engine.execution.cluster.uploads import PatientCalls, Uploads
@@ -29,7 +32,8 @@ from engine.execution.cluster.workspace_messages import (
     WorkingFolder,
     WorkspaceExists,
 )
-from engine.execution.host_workspaces import WorkspaceRequest
+from engine.execution.host_workspaces import Commit, WorkspaceRequest
+from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
 from engine.workspaces.create import working_folder
 from engine.workspaces.create.worktree import CreatedWorkspace
 from engine.workspaces.files import removal
@@ -210,6 +214,40 @@ class NodeWorkspaces:
             try_s=60.0,
         )
         return {os.fsdecode(path): digest for path, digest in found.items()}
+
+    def watcher(self, commit: Commit) -> NodeWatcher:
+        """Return a watcher that sees no single file."""
+        return NodeWatcher()
+
+    # Remember
+
+    async def make_checkpoints(
+        self, run: str, workspace: Workspace, rebuildable: Collection[str]
+    ) -> NodeCheckpoints:
+        """Make the store on the node, and its mirror here."""
+        link = self._link(run, workspace)
+        return await NodeCheckpoints.made(self._paths, workspace, link, rebuildable)
+
+    async def copy_checkpoints(
+        self, run: str, workspace: Workspace, origin: ForkOrigin
+    ) -> NodeCheckpoints:
+        """Copy the store of the other run on the node, and its mirror here."""
+        if origin.workspace.host != self._node:
+            raise user_error("NODE_CANNOT", "A fork works on the node of the run it comes from.")
+        link = self._link(run, workspace)
+        return await NodeCheckpoints.forked(self._paths, workspace, link, origin)
+
+    async def open_checkpoints(self, run: str, workspace: Workspace) -> NodeCheckpoints:
+        """Open the mirror."""
+        return await NodeCheckpoints.opened(self._paths, workspace, self._link(run, workspace))
+
+    async def has_baseline(self, run: str, workspace: Workspace) -> bool:
+        """Look into the mirror."""
+        store = self._paths.checkpoints(run, workspace.path)
+        return await asyncio.to_thread(has_baseline, store)
+
+    def _link(self, run: str, workspace: Workspace) -> StoreLink:
+        return StoreLink(self._calls, run, workspace.path)
 
     async def _call(self, message: Message[Answer], try_s: float = 20.0) -> Answer:
         try:

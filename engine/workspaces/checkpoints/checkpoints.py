@@ -183,6 +183,13 @@ class Checkpoints:
         async with self._held(), self._named():
             return await self._record(message)
 
+    async def record_or_last(self, message: str) -> Checkpoint:
+        """Remember the workspace as it is; the last checkpoint where its machine cannot be asked.
+
+        Then the checkpoint's `left_out` has a line on that.
+        """
+        return await self.record(message)
+
     def first_shown(self) -> bool:
         """Return whether the left out folders were not shown before, and mark them as shown."""
         return rebuildable.first_shown(self.git.git_dir)

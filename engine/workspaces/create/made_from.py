@@ -31,6 +31,11 @@ async def note(store: Path, workspace: Workspace, repository: Repository | None)
         await asyncio.to_thread(write_synced, store / _NAME, answer.out + branch + b"\n")
 
 
+def place(store: Path) -> Path:
+    """Return the file of a store that the commit and the branch are noted in."""
+    return store / _NAME
+
+
 def noted(store: Path) -> str | None:
     """Return that commit, where it is known. Blocking."""
     commit, _, _ = _read(store).partition(b"\n")

@@ -17,8 +17,9 @@ from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSetup, Worksp
 from engine.execution.cluster.archive import Extraction, remove
 from engine.execution.cluster.blocking import finished
 from engine.execution.cluster.node.notes import Note, Notes
-from engine.execution.cluster.node.sources import Sources, check_commits
+from engine.execution.cluster.node.sources import Sources
 from engine.execution.cluster.node.transfers import Transfers
+from engine.execution.cluster.object_ids import check_ids
 from engine.execution.cluster.workspace_messages import MadeWorkspace, MakeWorkspace
 from engine.execution.host_workspaces import WorkspaceRequest
 from engine.execution.local.workspaces import LocalWorkspaces
@@ -109,7 +110,7 @@ class WorkspaceMaker:
     ) -> tuple[Workspace, list[str]]:
         spec = WorkspaceSpec(kind, cwd="")
         if kind is WorkspaceKind.WORKTREE:
-            check_commits([wanted.commit], wanted.object_format)
+            check_ids([wanted.commit], wanted.object_format)
             source = self.sources.path(wanted.source, wanted.object_format)
             spec = WorkspaceSpec(kind, str(source), base_commit=wanted.commit, cwd="")
         elif kind is WorkspaceKind.FROM_RUN:

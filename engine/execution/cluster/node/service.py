@@ -23,7 +23,7 @@ from engine.config.settings import Config
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
 from engine.execution.cluster.messages import PROTOCOL, Envelope, Failure, Message, Reply
-from engine.execution.cluster.node import attempts, guard, inspection, workspaces
+from engine.execution.cluster.node import attempts, checkpoints, guard, inspection, workspaces
 from engine.execution.cluster.node.admission import Admission
 from engine.execution.cluster.node.home import Handler, NodeHome, paths_of
 from engine.execution.cluster.node.lease import Lease
@@ -34,7 +34,12 @@ DEFAULT_LEASE_S = 30.0
 GRACE_S = 2.0
 """From SIGTERM to SIGKILL where the lease has run out."""
 GUARD = Path(guard.__file__)
-_TABLES = (attempts.HANDLERS, inspection.HANDLERS, workspaces.HANDLERS)
+_TABLES = (
+    attempts.HANDLERS,
+    inspection.HANDLERS,
+    workspaces.HANDLERS,
+    checkpoints.HANDLERS,
+)
 _log = logging.getLogger(__name__)
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Iterable
 from pathlib import Path
 
 from engine.config.paths import Paths
 from engine.domain.errors import UserError, user_error
+from engine.execution.cluster.object_ids import FORMATS, check_ids
 from engine.execution.cluster.workspace_messages import FillSource, SourceState
 from engine.system.durable import write_synced
 from engine.workspaces.git.git import Git
@@ -25,9 +25,7 @@ COMMITS = 200
 """The most commits that a node names as those that it has."""
 PACKS = 40
 LIMIT_S = 3600.0
-FORMATS = {"sha1": 40, "sha256": 64}
 _KEY = re.compile(r"[0-9a-f]{32}")
-_HEX = re.compile(r"[0-9a-f]+")
 
 
 class Sources:
@@ -46,7 +44,7 @@ class Sources:
     async def state(self, key: str, object_format: str, commit: str) -> SourceState:
         """Return which commits of a source are here."""
         path = self.path(key, object_format)
-        check_commits([commit], object_format)
+        check_ids([commit], object_format)
         if not await asyncio.to_thread((path / "HEAD").is_file):
             return SourceState(is_there=False)
         git = Git(path)
@@ -61,7 +59,7 @@ class Sources:
         Raises `UserError` for a pack that is damaged.
         """
         path = self.path(wanted.source, wanted.object_format)
-        check_commits([wanted.commit, *wanted.shallow], wanted.object_format)
+        check_ids([wanted.commit, *wanted.shallow], wanted.object_format)
         async with self._locks.setdefault(path.name, asyncio.Lock()):
             if (await self.state(wanted.source, wanted.object_format, wanted.commit)).is_there:
                 return True  # the answer was lost
@@ -80,13 +78,6 @@ class Sources:
             await git.run("update-ref", REFS + wanted.commit, wanted.commit)
             await _tidy(git)
             return True
-
-
-def check_commits(commits: Iterable[str], object_format: str) -> None:
-    """Raise `UserError` unless all are whole object ids."""
-    length = FORMATS.get(object_format)
-    if not all(len(one) == length and _HEX.fullmatch(one) for one in commits):
-        raise user_error("NODE_FAILED", "A commit of the source has no valid id.")
 
 
 def _prepare(path: Path, wanted: FillSource) -> None:

@@ -38,6 +38,7 @@ from engine.execution.cluster.workspace_messages import (
     WorkspaceExists,
 )
 from engine.execution.local.workspaces import LocalWorkspaces
+from engine.workspaces.checkpoints.checkpoints import Checkpoints
 
 
 class NodeHome(Protocol):
@@ -58,7 +59,7 @@ class HomeWorkspaces:
     """The workspaces of one home, asked by messages."""
 
     def __init__(self, home: NodeHome) -> None:
-        self._workspaces = home.workspaces
+        self.workspaces = home.workspaces
         self.notes = Notes(home.paths)
         self.transfers = Transfers(home.paths.home / "transfers")
         self.operations = Operations()
@@ -66,6 +67,8 @@ class HomeWorkspaces:
         self._maker = WorkspaceMaker(
             home.paths, home.workspaces, self.notes, self._sources, self.transfers
         )
+        self.stores: dict[tuple[str, str], Checkpoints] = {}
+        """The open stores of checkpoints, by run and path of the workspace."""
         self._stopped: set[str] = set()
         """Tokens of workspaces that are not to be made any more."""
         self._making: dict[tuple[str, str], str] = {}
@@ -141,12 +144,12 @@ class HomeWorkspaces:
             note = await self.note(sent.path)
         except UserError:
             return False
-        return await self._workspaces.exists(note.workspace)
+        return await self.workspaces.exists(note.workspace)
 
     async def find(self, sent: FindWorkspace) -> FoundWorkspaces:
         """Look for the workspace of a run."""
         note = await asyncio.to_thread(self.notes.of_run, sent.run)
-        if note is None or not await self._workspaces.exists(note.workspace):
+        if note is None or not await self.workspaces.exists(note.workspace):
             return FoundWorkspaces()
         found = FoundWorkspace(note.path, note.kind, note.origin, note.branch, note.cwd)
         return FoundWorkspaces(found)
@@ -154,14 +157,14 @@ class HomeWorkspaces:
     async def working_folder(self, sent: WorkingFolder) -> str:
         """Return where programs work."""
         note = await self.note(sent.path)
-        return await self._workspaces.working_folder(note.with_cwd(sent.cwd))
+        return await self.workspaces.working_folder(note.with_cwd(sent.cwd))
 
     async def program_files(self, sent: ProgramFiles) -> dict[bytes, str]:
         """Read the files that commands name."""
         note = await self.note(sent.path)
         commands = [os.fsdecode(one) for one in sent.commands]
         workspace = note.with_cwd(sent.cwd)
-        found = await self._workspaces.program_files(workspace, WorkspaceSpec(), commands)
+        found = await self.workspaces.program_files(workspace, WorkspaceSpec(), commands)
         return {os.fsencode(path): digest for path, digest in found.items()}
 
     async def note(self, path: str) -> Note:
