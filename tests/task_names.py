@@ -31,6 +31,9 @@ OF_API = frozenset({"feed", "streams"})
 OF_PROGRAM = frozenset({"answers", "demo", "browser window", "screens"})
 """Tasks that only a whole program starts: `tests/cli/test_cli_every_task.py`."""
 
+OF_CLUSTER = frozenset({"nodes"})
+"""Tasks of a dashboard whose home has a cluster: `tests/tui/test_nodes_screen.py`."""
+
 
 def in_code() -> set[str]:
     """Return the name of every task and guard in the source, without that of a run or receiver.

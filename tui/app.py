@@ -28,7 +28,9 @@ from tui.screens.live import (
     InboxRequested,
     LiveScreen,
     RunDiffRequested,
+    RunsRequested,
     StartRequested,
+    has_cluster,
 )
 from tui.services.command_finder import CommandFinder
 from tui.services.external_programs import ExternalPrograms
@@ -42,6 +44,7 @@ from tui.widgets.runs.run_columns import checked_columns
 from tui.widgets.status.toast import report
 
 if TYPE_CHECKING:
+    from engine.domain.node import ClusterSummary
     from engine.engine import EventBatch, EventStream, TaskTree
     from engine.ports.engine import EnginePort
     from tui.containment import Containment
@@ -200,6 +203,8 @@ class SwarmApp(App[None]):
             self._seen()
         if self._tasks:
             self._tasks.start("overlaps", self.engine.find_overlaps)
+            if has_cluster(self.engine):
+                self._tasks.start("nodes", lambda: self.engine.cluster.follow(self._hear_nodes))
             if not self.is_headless:  # tests import what they need
                 self._tasks.start("screens", preload_screens)
         doctor = commands.BY_ID["screen.doctor"]
@@ -238,6 +243,13 @@ class SwarmApp(App[None]):
             return
         with faults.guard("whole screen"):
             screen.on_screen_resume()
+
+    def _hear_nodes(self, cluster: ClusterSummary) -> None:
+        """Show the cluster as it is seen now."""
+        del cluster  # screens show the state that was seen last
+        screen = self.live_screen
+        if screen and screen.is_mounted and screen.is_running:
+            screen.tick() if self.current_mode == "nodes" else screen.tell_queue()
 
     def _handle_exception(self, error: Exception) -> None:
         """Contain what was raised; where the program itself failed, end it with one message."""
@@ -396,6 +408,19 @@ class SwarmApp(App[None]):
     async def action_usage(self) -> None:
         """Show usage and limits."""
         await self.switch_mode("usage")
+
+    async def action_nodes(self) -> None:
+        """Show the nodes of the cluster."""
+        await self.switch_mode("nodes")
+
+    @on(RunsRequested)
+    async def _show_runs(self, wanted: RunsRequested) -> None:
+        """Show the runs that match a filter."""
+        from tui.screens.runs import RunsScreen
+
+        await self.action_runs()
+        if isinstance(self.live_screen, RunsScreen):
+            self.live_screen.browser.show_filtered(wanted.filter)
 
     @on(InboxRequested)
     async def _show_inbox(self, wanted: InboxRequested) -> None:

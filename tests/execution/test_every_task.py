@@ -14,7 +14,7 @@ import pytest
 from faces import FACES, Face
 from faulty import CURRENT, TEXT, Faulty, kind_of
 from support import LIMIT_S, becomes, quick, settled, spec, until
-from task_names import EVERYWHERE, OF_API, OF_FACE, OF_PROGRAM, in_code
+from task_names import EVERYWHERE, OF_API, OF_CLUSTER, OF_FACE, OF_PROGRAM, in_code
 
 from engine.config.paths import Paths
 from engine.domain.model import Status
@@ -83,7 +83,7 @@ def declared(face: str) -> frozenset[str]:
 
 
 def test_every_task_and_guard_of_the_code_is_made_to_fail_by_a_test() -> None:
-    assert in_code() == EVERYWHERE.union(OF_API, OF_PROGRAM, *OF_FACE.values())
+    assert in_code() == EVERYWHERE.union(OF_API, OF_CLUSTER, OF_PROGRAM, *OF_FACE.values())
 
 
 async def _with(face: str, paths: Paths, work: Callable[[Face], Awaitable[None]]) -> None:

@@ -16,6 +16,8 @@ class FakeCluster:
     def __init__(self) -> None:
         self.found = ClusterSummary("", problem=user_error("CLUSTER_NOT_SET").info)
         self.asked = 0
+        self.failure: Exception | None = None
+        self.followed = 0
         self._changed: list[Callable[[ClusterSummary], None]] = []
 
     @property
@@ -35,6 +37,9 @@ class FakeCluster:
         return self.found
 
     async def follow(self, changed: Callable[[ClusterSummary], None]) -> None:
+        self.followed += 1
+        if self.failure:
+            raise self.failure
         self._changed.append(changed)
         changed(self.found)
         await asyncio.Event().wait()

@@ -79,6 +79,7 @@ OTHER_SCREENS = frozenset(
         "disktree",
         "find",
         "inbox",
+        "nodes",
         "patterns",
         "rundiff",
         "usage",

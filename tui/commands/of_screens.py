@@ -25,6 +25,7 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
         Command("screen.doctor", "6", "doctor", "app.doctor", "Check this machine", 98),
         Command("screen.inbox", "7", "inbox", "app.inbox", "Show requests of agents"),
         Command("screen.usage", "8", "usage", "app.usage", "Show usage and limits"),
+        Command("screen.nodes", "9", "nodes", "app.nodes", "Show the nodes of the cluster"),
         Command("app.editor", "o", "open", "app.editor", "Open in editor, shell or Codex", 92),
         Command("app.codex", "", "codex", "app.codex", "Open the thread in interactive Codex"),
         Command("app.shell", "!", "shell", "app.shell", "Open a shell in the workspace", 93),
@@ -157,6 +158,12 @@ OF_SCREENS: dict[str, tuple[Command, ...]] = {
             "usage.previous", "[", "previous tab", "usage.previous_tab", "Show the groups before"
         ),
         Command("usage.back", "escape", "back", "usage.back", "Back to the runs", 19),
+    ),
+    "Nodes": (
+        Command("nodes.open", "enter", "open", "nodes.open_runs", "Show the runs there", 10),
+        Command("nodes.look", "f5", "refresh", "nodes.look", "Ask the cluster again", 12),
+        Command("nodes.copy", "y", "copy", "nodes.copy", "Copy the name of the node"),
+        Command("nodes.back", "escape", "back", "nodes.back", "Back to the runs", 16),
     ),
     "Batch": (
         Command("batch.open", "enter", "open", "batch.open", "Go to the run", 10),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from engine.domain.model import Run
 from engine.domain.node import ClusterSummary, NodeCondition, NodeMachine, NodeSummary
 from engine.domain.record import record
 from engine.domain.text import printable_name, size
 from tui.formatting.numbers import age, ago
+from tui.formatting.runs import run_glyph, run_word, tone
 from tui.formatting.symbols import sign
-from tui.terminal.cells import clean
+from tui.terminal.cells import clean, fit
 
 NODE_TONES = {
     NodeCondition.READY: "good",
@@ -131,3 +133,47 @@ def _counted(runs: int) -> str:
 
 def _are(node: NodeSummary) -> str:
     return "is" if len(node.runs) == 1 else "are"
+
+
+def node_filter(node: NodeSummary) -> str:
+    """Return the filter of the runs on a node."""
+    name = node.name.replace('"', "")
+    return f'on:"{name}"' if not name.isalnum() else f"on:{name}"
+
+
+def node_lines(
+    node: NodeSummary, now: float, version: str, most_runs: int
+) -> list[tuple[str, str]]:
+    """Return all that is known of a node in lines, each with its tone: problems, facts, runs."""
+    problem_tone = NODE_TONES[node.condition] if node.is_away else "warn"
+    lines = [(text, problem_tone) for text in node_problems(node, now, version)]
+    if node.machine:
+        lines += [(text, "dim") for text in _fact_lines(node, node.machine, now)]
+    if not node.runs:
+        return [*lines, ("No run of this home is at work there.", "dim")]
+    lines += [(_run_line(run), tone(run.status)) for run in node.runs[:most_runs]]
+    rest = len(node.runs) - most_runs
+    return [*lines, (f"{_counted(rest)} more", "dim")] if rest > 0 else lines
+
+
+def _fact_lines(node: NodeSummary, machine: NodeMachine, now: float) -> Iterator[str]:
+    between = f" {sign('·', '-')} "
+    if node.is_away:
+        yield f"As it was {ago(machine.seen_at, now)}:"
+    other = f", {_counted(machine.other_runs)} of other homes" if machine.other_runs else ""
+    yield between.join(
+        (
+            f"{machine.busy_slots} of {machine.slots} slots taken{other}",
+            f"load {machine.load:.2f} on {machine.processors} processors",
+        )
+    )
+    free = f"{size(machine.memory_bytes)} memory and {size(machine.disk_bytes)} disk free"
+    codex = f"Codex {clean(machine.codex, 40)}" if machine.codex else "no Codex"
+    login = "login ok" if machine.is_logged_in else "no login"
+    accounts = f", accounts: {clean(', '.join(machine.accounts), 100)}" if machine.accounts else ""
+    yield free
+    yield between.join((f"swarm-tui {clean(machine.version, 40)}", codex, f"{login}{accounts}"))
+
+
+def _run_line(run: Run) -> str:
+    return f"{run_glyph(run)} {run.id}  {fit(run_word(run), 10)} {clean(run.spec.title, 200)}"

@@ -67,6 +67,13 @@ class BatchRequested(Message):
 
 
 @dataclass
+class RunsRequested(Message):
+    """The user wants to see the runs that match a filter."""
+
+    filter: str
+
+
+@dataclass
 class InboxRequested(Message):
     """The user wants to see the open requests of a run."""
 
@@ -112,6 +119,7 @@ class LiveScreen(Screen[None]):
         """Start the clocks, and check the disk periodically."""
         for bar in self.query(TopBar):  # missing where composing failed: that fault is shown
             bar.keymap = checked_keymap(self.engine.config.ui.keys)[0]
+            bar.has_cluster = has_cluster(self.engine)
         self.set_interval(DISK_S, self.look_at_disk)
         self.call_after_refresh(self.start_background)
 
@@ -179,7 +187,9 @@ class LiveScreen(Screen[None]):
         fault = self.engine.lookout.problem or faults_words(self.engine.faults)
         now = self.clock()
         held = tuple(present_holds(self.engine.view, self.engine.queue_pace.holds(now)))
-        self.top_bar.tell(QueueState(self.engine.slots, self.engine.pause, now, fault, held))
+        self.top_bar.tell(
+            QueueState(self.engine.slots, self.engine.pause, now, fault, held, _away(self.engine))
+        )
 
     def expect(self, run_id: str) -> None:
         """Choose a run as soon as the engine reports it."""
@@ -199,6 +209,20 @@ class LiveScreen(Screen[None]):
     def carrier(self, scope: str) -> DOMNode | None:
         """Return the object that carries out the commands of a scope here."""
         del scope
+
+
+def has_cluster(engine: EnginePort) -> bool:
+    """Return whether a cluster is set, without the import of what asks it."""
+    return bool(engine.config.cluster.scheduler)
+
+
+def _away(engine: EnginePort) -> str:
+    """Return which nodes do not answer; empty where all do."""
+    if not has_cluster(engine) or not engine.cluster.last.away:
+        return ""
+    from tui.formatting.nodes import away_words  # most homes have no cluster
+
+    return away_words(engine.cluster.last)
 
 
 async def reveal_run(app: App[None], run_id: str) -> None:

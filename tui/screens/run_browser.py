@@ -240,6 +240,12 @@ class RunBrowser:
         if text != self.options.text:
             self.select(replace(self.options, text=text))
 
+    def show_filtered(self, text: str) -> None:
+        """Show the runs that match a filter, whatever hid some of them."""
+        self.select(ListOptions(text=text))
+        self._panes.filter_input.fill(text)
+        self._panes.close_filter()
+
     def leave_view(self) -> None:
         """Go back from the causes of failures, or from the tiles, to the list of all runs."""
         if self.options.is_triage:

@@ -70,6 +70,12 @@ def _usage(app: SwarmApp) -> Screen[None]:
     return UsageScreen(app.engine, app.clock)
 
 
+def _nodes(app: SwarmApp) -> Screen[None]:
+    from tui.screens.nodes import NodesScreen
+
+    return NodesScreen(app.engine, app.clock)
+
+
 def _batch(app: SwarmApp) -> Screen[None]:
     from tui.screens.batch import BatchScreen
 
@@ -114,6 +120,7 @@ MODES: dict[str, Callable[[SwarmApp], Screen[None]]] = {
     "templates": _templates,
     "inbox": _inbox,
     "usage": _usage,
+    "nodes": _nodes,
     "batch": _batch,
     "find": _find,
     "patterns": _patterns,

@@ -42,12 +42,21 @@ class InputSlot:
 
     def open(self) -> None:
         """Show the input, and focus it."""
+        focused = self._create()
+        self._set_shown(True, hint=True)
+        focus_now(focused)
+
+    def _create(self) -> TextInput:
         if self._input is None:
             self._input = self._make()
             self._hint = Static(Content(self._hint_text)) if self._hint_text else None
             self._pane().mount(self._input, *([self._hint] if self._hint else []))
-        self._set_shown(True, hint=True)
-        focus_now(self._input)
+        return self._input
+
+    def fill(self, text: str) -> None:
+        """Show the input with a text, without its focus."""
+        self._create().value = text
+        self.leave()
 
     def leave(self) -> None:
         """Show the input only as long as it has a text."""

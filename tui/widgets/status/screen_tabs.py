@@ -21,6 +21,8 @@ MODES = {
     "screen.usage": "usage",
 }
 """The mode that each command shows, in the order of the tabs."""
+OF_CLUSTER = {"screen.nodes": "nodes"}
+"""The mode of a tab that is shown only where a cluster is set."""
 OF_RUNS = frozenset({"changes", "file", "batch"})
 """Modes that show a part of the runs."""
 LIT, DIM, CALLS = "bold $background on $accent", "$secondary", "bold $warning"
@@ -53,7 +55,13 @@ class ScreenTab:
 
 
 def screen_tabs(
-    mode: str, keymap: Mapping[str, str], room: int, asking: int = 0, *, most: int = 0
+    mode: str,
+    keymap: Mapping[str, str],
+    room: int,
+    asking: int = 0,
+    *,
+    most: int = 0,
+    has_cluster: bool = False,
 ) -> Sequence[ScreenTab]:
     """Return the tabs in `room` cells: with their names, else with short names.
 
@@ -62,11 +70,12 @@ def screen_tabs(
     request: the tab of the inbox shows their number.
     """
     mode = "runs" if mode in OF_RUNS else mode
-    sizes = dict.fromkeys(MODES, TabSize.FULL)
+    modes = {**MODES, **OF_CLUSTER} if has_cluster or mode in OF_CLUSTER.values() else MODES
+    sizes = dict.fromkeys(modes, TabSize.FULL)
     while True:
         tabs = {
             one: _tab(one, shown == mode, keymap, sizes[one], asking if shown == "inbox" else 0)
-            for one, shown in MODES.items()
+            for one, shown in modes.items()
         }
         width = sum(len(tab.text) for tab in tabs.values())
         full = [one for one, size in sizes.items() if size is TabSize.FULL]

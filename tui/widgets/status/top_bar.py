@@ -20,6 +20,7 @@ from engine.domain.queue import paused
 from engine.domain.record import record
 from engine.domain.usage import LimitCycle
 from tui import formatting
+from tui.commands import first_key
 from tui.formatting.attention import COUNTED, attention_glyph, attention_style
 from tui.models.account_limits import AccountLimits
 from tui.terminal.cells import clean
@@ -36,6 +37,8 @@ SLOTS_ROOM = 10
 """Cells that tabs leave for the slots."""
 SAME_RESET_S = 600.0
 """Reports of the same reset differ by less than this."""
+MORE_LINES = 3
+"""Lines that there may be below the counters: a pause, nodes that are away, and a fault."""
 BRIEF_ROOM = 5
 """Cells that they leave for the figures of the slots alone."""
 
@@ -51,6 +54,8 @@ class QueueState:
     """The part of the program that fails at the moment, in one line."""
     holds: tuple[Pause, ...] = ()
     """Accounts whose queued runs wait, to keep a reserve or to spread starts."""
+    away: str = ""
+    """The nodes that do not answer, with the number of their runs."""
 
 
 class TopBar(Widget):
@@ -61,8 +66,9 @@ class TopBar(Widget):
 
     DEFAULT_CSS = """
     TopBar { dock: top; height: 2; padding: 0 1; text-wrap: nowrap; background: $surface; }
-    TopBar.-paused, TopBar.-faulty { height: 3; }
-    TopBar.-paused.-faulty { height: 4; }
+    TopBar.-lines-1 { height: 3; }
+    TopBar.-lines-2 { height: 4; }
+    TopBar.-lines-3 { height: 5; }
     """
 
     def __init__(self) -> None:
@@ -78,6 +84,8 @@ class TopBar(Widget):
         self._tabs: Sequence[ScreenTab] = ()
         self.keymap: Mapping[str, str] = {}
         """The user's own keys by command."""
+        self.has_cluster = False
+        """Whether a cluster is set: its nodes have a tab then."""
         self._drawn = Content("")
 
     @property
@@ -123,8 +131,9 @@ class TopBar(Widget):
         """Show the state of the queue; draws only what differs."""
         self._queue = queue
         is_held = self._pause is not None or bool(queue.holds)
-        self.set_class(is_held, "-paused")
-        self.set_class(bool(queue.fault), "-faulty")
+        more = is_held + bool(queue.fault) + bool(queue.away)
+        for lines in range(1, MORE_LINES + 1):
+            self.set_class(lines == more, f"-lines-{lines}")
         self._draw()
 
     def tell_space(self, space: DiskSpace | None) -> None:
@@ -158,7 +167,12 @@ class TopBar(Widget):
         """Return tabs and slots, then counters and limits; below, the cause of a pause."""
         mode = app_of(self).current_mode
         self._tabs = screen_tabs(
-            mode, self.keymap, width - SLOTS_ROOM, self._asking, most=width - BRIEF_ROOM
+            mode,
+            self.keymap,
+            width - SLOTS_ROOM,
+            self._asking,
+            most=width - BRIEF_ROOM,
+            has_cluster=self.has_cluster,
         )
         tabs = tab_parts(self._tabs)
         room = width - _width(tabs)
@@ -171,7 +185,7 @@ class TopBar(Widget):
             *self._counters_and_limits(width),
             *(
                 Content.assemble("\n", Content.assemble(*parts).truncate(width, ellipsis=True))
-                for parts in (self._why_paused(width), self._faulty())
+                for parts in (self._why_paused(width), self._away(width), self._faulty())
                 if parts
             ),
         )
@@ -262,6 +276,15 @@ class TopBar(Widget):
             parts += [(" · ", "$faint")] if parts else []
             parts.append((text, formatting.TONES[tone]))
         return parts
+
+    def _away(self, width: int) -> list[Part]:
+        """Return which nodes do not answer, and the key of the screen that shows them."""
+        away = self._queue.away
+        if not away:
+            return []
+        parts: list[Part] = [("NODES", "bold $warning"), (f" {clean(away, 200)}", "")]
+        key = first_key("screen.nodes", self.keymap)
+        return _with_hint(parts, f"{key} shows them", width) if key else parts
 
     def _faulty(self) -> list[Part]:
         fault = self._queue.fault
