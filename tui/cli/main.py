@@ -109,6 +109,10 @@ COMMANDS = {
     "serve": LazyCommand("tui.cli.commands.serve:serve", "Open the dashboard in a browser"),
     "api": LazyCommand("tui.cli.commands.api:api", "Serve the HTTP API, and manage its tokens"),
     "mcp": LazyCommand("tui.cli.commands.mcp:mcp", "Serve the runs to other agents (MCP)"),
+    "node": LazyCommand("tui.cli.commands.node:node", "Run agents here for other machines"),
+    "cluster": LazyCommand(
+        "tui.cli.commands.cluster:cluster", "Start a scheduler or a trial; make certificates"
+    ),
     "demo": LazyCommand("tui.cli.commands.demo:demo", "Show simulated runs in a temporary home"),
     "help": LazyCommand("tui.cli.commands.help:show_help", "Show the help of a command"),
 }

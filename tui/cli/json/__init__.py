@@ -6,6 +6,7 @@ from typing import Any
 
 from tui.cli.json.base import ErrorJson
 from tui.cli.json.batches import BatchJson, BatchPlanJson, BatchResultsJson, ComparisonJson
+from tui.cli.json.cluster import CertificateJson, ClusterReportJson
 from tui.cli.json.events import EVENTS, Event, LiveEvent, OutputEvent
 from tui.cli.json.home import (
     BroughtBackJson,
@@ -58,9 +59,11 @@ __all__ = [
     "BatchPlanJson",
     "BatchResultsJson",
     "BroughtBackJson",
+    "CertificateJson",
     "CheckpointJson",
     "CleanupJson",
     "ClusterJson",
+    "ClusterReportJson",
     "CommentJson",
     "ComparisonJson",
     "ConfigCheckJson",
@@ -157,6 +160,7 @@ DOCUMENTS: dict[str, Any] = {
     "batch compare": list[ComparisonJson],
     "batch cancel": list[RunJson],
     "batch drop": CleanupJson,
+    "cluster certificates": list[CertificateJson],
     "api token create": ApiTokenJson,
     "api token ls": list[ApiTokenJson],
     "api token revoke": ApiTokenJson,
@@ -183,4 +187,7 @@ LINES: dict[str, Any] = {
     "apply --resolve": UpdatedJson,
     "update": UpdatedJson,
     "update --undo": UpdateUndoneJson,
+    "node": ClusterReportJson,
+    "cluster up": ClusterReportJson,
+    "cluster scheduler": ClusterReportJson,
 }

@@ -1,0 +1,161 @@
+"""The channel over Dask, with a scheduler and nodes in this process."""
+
+import asyncio
+import os
+
+import pytest
+
+from engine.execution.cluster.channel import ChannelError, NodeMissingError
+from engine.execution.cluster.dask.channel import DaskChannel
+from tests.cluster.loopback_cluster import a_node, a_scheduler, certificates
+
+
+async def echo(data: bytes) -> bytes:
+    return b"echo " + data
+
+
+async def joined(node):
+    async with asyncio.timeout(20):
+        await node.reports.has_joined.wait()
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+async def test_message_reaches_its_node_and_comes_back(tmp_path, is_encrypted):
+    made = await certificates(tmp_path / "certificates", "n1", "n2") if is_encrypted else None
+    of = made.of if made else lambda _name: None
+
+    async def other(data: bytes) -> bytes:
+        return b"other " + data
+
+    async with (
+        a_scheduler(tmp_path / "s", of("scheduler")) as address,
+        a_node(tmp_path / "n1", address, "n1", echo, files=of("n1")) as one,
+        a_node(tmp_path / "n2", address, "n2", other, files=of("n2")) as two,
+    ):
+        await joined(one)
+        await joined(two)
+        channel = DaskChannel(address, of("client"))
+        big = os.urandom(6_000_000)
+        assert await channel.call("n1", b"a", 5) == b"echo a"
+        assert await channel.call("n2", b"b", 5) == b"other b"
+        assert await channel.call("n1", big, 10) == b"echo " + big
+        answers = await asyncio.gather(*(channel.call("n1", b"%d" % n, 30) for n in range(60)))
+        assert answers == [b"echo %d" % n for n in range(60)]
+        leases = {lease.node: lease for lease in await channel.leases()}
+        assert set(leases) == {"n1", "n2"}
+        assert leases["n1"].is_member and leases["n1"].granted_s < 3 and leases["n1"].lasts_s == 3
+        assert not leases["n1"].has_expired
+        assert 0 < await channel.scheduler_age_s() < 60
+        await channel.close()
+
+
+async def test_unknown_node_is_missing_and_gone_one_does_not_answer(tmp_path):
+    async with a_scheduler(tmp_path / "s") as address:
+        channel = DaskChannel(address, None)
+        with pytest.raises(NodeMissingError):
+            await channel.call("n1", b"", 5)
+        async with a_node(tmp_path / "n1", address, "n1", echo) as node:
+            await joined(node)
+        with pytest.raises(ChannelError) as caught:
+            await channel.call("n1", b"", 5)
+        assert not isinstance(caught.value, NodeMissingError)
+        await node_leaves(tmp_path, address)
+        with pytest.raises(NodeMissingError):
+            await channel.call("n1", b"", 5)
+        (lease,) = await channel.leases()
+        assert lease.has_expired and not lease.is_member
+        await channel.close()
+
+
+async def node_leaves(tmp_path, address):
+    async with a_node(tmp_path / "n1", address, "n1", echo) as node:
+        await joined(node)
+        await node.membership.leave()
+
+
+async def test_call_ends_at_its_limit_and_others_go_on(tmp_path):
+    hold = asyncio.Event()
+
+    async def slow(data: bytes) -> bytes:
+        if data == b"slow":
+            await hold.wait()
+        return data
+
+    async with (
+        a_scheduler(tmp_path / "s") as address,
+        a_node(tmp_path / "n1", address, "n1", slow) as node,
+    ):
+        await joined(node)
+        channel = DaskChannel(address, None)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        late = [asyncio.create_task(channel.call("n1", b"slow", 1)) for _ in range(30)]
+        assert await channel.call("n1", b"fast", 5) == b"fast"
+        results = await asyncio.gather(*late, return_exceptions=True)
+        assert all(isinstance(one, ChannelError) for one in results)
+        assert loop.time() - began < 4
+        assert await channel.call("n1", b"fast", 5) == b"fast"
+        hold.set()
+        await channel.close()
+
+
+async def test_closed_channel_leaves_no_task_and_no_socket(tmp_path):
+    async with (
+        a_scheduler(tmp_path / "s") as address,
+        a_node(tmp_path / "n1", address, "n1", echo) as node,
+    ):
+        await joined(node)
+        # The scheduler keeps its connections to the node, which is in this process, too.
+        await use(DaskChannel(address, None))
+        tasks, sockets = len(asyncio.all_tasks()), open_sockets()
+        await use(DaskChannel(address, None))
+        await until(lambda: len(asyncio.all_tasks()) <= tasks and open_sockets() <= sockets)
+
+
+async def use(channel):
+    await asyncio.gather(*(channel.call("n1", b"%d" % n, 5) for n in range(10)))
+    waiting = asyncio.create_task(channel.call("n1", b"x", 5))
+    await asyncio.sleep(0)
+    await channel.close()
+    await asyncio.gather(waiting, return_exceptions=True)
+    with pytest.raises(ChannelError):
+        await channel.call("n1", b"x", 5)
+
+
+async def until(is_true):
+    async with asyncio.timeout(10):
+        while not is_true():  # noqa: ASYNC110  no event reports the end of a socket
+            await asyncio.sleep(0.01)
+
+
+def open_sockets() -> int:
+    found = 0
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found += os.readlink(f"/proc/self/fd/{name}").startswith("socket:")
+        except FileNotFoundError:
+            continue
+    return found
+
+
+async def test_channel_works_again_after_a_restart_of_the_scheduler(tmp_path):
+    async with a_scheduler(tmp_path / "s") as address:
+        port = int(address.rpartition(":")[2])
+        channel = DaskChannel(address, None)
+        node_context = a_node(tmp_path / "n1", address, "n1", echo)
+        node = await node_context.__aenter__()
+        await joined(node)
+        assert await channel.call("n1", b"a", 5) == b"echo a"
+    with pytest.raises(ChannelError):
+        await channel.call("n1", b"a", 2)
+    async with a_scheduler(tmp_path / "s2", port=port):
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    assert await channel.call("n1", b"b", 2) == b"echo b"
+                    break
+                except ChannelError:
+                    await asyncio.sleep(0.05)
+        assert node.ended == 1, "it kept its lease: its runs went on"
+        await channel.close()
+        await node_context.__aexit__(None, None, None)
