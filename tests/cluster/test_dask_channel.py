@@ -2,27 +2,26 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 import pytest
+from loopback_cluster import a_node, a_scheduler, certificates, until
 
 from engine.execution.cluster.channel import ChannelError, NodeMissingError
 from engine.execution.cluster.dask.channel import DaskChannel
-from tests.cluster.loopback_cluster import a_node, a_scheduler, certificates
+from engine.execution.cluster.dask.tls import TlsFiles
 
 
 async def echo(data: bytes) -> bytes:
     return b"echo " + data
 
 
-async def joined(node):
-    async with asyncio.timeout(20):
-        await node.reports.has_joined.wait()
-
-
 @pytest.mark.parametrize("is_encrypted", [False, True])
-async def test_message_reaches_its_node_and_comes_back(tmp_path, is_encrypted):
+async def test_message_reaches_its_node_and_comes_back(tmp_path: Path, is_encrypted: bool) -> None:
     made = await certificates(tmp_path / "certificates", "n1", "n2") if is_encrypted else None
-    of = made.of if made else lambda _name: None
+
+    def of(name: str) -> TlsFiles | None:
+        return made.of(name) if made else None
 
     async def other(data: bytes) -> bytes:
         return b"other " + data
@@ -32,8 +31,8 @@ async def test_message_reaches_its_node_and_comes_back(tmp_path, is_encrypted):
         a_node(tmp_path / "n1", address, "n1", echo, files=of("n1")) as one,
         a_node(tmp_path / "n2", address, "n2", other, files=of("n2")) as two,
     ):
-        await joined(one)
-        await joined(two)
+        await one.joined()
+        await two.joined()
         channel = DaskChannel(address, of("client"))
         big = os.urandom(6_000_000)
         assert await channel.call("n1", b"a", 5) == b"echo a"
@@ -49,13 +48,13 @@ async def test_message_reaches_its_node_and_comes_back(tmp_path, is_encrypted):
         await channel.close()
 
 
-async def test_unknown_node_is_missing_and_gone_one_does_not_answer(tmp_path):
+async def test_unknown_node_is_missing_and_gone_one_does_not_answer(tmp_path: Path) -> None:
     async with a_scheduler(tmp_path / "s") as address:
         channel = DaskChannel(address, None)
         with pytest.raises(NodeMissingError):
             await channel.call("n1", b"", 5)
         async with a_node(tmp_path / "n1", address, "n1", echo) as node:
-            await joined(node)
+            await node.joined()
         with pytest.raises(ChannelError) as caught:
             await channel.call("n1", b"", 5)
         assert not isinstance(caught.value, NodeMissingError)
@@ -67,13 +66,13 @@ async def test_unknown_node_is_missing_and_gone_one_does_not_answer(tmp_path):
         await channel.close()
 
 
-async def node_leaves(tmp_path, address):
+async def node_leaves(tmp_path: Path, address: str) -> None:
     async with a_node(tmp_path / "n1", address, "n1", echo) as node:
-        await joined(node)
+        await node.joined()
         await node.membership.leave()
 
 
-async def test_call_ends_at_its_limit_and_others_go_on(tmp_path):
+async def test_call_ends_at_its_limit_and_others_go_on(tmp_path: Path) -> None:
     hold = asyncio.Event()
 
     async def slow(data: bytes) -> bytes:
@@ -85,7 +84,7 @@ async def test_call_ends_at_its_limit_and_others_go_on(tmp_path):
         a_scheduler(tmp_path / "s") as address,
         a_node(tmp_path / "n1", address, "n1", slow) as node,
     ):
-        await joined(node)
+        await node.joined()
         channel = DaskChannel(address, None)
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -99,12 +98,12 @@ async def test_call_ends_at_its_limit_and_others_go_on(tmp_path):
         await channel.close()
 
 
-async def test_closed_channel_leaves_no_task_and_no_socket(tmp_path):
+async def test_closed_channel_leaves_no_task_and_no_socket(tmp_path: Path) -> None:
     async with (
         a_scheduler(tmp_path / "s") as address,
         a_node(tmp_path / "n1", address, "n1", echo) as node,
     ):
-        await joined(node)
+        await node.joined()
         # The scheduler keeps its connections to the node, which is in this process, too.
         await use(DaskChannel(address, None))
         tasks, sockets = len(asyncio.all_tasks()), open_sockets()
@@ -112,7 +111,7 @@ async def test_closed_channel_leaves_no_task_and_no_socket(tmp_path):
         await until(lambda: len(asyncio.all_tasks()) <= tasks and open_sockets() <= sockets)
 
 
-async def use(channel):
+async def use(channel: DaskChannel) -> None:
     await asyncio.gather(*(channel.call("n1", b"%d" % n, 5) for n in range(10)))
     waiting = asyncio.create_task(channel.call("n1", b"x", 5))
     await asyncio.sleep(0)
@@ -120,12 +119,6 @@ async def use(channel):
     await asyncio.gather(waiting, return_exceptions=True)
     with pytest.raises(ChannelError):
         await channel.call("n1", b"x", 5)
-
-
-async def until(is_true):
-    async with asyncio.timeout(10):
-        while not is_true():  # noqa: ASYNC110  no event reports the end of a socket
-            await asyncio.sleep(0.01)
 
 
 def open_sockets() -> int:
@@ -138,13 +131,13 @@ def open_sockets() -> int:
     return found
 
 
-async def test_channel_works_again_after_a_restart_of_the_scheduler(tmp_path):
+async def test_channel_works_again_after_a_restart_of_the_scheduler(tmp_path: Path) -> None:
     async with a_scheduler(tmp_path / "s") as address:
         port = int(address.rpartition(":")[2])
         channel = DaskChannel(address, None)
         node_context = a_node(tmp_path / "n1", address, "n1", echo)
         node = await node_context.__aenter__()
-        await joined(node)
+        await node.joined()
         assert await channel.call("n1", b"a", 5) == b"echo a"
     with pytest.raises(ChannelError):
         await channel.call("n1", b"a", 2)
