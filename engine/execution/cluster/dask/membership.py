@@ -33,7 +33,7 @@ class NodeLeaseFile(Protocol):
 
     @property
     def lasts_s(self) -> float:
-        """How long it lasts from the request on."""
+        """Return its length in seconds, counted from the request."""
         ...
 
     @property

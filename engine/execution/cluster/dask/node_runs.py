@@ -36,7 +36,7 @@ class NodeRuns:
     async def end(self) -> None:
         """Return once no process of a run is left; to be called without a lease.
 
-        The guards of attempts end them and note why. What they leave is killed.
+        The guards of attempts end them and note why. Processes that they leave are killed.
         """
         deadline = asyncio.get_running_loop().time() + GUARDS_S
         while await self.at_work():
