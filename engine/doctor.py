@@ -58,7 +58,9 @@ class Doctor:
         store: Store,
         executors: Executors,
         faults: Callable[[], Sequence[Fault]],
+        cluster: Callable[[], Awaitable[list[Finding]]] | None = None,
     ) -> None:
+        self._cluster = cluster
         self._executors = executors
         self._faults = faults
         self._paths = paths
@@ -66,7 +68,7 @@ class Doctor:
         self._store = store
 
     async def examine(self, program: str | None = None) -> list[Finding]:
-        """Check the agents, git, disk, database, receivers, settings and terminal."""
+        """Check the agents, git, disk, database, receivers, cluster, settings and terminal."""
 
         async def database() -> list[Finding]:
             words = await self._store.check()
@@ -80,6 +82,8 @@ class Doctor:
         findings += await _checked("supervisor", self._supervisor())
         findings.append(_supervision(self._faults()))
         findings += await _checked("other sessions", self._other_sessions())
+        if self._cluster:
+            findings += await _checked("cluster", self._cluster())
         return findings + await _checked("orphans", self._orphans())
 
     async def _other_sessions(self) -> list[Finding]:

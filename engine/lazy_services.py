@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from engine.cluster_nodes import ClusterNodes
     from engine.disk.service import Disk
     from engine.doctor import Doctor
+    from engine.domain.finding import Finding
     from engine.execution.cluster.cluster import ClusterPort
     from engine.execution.executors import Executors
     from engine.execution.host_workspaces import HostWorkspaces
@@ -213,7 +214,16 @@ class LazyServices:
         """Diagnosis of all that runs need."""
         from engine.doctor import Doctor
 
-        return Doctor(self.paths, self.config, self._store, self.executors, self._faults)
+        cluster = self._examine_cluster if self.config.cluster.scheduler else None
+        return Doctor(self.paths, self.config, self._store, self.executors, self._faults, cluster)
+
+    async def _examine_cluster(self) -> list[Finding]:
+        from importlib.metadata import version
+
+        from engine.execution.cluster.diagnosis import examine_cluster
+
+        here = version("swarm-tui")
+        return await examine_cluster(self.config.cluster, self.nodes.refresh, here)
 
     @cached_property
     def workspaces(self) -> Workspaces:

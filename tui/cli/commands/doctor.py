@@ -28,7 +28,7 @@ LOOKS = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "fail": (
 @json_option("Print the findings as one JSON object.")
 @everywhere()
 def doctor(end_orphans: bool, recover: bool, codex_bin: str | None, as_json: bool) -> int:
-    """Check Codex, its login and network, git, disk, database, settings and terminal.
+    """Check Codex, its login and network, git, disk, database, cluster, settings and terminal.
 
     The exit code is 0 if nothing failed, else 1; with --recover, 0 if the database was rebuilt.
     """
