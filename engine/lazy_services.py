@@ -285,7 +285,10 @@ class LazyServices:
         """The removal of runs with all that belongs to them."""
         from engine.runs.forgetting import RunForgetting
 
-        return RunForgetting(self.paths, self._store, self._journal, self.disk)
+        def machine(host: str) -> object:
+            return self.executors.of_host(host).workspaces
+
+        return RunForgetting(self.paths, self._store, self._journal, self.disk, machine)
 
     async def settle_forgotten(self) -> None:
         """Put back the files of runs that a process was about to forget when it ended."""

@@ -24,9 +24,9 @@ from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import ArtifactSaved, Body, Notice
 from engine.domain.hosts import local_path, path_here
 from engine.domain.lifecycle import FINISHED, status_words
-from engine.domain.model import Run
+from engine.domain.model import LOCAL, Run
 from engine.domain.reasons import Subject
-from engine.domain.text import size
+from engine.domain.text import printable_name, size
 from engine.store.store import Store
 from engine.workspaces.create.origin import OriginCache
 from engine.workspaces.service import AppendDecided
@@ -229,6 +229,7 @@ class WorkspaceCleanup:
         async with self._trash.alone():
             known = await self.standing(run, path)
             check_ended(known)
+            check_here(known)
             thread_lock.check_free(self._paths, run)
             if not _is_there(known):  # another clean-up was quicker
                 raise user_error("WORKSPACE_MISSING")
@@ -322,6 +323,17 @@ def check_ended(run: Run) -> None:
     if not _has_ended(run):
         raise user_error(
             "WORKSPACE_BUSY", f"The run {run.id} {status_words(run.status)}.", "Cancel it first."
+        )
+
+
+def check_here(run: Run) -> None:
+    """Refuse a workspace on a node, which goes with its run: NODE_CANNOT."""
+    if run.workspace and run.workspace.host != LOCAL:
+        host = printable_name(run.workspace.host)
+        raise user_error(
+            "NODE_CANNOT",
+            f"The workspace of the run {run.id} is on the node {host}, which has no trash.",
+            f"Forget the run with `swarm-tui forget {run.id}`: that removes its files there, too.",
         )
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from engine.domain.errors import user_error
-from engine.domain.hosts import host_of, path_here
+from engine.domain.hosts import path_here
 from engine.domain.lifecycle import FINISHED, status_words
-from engine.domain.model import LOCAL, Run, WorkspaceKind
-from engine.domain.text import printable_name
+from engine.domain.model import Run, WorkspaceKind
 
 
 def check_forgettable(runs: Sequence[Run], live: Iterable[Run]) -> None:
@@ -17,10 +16,6 @@ def check_forgettable(runs: Sequence[Run], live: Iterable[Run]) -> None:
         if run.status not in FINISHED:
             message = f"The run {run.id} {status_words(run.status)}."
             raise user_error("RUN_NOT_ENDED", message, "Cancel it first.")
-        if host_of(run) != LOCAL:
-            host = printable_name(host_of(run))
-            message = f"The files of the run {run.id} are on another machine, {host}."
-            raise user_error("WORKSPACE_REMOTE", message, "Forget it on that machine.")
     ids = {run.id for run in runs}
     paths = {path_here(run): run.id for run in runs if path_here(run)}
     for other in live:

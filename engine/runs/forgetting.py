@@ -12,19 +12,21 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from engine.config import thread_lock
 from engine.config.locks import locked
 from engine.config.paths import Paths, private_folder
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.forgetting import check_forgettable
+from engine.domain.hosts import host_of
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Run
+from engine.domain.model import ANY_NODE, LOCAL, Run
 from engine.domain.record import record
+from engine.domain.text import printable_name
 from engine.system.durable import sync_path
 
 if TYPE_CHECKING:
@@ -49,11 +51,29 @@ class ForgetPlan:
     """Why runs are kept, a sentence each, unless unsaved work is included."""
 
 
+@runtime_checkable
+class RemoteRuns(Protocol):
+    """A machine that removes the files of runs when it is asked to."""
+
+    async def forget(self, runs: Sequence[str]) -> None:
+        """Remove all that is there of runs, later if it does not answer; raises `UserError`."""
+        ...
+
+
 class RunForgetting:
     """Removal of runs with all that belongs to them; every method raises `UserError`."""
 
-    def __init__(self, paths: Paths, store: Store, journal: Journal, disk: Disk) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        store: Store,
+        journal: Journal,
+        disk: Disk,
+        machine: Callable[[str], object],
+    ) -> None:
         self._paths = paths
+        self._machine = machine
+        """Returns the workspaces of a machine, by its name."""
         self._store = store
         self._journal = journal
         self._disk = disk
@@ -63,6 +83,7 @@ class RunForgetting:
         found = await self._found(runs)
         live = [run for run in await self._store.runs() if run.status not in FINISHED]
         check_forgettable(found, live)
+        self._elsewhere(found)
         for run in found:
             thread_lock.check_free(self._paths, run.id)
         places = await self._disk.cleaning.standing_of(found)
@@ -71,6 +92,8 @@ class RunForgetting:
             if lost := await self._disk.cleaning.unsaved(one):
                 kept.append(f"The run {one.id} is kept: {lost.words}.")
         for run in found:
+            if host_of(run) != LOCAL and run.changes.files and not run.is_applied:
+                kept.append(f"The run {run.id} is kept: its changes are not applied.")
             if saved := await asyncio.to_thread(self._saved, run.id):
                 kept.append(f"The run {run.id} is kept: only {saved} has its unsaved work.")
         return ForgetPlan(tuple(run.id for run in found), len(places), tuple(kept))
@@ -84,6 +107,7 @@ class RunForgetting:
         planned = await self.plan(runs)
         if planned.unsaved and not including_unsaved:
             raise user_error("WORK_UNSAVED", planned.unsaved[0], FORCE)
+        elsewhere = self._elsewhere(await self._found(planned.runs))
         async with locked(self._unfinished):
             together = f"forget-{secrets.token_hex(4)}"
             await asyncio.to_thread(self._unfinished.write_text, together, "ascii")
@@ -98,7 +122,28 @@ class RunForgetting:
                 await asyncio.to_thread(self._unfinished.write_text, "", "ascii")
         for run in planned.runs:
             await self._finish(self._paths.forgotten / self._paths.run(run).name)
+        for machine, runs in elsewhere:
+            try:
+                await machine.forget(runs)
+            except UserError as error:  # its next run there removes them
+                _log.warning("%s stay on their machine: %s", ", ".join(runs), error.message)
         return list(planned.runs)
+
+    def _elsewhere(self, runs: Iterable[Run]) -> list[tuple[RemoteRuns, list[str]]]:
+        """Return the machines with files of runs; raises `UserError` for one that keeps them."""
+        by_host: dict[str, list[str]] = {}
+        for run in runs:
+            if host_of(run) not in (LOCAL, ANY_NODE):
+                by_host.setdefault(host_of(run), []).append(run.id)
+        found: list[tuple[RemoteRuns, list[str]]] = []
+        for host, ids in by_host.items():
+            machine = self._machine(host)
+            if not isinstance(machine, RemoteRuns):
+                name = printable_name(host)
+                message = f"The files of the run {ids[0]} are on another machine, {name}."
+                raise user_error("WORKSPACE_REMOTE", message, "Forget it on that machine.")
+            found.append((machine, ids))
+        return found
 
     async def _found(self, runs: Iterable[str]) -> list[Run]:
         ids = list(dict.fromkeys(runs))

@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Gen
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from engine.config import run_environment, thread_lock
 from engine.config.locks import lock_for, locked
@@ -20,7 +20,7 @@ from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import ApplyUndone, ArtifactSaved, Body, CheckpointTaken, Notice
 from engine.domain.hosts import local_path, path_here
 from engine.domain.lifecycle import ACTIVE
-from engine.domain.model import Applied, Run, Workspace
+from engine.domain.model import LOCAL, Applied, Run, Workspace
 from engine.domain.requests import check_not_deleted, without_workspace
 from engine.domain.text import one_line, printable, printable_name
 from engine.workspaces.apply import apply, undo, update_notes, update_record
@@ -80,6 +80,43 @@ class CheckpointStores(Protocol):
         ...
 
 
+class WorkspaceFiles(Protocol):
+    """The files of a workspace of another machine; methods raise `UserError`."""
+
+    async def folder(self, path: str, *, sizes: bool) -> list[TreeEntry]:
+        """List one folder, folders first; never follows a link out of the workspace."""
+        ...
+
+    async def files(self) -> list[TreeEntry]:
+        """List the files of the workspace without those tools keep for themselves, bounded."""
+        ...
+
+    async def sizes(self, paths: Sequence[str]) -> dict[str, int]:
+        """Return the sizes in bytes of files, of those that are there."""
+        ...
+
+    async def read(self, path: str, limit_bytes: int) -> bytes:
+        """Return a file, at most `limit_bytes` of it; never through a link."""
+        ...
+
+    async def open(self, path: str) -> OpenFile:
+        """Open a copy of a regular file, to be read in pieces."""
+        ...
+
+    async def preview(self, path: str, limit_bytes: int) -> FilePreview:
+        """Return a preview of a path, with at most `limit_bytes` of a file."""
+        ...
+
+
+@runtime_checkable
+class FileReader(Protocol):
+    """A machine whose files can be read from here."""
+
+    def files(self, run: str, workspace: Workspace) -> WorkspaceFiles:
+        """Return the files of a run's workspace there."""
+        ...
+
+
 class Workspaces:
     """The workspaces of one home; every method raises `UserError`."""
 
@@ -107,6 +144,8 @@ class Workspaces:
         known = await self._find(run)
         if known.workspace is None:
             return []
+        if files := self._files_there(known):
+            return await files.folder(path, sizes=sizes)
         return await asyncio.to_thread(list_folder, local_path(_of(known)), path, sizes=sizes)
 
     async def sizes(self, run: str, paths: Sequence[str]) -> dict[str, int]:
@@ -114,6 +153,8 @@ class Workspaces:
         known = await self._find(run)
         if known.workspace is None:
             return {}
+        if files := self._files_there(known):
+            return await files.sizes(paths)
         return await asyncio.to_thread(sizes_of, local_path(_of(known)), paths)
 
     async def files(self, run: str) -> list[TreeEntry]:
@@ -121,15 +162,23 @@ class Workspaces:
         known = await self._find(run)
         if known.workspace is None:
             return []
+        if files := self._files_there(known):
+            return await files.files()
         return await asyncio.to_thread(list_files, local_path(_of(known)))
 
     async def read(self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES) -> bytes:
         """Return a file of a run's workspace, at most `limit_bytes` of it; never through a link."""
-        return await asyncio.to_thread(read_file, await self._root(run), path, limit_bytes)
+        known = await self._find(run)
+        if files := self._files_there(known):
+            return await files.read(path, limit_bytes)
+        return await asyncio.to_thread(read_file, local_path(_of(known)), path, limit_bytes)
 
     async def open(self, run: str, path: str) -> OpenFile:
         """Open a regular file of a run's workspace, to be read in pieces; never through a link."""
-        return await asyncio.to_thread(open_file, await self._root(run), path)
+        known = await self._find(run)
+        if files := self._files_there(known):
+            return await files.open(path)
+        return await asyncio.to_thread(open_file, local_path(_of(known)), path)
 
     async def open_artifact(self, run: str, path: str) -> OpenFile:
         """Open a file that a run saved beside its workspace, by its path among them."""
@@ -141,7 +190,10 @@ class Workspaces:
         self, run: str, path: str, limit_bytes: int = READ_LIMIT_BYTES
     ) -> FilePreview:
         """Return a preview of a path of a run's workspace, with at most `limit_bytes` of a file."""
-        return await asyncio.to_thread(preview, await self._root(run), path, limit_bytes)
+        known = await self._find(run)
+        if files := self._files_there(known):
+            return await files.preview(path, limit_bytes)
+        return await asyncio.to_thread(preview, local_path(_of(known)), path, limit_bytes)
 
     async def place(self, run: str, path: str = "") -> Path:
         """Return where a file, or the workspace itself, lies on this disk, if it is still there.
@@ -160,7 +212,9 @@ class Workspaces:
 
     async def shell_guard(self, run: str) -> ShellGuard:
         """Return what keeps git harmless in a shell or an editor in a run's workspace."""
-        return await guard_of(_of(await self._find(run)))
+        workspace = _of(await self._find(run))
+        local_path(workspace)  # a program of this machine finds no other folder
+        return await guard_of(workspace)
 
     async def environment(self, run: str) -> dict[str, str]:
         """Return the environment of a program that the user opens on this terminal for a run."""
@@ -289,7 +343,8 @@ class Workspaces:
         workspace = _of(known)
         target = to or await self.home_of(known)
         if target is None and how is ApplyMode.PATCH:
-            target = path_here(known) or None  # a patch is for any folder
+            # A patch is for any folder.
+            target = path_here(known) or str(self._paths.run(known.id))
         if target is None:
             message = f"The run {known.id} has no source to put its changes into."
             raise user_error("INPUT_INVALID", message, "Name a folder with --to.")
@@ -407,6 +462,14 @@ class Workspaces:
             await self._append(run.id, decide)
         except UserError as error:  # it is done, whether or not it can be written down
             _log.warning("run %s: applied, but not noted: %s", run.id, error.message)
+
+    def _files_there(self, run: Run) -> WorkspaceFiles | None:
+        """Return the files of a workspace on another machine that can be read; None for others."""
+        workspace = _of(run)
+        if workspace.host == LOCAL:
+            return None
+        stores = self._stores(workspace)
+        return stores.files(run.id, workspace) if isinstance(stores, FileReader) else None
 
     async def _root(self, run: str) -> Path:
         known = await self._find(run)

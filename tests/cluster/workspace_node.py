@@ -15,12 +15,12 @@ from engine.domain.errors import UserError
 from engine.execution.cluster.calls import NodeCalls
 from engine.execution.cluster.channel import ChannelError, NodeLease
 from engine.execution.cluster.messages import Envelope, Failure, Reply
-from engine.execution.cluster.node import checkpoints, workspaces
+from engine.execution.cluster.node import checkpoints, files, workspaces
 from engine.execution.cluster.workspaces import NodeWorkspaces
 from engine.execution.local.workspaces import LocalWorkspaces
 
 NODE = "one"
-HANDLERS = {**workspaces.HANDLERS, **checkpoints.HANDLERS}
+HANDLERS = {**workspaces.HANDLERS, **checkpoints.HANDLERS, **files.HANDLERS}
 
 
 class Home:

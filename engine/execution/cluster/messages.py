@@ -359,6 +359,19 @@ class EndLiving(Message[bool], frozen=True, kw_only=True):
     grace_s: float
 
 
+class ForgetRun(Message[bool], frozen=True, kw_only=True):
+    """End and remove all that the node has of runs: attempts, secrets, workspaces."""
+
+    ANSWER = bool
+    runs: tuple[str, ...]
+
+
+class ListRuns(Message[Sequence[str]], frozen=True, kw_only=True):
+    """Return the runs of the home that the node has files of, those at work included."""
+
+    ANSWER = tuple[str, ...]
+
+
 # Nodes
 
 

@@ -314,3 +314,57 @@ class DropDownload(Message[bool], frozen=True, kw_only=True):
 
     ANSWER = bool
     download: str
+
+
+# Files, while the node answers
+
+
+class FileEntry(Struct, frozen=True, array_like=True):
+    """A file or folder of a workspace, as `TreeEntry`."""
+
+    path: bytes
+    is_folder: bool = False
+    is_link: bool = False
+    size_bytes: int | None = None
+
+
+class ListFolder(Message[tuple[FileEntry, ...]], frozen=True, kw_only=True):
+    """List one folder of a workspace."""
+
+    ANSWER = tuple[FileEntry, ...]
+    path: str
+    folder: bytes
+    sizes: bool
+
+
+class ListFiles(Message[tuple[FileEntry, ...]], frozen=True, kw_only=True):
+    """List the files of a workspace without those that tools keep for themselves."""
+
+    ANSWER = tuple[FileEntry, ...]
+    path: str
+
+
+class FileSizes(Message[dict[bytes, int]], frozen=True, kw_only=True):
+    """Return the sizes of files of a workspace, of those that are there."""
+
+    ANSWER = dict[bytes, int]
+    path: str
+    files: tuple[bytes, ...]
+
+
+class FilePiece(Struct, frozen=True):
+    """A file's mode and size, and a piece of it; of a link the target."""
+
+    mode: int
+    size_bytes: int
+    data: bytes = b""
+
+
+class ReadPiece(Message[FilePiece], frozen=True, kw_only=True):
+    """Return a piece of a file of a workspace, `CHUNK_BYTES` at most; never through a link."""
+
+    ANSWER = FilePiece
+    path: str
+    file: bytes
+    offset: int
+    limit_bytes: int

@@ -15,9 +15,11 @@ from engine.config.paths import Paths, private_folder
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import ForkOrigin, Workspace, WorkspaceKind, WorkspaceSpec
 from engine.execution.cluster.calls import NodeCalls
-from engine.execution.cluster.messages import Answer, Message
-from engine.execution.cluster.mirror import StoreLink
+from engine.execution.cluster.forgotten_runs import ForgottenRuns
+from engine.execution.cluster.messages import Answer, ForgetRun, Message
+from engine.execution.cluster.mirror import READ_PATIENCE_S, StoreLink
 from engine.execution.cluster.node_checkpoints import NodeCheckpoints
+from engine.execution.cluster.node_files import NodeFiles
 from engine.execution.cluster.node_watcher import NodeWatcher
 from engine.execution.cluster.source_packs import SourcePack
 from engine.execution.cluster.staging import Staged, Staging, is_copied, origin_of
@@ -51,6 +53,7 @@ class NodeWorkspaces:
         self._paths = paths
         self._node = node
         self._calls = calls
+        self._forgotten = ForgottenRuns(paths)
 
     # Make and discard
 
@@ -60,6 +63,8 @@ class NodeWorkspaces:
         """Send what the workspace is made from, and have the node make it."""
         if request.spec.kind is WorkspaceKind.IN_PLACE:
             raise user_error("NODE_CANNOT", IN_PLACE, "Use a worktree or a copy, or --on local.")
+        with suppress(UserError, OSError):  # the next run asks again
+            await self._remove_forgotten()
         is_closing = False
         making = asyncio.create_task(self._prepared(request, lambda: is_closing or stop()))
         try:
@@ -245,6 +250,28 @@ class NodeWorkspaces:
         """Look into the mirror."""
         store = self._paths.checkpoints(run, workspace.path)
         return await asyncio.to_thread(has_baseline, store)
+
+    # Forget
+
+    async def forget(self, runs: Sequence[str]) -> None:
+        """Remove all that the node has of runs, later where it does not answer."""
+        await self._forgotten.add(self._node, runs)
+        await self._remove_forgotten()
+
+    async def _remove_forgotten(self) -> None:
+        """Remove the runs that were forgotten while the node did not answer."""
+        runs = await self._forgotten.of(self._node)
+        if runs:
+            await self._calls.call(
+                ForgetRun(runs=runs), try_s=60.0, patience_s=READ_PATIENCE_S, is_probe=True
+            )
+            await self._forgotten.remove(self._node, runs)
+
+    # Read
+
+    def files(self, run: str, workspace: Workspace) -> NodeFiles:
+        """Return the files of a run's workspace."""
+        return NodeFiles(self._calls, workspace.path, lambda: self.open_checkpoints(run, workspace))
 
     def _link(self, run: str, workspace: Workspace) -> StoreLink:
         return StoreLink(self._calls, run, workspace.path)

@@ -9,6 +9,7 @@ from engine.config import ports, run_environment
 from engine.config.paths import Paths
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice, Progressed
+from engine.domain.hosts import host_of
 from engine.domain.model import Run, Stage, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.reasons import Cause
 from engine.domain.requests import check_known, check_not_deleted
@@ -129,7 +130,7 @@ class WorkspaceStage:
                 check_not_deleted(earlier)
                 cwd = earlier.workspace.cwd if wish.cwd is None else wish.cwd
                 place = earlier.workspace
-                if place.host != wish.host:
+                if place.host != host_of(run):
                     raise user_error("WORKSPACE_REMOTE")
                 return replace(wish, source=place.path, cwd=cwd)
         raise user_error(

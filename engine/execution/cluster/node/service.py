@@ -23,7 +23,14 @@ from engine.config.settings import Config
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
 from engine.execution.cluster.messages import PROTOCOL, Envelope, Failure, Message, Reply
-from engine.execution.cluster.node import attempts, checkpoints, guard, inspection, workspaces
+from engine.execution.cluster.node import (
+    attempts,
+    checkpoints,
+    files,
+    guard,
+    inspection,
+    workspaces,
+)
 from engine.execution.cluster.node.admission import Admission
 from engine.execution.cluster.node.home import Handler, NodeHome, paths_of
 from engine.execution.cluster.node.lease import Lease
@@ -39,6 +46,7 @@ _TABLES = (
     inspection.HANDLERS,
     workspaces.HANDLERS,
     checkpoints.HANDLERS,
+    files.HANDLERS,
 )
 _log = logging.getLogger(__name__)
 

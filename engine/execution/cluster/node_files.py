@@ -1,0 +1,135 @@
+"""The files of a workspace on a node: read there, or from the last checkpoint while it is away."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from engine.domain.errors import UserError
+from engine.domain.text import printable_name
+from engine.execution.cluster.calls import NodeCalls
+from engine.execution.cluster.messages import CHUNK_BYTES, Answer, Message
+from engine.execution.cluster.mirror import READ_PATIENCE_S, TRY_S, is_away
+from engine.execution.cluster.mirror_files import MirrorFiles
+from engine.execution.cluster.workspace_messages import (
+    FileEntry,
+    FileSizes,
+    ListFiles,
+    ListFolder,
+    ReadPiece,
+)
+from engine.workspaces.checkpoints.checkpoints import Checkpoints
+from engine.workspaces.files.open_file import OpenFile, missing
+from engine.workspaces.files.tree import FilePreview, TreeEntry
+
+Mirrored = Callable[[], Awaitable[Checkpoints]]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFiles:
+    """The files of the workspace at `path` of a node; `mirrored` opens the run's checkpoints."""
+
+    calls: NodeCalls
+    path: str
+    mirrored: Mirrored
+
+    async def folder(self, path: str, *, sizes: bool) -> list[TreeEntry]:
+        """List one folder, folders first."""
+        message = ListFolder(path=self.path, folder=os.fsencode(path), sizes=sizes)
+        found = await self._asked(message)
+        if found is None:
+            return await (await self._mirror()).folder(path, sizes=sizes)
+        return _entries(found)
+
+    async def files(self) -> list[TreeEntry]:
+        """List the files without those that tools keep for themselves."""
+        found = await self._asked(ListFiles(path=self.path))
+        return _entries(found) if found is not None else await (await self._mirror()).files()
+
+    async def sizes(self, paths: Sequence[str]) -> dict[str, int]:
+        """Return the sizes of files, of those that are there."""
+        message = FileSizes(path=self.path, files=tuple(map(os.fsencode, paths)))
+        found = await self._asked(message)
+        if found is None:
+            return await (await self._mirror()).sizes(paths)
+        return {os.fsdecode(path): size for path, size in found.items()}
+
+    async def read(self, path: str, limit_bytes: int) -> bytes:
+        """Return a file, at most `limit_bytes` of it."""
+        found = await self.preview(path, limit_bytes)
+        if not found.is_file:
+            raise missing(path, "read")
+        return found.data
+
+    async def preview(self, path: str, limit_bytes: int) -> FilePreview:
+        """Return a preview of a path."""
+        begun = await self._asked(self._piece(path, 0, limit_bytes))
+        if begun is None:
+            return await (await self._mirror()).preview(path, limit_bytes)
+        data = bytearray(begun.data)
+        if stat.S_ISREG(begun.mode):
+            while len(data) < min(limit_bytes, begun.size_bytes):
+                left = limit_bytes - len(data)
+                piece = await self._call(self._piece(path, len(data), left))
+                if not piece.data:
+                    break
+                data += piece.data
+        return FilePreview(begun.mode, begun.size_bytes, bytes(data[: max(limit_bytes, 0)]))
+
+    async def open(self, path: str) -> OpenFile:
+        """Open a file: a copy of it as it is now, on this machine."""
+        with tempfile.TemporaryFile() as file:
+            await self._copy(path, file)
+            await asyncio.to_thread(file.flush)
+            return OpenFile(os.dup(file.fileno()), path)
+
+    async def _copy(self, path: str, file: BinaryIO) -> None:
+        begun = await self._asked(self._piece(path, 0, CHUNK_BYTES))
+        if begun is None:
+            data = await (await self._mirror()).read(path, 1 << 62)
+            await asyncio.to_thread(file.write, data)
+            return
+        if not stat.S_ISREG(begun.mode):
+            raise missing(path, "read")
+        piece = begun
+        while piece.data:
+            await asyncio.to_thread(file.write, piece.data)
+            if file.tell() >= begun.size_bytes:
+                return
+            piece = await self._call(self._piece(path, file.tell(), CHUNK_BYTES))
+
+    def _piece(self, path: str, offset: int, limit_bytes: int) -> ReadPiece:
+        name = os.fsencode(path)
+        return ReadPiece(path=self.path, file=name, offset=offset, limit_bytes=limit_bytes)
+
+    async def _asked(self, message: Message[Answer]) -> Answer | None:
+        """Return the node's answer; None where it does not answer."""
+        try:
+            return await self._call(message)
+        except UserError as error:
+            if not is_away(error):
+                raise
+            return None
+
+    async def _call(self, message: Message[Answer]) -> Answer:
+        return await self.calls.call(message, try_s=TRY_S, patience_s=READ_PATIENCE_S)
+
+    async def _mirror(self) -> MirrorFiles:
+        store = await self.mirrored()
+        last = (await store.list())[-1]
+        return MirrorFiles(store.git, last.tree)
+
+
+def _entries(found: Iterable[FileEntry]) -> list[TreeEntry]:
+    """Return entries of a node as they are shown."""
+    entries: list[TreeEntry] = []
+    for one in found:
+        path = os.fsdecode(one.path)
+        shown = printable_name(path.rpartition("/")[2])
+        entries.append(TreeEntry(path, shown, one.is_folder, one.is_link, one.size_bytes))
+    return entries
