@@ -69,6 +69,10 @@ class AccountPort(Protocol):
         """Return the environment of the agent under an account; raises `UserError`. Blocking."""
         ...
 
+    def hidden_elsewhere(self, account: str) -> Mapping[str, str]:
+        """Return what commands get in place of variables that another machine sets for it."""
+        ...
+
     def homes(self, config: Config) -> Mapping[str, Path]:
         """Return the homes that accounts have beside the user's own, by their names."""
         ...
@@ -102,6 +106,10 @@ class NoAccounts:
     ) -> AccountEnvironment:
         """Return the environment as it is."""
         return AccountEnvironment(base)
+
+    def hidden_elsewhere(self, account: str) -> Mapping[str, str]:
+        """Return nothing."""
+        return {}
 
     def homes(self, config: Config) -> Mapping[str, Path]:
         """Return no homes."""

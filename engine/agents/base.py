@@ -7,6 +7,7 @@ needed to go on reading is the agent's own state: JSON, which the engine stores 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -23,12 +24,15 @@ from engine.domain.folder_size import FolderSize
 from engine.domain.interaction import InputRequest
 from engine.domain.live import LiveReport
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage
+from engine.system.child_files import path_of
 
 if TYPE_CHECKING:  # the settings import the sections of the agents
     from engine.config.paths import AttemptFolder, Paths
     from engine.config.settings import Config
 
 EMPTY_STATE = b"{}"
+PACKAGES = Path(__file__).parents[2]
+"""The folder of the packages of this program."""
 
 
 class OutcomeKind(StrEnum):
@@ -92,8 +96,25 @@ class AttemptEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandPlace:
+    """The machine of a command that does not start here: its paths, and words for its programs.
+
+    The machine puts its own in their place: `python` for the interpreter of this program,
+    `program` for that of the agent, and `package` for the folder that has the packages of both.
+    """
+
+    paths: Paths
+    python: str = "{python}"
+    program: str = "{program}"
+    package: str = "{package}"
+
+
+@dataclass(frozen=True, slots=True)
 class CommandRequest:
-    """An attempt to start: `thread` is the one that it continues, `base` its environment."""
+    """An attempt to start: `thread` is the one that it continues, `base` its environment.
+
+    `paths` are those of the home where it starts.
+    """
 
     run: Run
     config: Config
@@ -109,6 +130,19 @@ class CommandRequest:
     """The id of the message of the user that the prompt is, if it is one."""
     forks: bool = False
     """Whether the thread is copied first: it stays as it is, and the copy is continued."""
+    elsewhere: CommandPlace | None = None
+    """The machine on which it starts; None: this one."""
+
+    @property
+    def python(self) -> str:
+        """The interpreter of our own programs."""
+        return self.elsewhere.python if self.elsewhere else sys.executable
+
+    def own_program(self, program: Path) -> str:
+        """Return the file of a program of this package, where the command starts."""
+        if self.elsewhere is None:
+            return str(path_of(program))
+        return f"{self.elsewhere.package}/{program.relative_to(PACKAGES).as_posix()}"
 
 
 @dataclass(frozen=True, slots=True)

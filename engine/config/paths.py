@@ -173,6 +173,10 @@ class Paths:
         """Return the file with the environment that a run was requested with."""
         return self.run(run) / "environment.json"
 
+    def variables(self, run: str) -> Path:
+        """Return the file with the variables that were named for a run on another machine."""
+        return self.run(run) / "variables.json"
+
     def temporary(self, run: str) -> Path:
         """Return the folder for temporary files of a run's programs."""
         return self.run(run) / "tmp"

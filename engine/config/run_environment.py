@@ -27,14 +27,27 @@ def encoded(variables: Mapping[str, str]) -> bytes:
 def requested(paths: Paths, run: str) -> Mapping[str, str]:
     """Return the environment that a run was requested with, or that of this process."""
     try:
-        found = json.loads(read_regular(paths.environment(run)))
+        return _read(paths.environment(run))
     except FileNotFoundError:  # requested by an earlier version
         return os.environ
+
+
+def named(paths: Paths, run: str) -> Mapping[str, str]:
+    """Return the variables that the settings and the user named for a run on another machine."""
+    try:
+        return _read(paths.variables(run))
+    except FileNotFoundError:
+        return {}
+
+
+def _read(path: Path) -> Mapping[str, str]:
+    try:
+        found = json.loads(read_regular(path))
     except ValueError as error:
         # Another environment could lead a run to another account or another database.
-        raise OSError(f"{paths.environment(run)} is damaged: {error}") from error
+        raise OSError(f"{path} is damaged: {error}") from error
     if not isinstance(found, dict):
-        raise OSError(f"{paths.environment(run)} is damaged: it holds no variables")
+        raise OSError(f"{path} is damaged: it holds no variables")
     pairs = cast("dict[object, object]", found).items()
     return {str(name): str(value) for name, value in pairs}
 
@@ -50,6 +63,21 @@ def own(paths: Paths, run: Run) -> dict[str, str]:
         "SWARM_RUN": run.id,
         "SWARM_ATTEMPT": str(run.attempt),
         "TMPDIR": str(_temporary(paths, run.id)),
+    }
+    port = ports.assigned(paths, run.id)
+    return found if port is None else {**found, "SWARM_PORT": str(port)}
+
+
+def elsewhere(paths: Paths, run: Run, home: Paths) -> dict[str, str]:
+    """Return the variables of a run that go to another machine, where its home is `home`.
+
+    All else comes from the environment there. The folder for temporary files is made there.
+    """
+    found = {
+        **named(paths, run.id),
+        "SWARM_RUN": run.id,
+        "SWARM_ATTEMPT": str(run.attempt),
+        "TMPDIR": str(home.temporary(run.id)),
     }
     port = ports.assigned(paths, run.id)
     return found if port is None else {**found, "SWARM_PORT": str(port)}

@@ -55,8 +55,8 @@ class CatalogueEntry:
     """A git that met missing or broken objects, or did not name its problem."""
     hides_repository: bool = False
     """git cannot read the repository; work on its files alone needs no git."""
-    is_of_connection: bool = False
-    """The run's node does not answer: the run waits until it does, or is lost."""
+    waits_for_node: bool = False
+    """The run's node cannot be used at the moment: the run waits until it can, or is lost."""
     condition: Condition | None = None
     """The condition of the machine that it reports, where that passes by itself."""
 
@@ -159,7 +159,12 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "NODE_UNREACHABLE": CatalogueEntry(
         "The node does not answer at the moment.",
         "Wait: it comes back, or its runs are ended and reported as lost.",
-        is_of_connection=True,
+        waits_for_node=True,
+    ),
+    "NODE_FULL": CatalogueEntry(
+        "The node has no free slot at the moment.",
+        "Wait for one, or start the node with more slots.",
+        waits_for_node=True,
     ),
     "NODE_LOST": CatalogueEntry(
         "The node of the run was cut off, and ended it.",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from engine.agents.base import CommandPlace
 from engine.config.paths import AttemptFolder
 from engine.domain.model import Run
 from engine.execution.host_workspaces import HostWorkspaces
@@ -49,6 +50,21 @@ class ProcessEnd:
     exit_code: int | None
     disk_full: bool = False
     """The disk was full: an agent cannot report then why it ends."""
+    is_lost: bool = False
+    """Its node was cut off and ended it, or is gone for good."""
+
+
+@dataclass(frozen=True, slots=True)
+class StartNeeds:
+    """Needs of a command where it starts, beside its arguments and variables."""
+
+    folders: tuple[str, ...] = ()
+    """Folders that are made before; only their owner may enter them."""
+    account: str = ""
+    """The account of the machine's own settings; only for other machines."""
+
+
+NO_NEEDS = StartNeeds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +186,7 @@ class Executor(Protocol):
         env: Mapping[str, str],
         folder: str,
         base: Mapping[str, str] | None = None,
+        needs: StartNeeds = NO_NEEDS,
     ) -> AttemptHandle:
         """Start the agent of an attempt in `folder`; raises OSError.
 
@@ -263,6 +280,10 @@ class Executor(Protocol):
 
     # Files
 
+    async def command_place(self) -> CommandPlace | None:
+        """Return the paths and words of commands there; None: those of this machine."""
+        ...
+
     def agent_folder(self, ref: AttemptRef) -> AttemptFolder:
         """Return the names of the files that an agent's command reads and writes there."""
         ...
@@ -277,6 +298,10 @@ class Executor(Protocol):
 
     async def write_schema(self, ref: AttemptRef, schema: bytes) -> None:
         """Store the JSON schema of the agent's last message; raises OSError."""
+        ...
+
+    async def write_image(self, ref: AttemptRef, place: int, suffix: str, image: bytes) -> None:
+        """Store the image of the run at a `place`, from 1; raises OSError."""
         ...
 
     async def read_file(

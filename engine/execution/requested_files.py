@@ -17,7 +17,7 @@ from pathlib import Path
 from engine.config import run_environment
 from engine.config.paths import Paths, private_folder
 from engine.domain.errors import UserError, os_failure
-from engine.domain.model import RunSpec
+from engine.domain.model import LOCAL, RunSpec
 from engine.execution.attachments import IMAGE_BYTES
 from engine.store.appending import Committed
 from engine.store.reading import StoreReader
@@ -45,6 +45,8 @@ class RequestedFiles:
             private_folder(self._paths.home / "runs")
             path.parent.mkdir(mode=0o700, exist_ok=True)
             self._write(path, run_environment.encoded({**self._environment, **spec.env}))
+            if spec.workspace.host != LOCAL:
+                self._write(self._paths.variables(run), run_environment.encoded(spec.env))
             images = tuple(self._copied(run, *each) for each in enumerate(spec.images, start=1))
         except OSError as error:
             raise os_failure(error) from error
@@ -72,7 +74,7 @@ class RequestedFiles:
     def _drop(self, known: Collection[str]) -> None:
         for run, path in self._kept.items():
             if run not in known:
-                for kept in (path, *path.parent.glob("image-*")):
+                for kept in (path, self._paths.variables(run), *path.parent.glob("image-*")):
                     kept.unlink(missing_ok=True)
                 with suppress(OSError):  # it holds something else
                     path.parent.rmdir()

@@ -17,6 +17,7 @@ from engine.config.paths import AttemptFolder
 from engine.domain.errors import user_error
 from engine.domain.model import LOCAL, ForkOrigin, Run, Workspace, WorkspaceKind, WorkspaceSpec
 from engine.execution.executor import (
+    NO_NEEDS,
     AttemptFile,
     AttemptHandle,
     AttemptPart,
@@ -28,6 +29,7 @@ from engine.execution.executor import (
     OutputRequest,
     ProcessEnd,
     RecordedAttempt,
+    StartNeeds,
 )
 from engine.execution.host_workspaces import ChangeWatcher, Commit, WorkspaceRequest
 from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
@@ -203,7 +205,10 @@ class FolderExecutor:
         env: Mapping[str, str],
         folder: str,
         base: Mapping[str, str] | None = None,
+        needs: StartNeeds = NO_NEEDS,
     ) -> FolderAttempt:
+        for needed in needs.folders:
+            Path(needed).mkdir(parents=True, exist_ok=True)
         return self._start(ref, [AGENT, "agent", str(self._at(ref) / "exit"), *argv], env, folder)
 
     async def start_commands(
@@ -291,6 +296,9 @@ class FolderExecutor:
         for part in AttemptPart:
             await self.kill(AttemptRef(leftover.run, int(leftover.attempt), part), grace_s)
 
+    async def command_place(self) -> None:
+        return None
+
     def agent_folder(self, ref: AttemptRef) -> AttemptFolder:
         return AttemptFolder(self._at(ref))
 
@@ -302,6 +310,9 @@ class FolderExecutor:
 
     async def write_schema(self, ref: AttemptRef, schema: bytes) -> None:
         self.agent_folder(ref).output_schema.write_bytes(schema)
+
+    async def write_image(self, ref: AttemptRef, place: int, suffix: str, image: bytes) -> None:
+        (self.root / ref.run / f"image-{place}{suffix}").write_bytes(image)
 
     async def read_file(
         self, ref: AttemptRef, file: AttemptFile, start: int = 0, limit_bytes: int = -1

@@ -75,6 +75,10 @@ class CodexAccounts:
             hidden[VARIABLE] = base.get(VARIABLE, "")
         return AccountEnvironment({**kept, **own}, hidden)
 
+    def hidden_elsewhere(self, account: str) -> Mapping[str, str]:
+        """Return empty keys: the account of the other machine may have one."""
+        return {} if account in ("", DEFAULT_ACCOUNT) else dict.fromkeys(LOGINS, "")
+
     def homes(self, config: Config) -> Mapping[str, Path]:
         """Return the Codex homes of accounts; one with a key alone uses the user's own."""
         return {str(one.name): Path(one.codex_home) for one in config.accounts if one.codex_home}

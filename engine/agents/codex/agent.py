@@ -18,7 +18,7 @@ from engine.agents.base import (
     SessionFinder,
     SessionScope,
 )
-from engine.agents.codex import command, exposed_secrets, limit_resets
+from engine.agents.codex import command, elsewhere, exposed_secrets, limit_resets
 from engine.agents.codex.accounts import CodexAccounts, has_key, of_account
 from engine.agents.codex.home import user_home
 from engine.agents.codex.interactive import inbox, safety, translation
@@ -37,7 +37,7 @@ from engine.domain.events import Body, Notice
 from engine.domain.finding import Finding
 from engine.domain.hosts import local_path, path_here
 from engine.domain.interaction import InputRequest
-from engine.domain.model import LimitWindow, Run, RunSpec, Usage
+from engine.domain.model import LOCAL, LimitWindow, Run, RunSpec, Usage
 from engine.domain.run_mode import with_mode
 from engine.domain.text import printable
 from engine.domain.usage import DEFAULT_ACCOUNT
@@ -78,6 +78,8 @@ class CodexAgent:
     def check(self, spec: RunSpec) -> None:
         """Raise `UserError` for settings that hold secrets: all can see them as arguments."""
         exposed_secrets.check(spec.codex_config)
+        if spec.workspace.host != LOCAL:
+            elsewhere.check(spec.codex_bin, spec.codex_config)
         if spec.interactive:
             safety.check_settings(spec.codex_config)
 
@@ -142,9 +144,7 @@ class CodexAgent:
 
     def command(self, request: CommandRequest) -> AgentCommand:
         """Return the command of an attempt; raises `UserError`."""
-        program = command.find_codex(
-            request.run.spec.codex_bin, request.config.codex.bin, request.base
-        )
+        program = _program(request)
         home = user_home(request.base)
         if request.run.is_interactive:
             safety.check_settings(request.config.codex.config)
@@ -269,6 +269,14 @@ class CodexAgent:
                 else:
                     found.append((path, f"{of_account}{path.name}"))
         return found
+
+
+def _program(request: CommandRequest) -> str:
+    spec, settings = request.run.spec, request.config.codex
+    if request.elsewhere is None:
+        return command.find_codex(spec.codex_bin, settings.bin, request.base)
+    elsewhere.check(spec.codex_bin, command.provider_settings(spec, settings))
+    return request.elsewhere.program
 
 
 def _tokens(usage: Usage) -> int:

@@ -139,7 +139,8 @@ def all_settings(request: CommandRequest, home: Path) -> Iterator[str]:
     yield from _passed(request.of_commands)
     yield from provider_settings(spec, request.config.codex)
     yield from _trust(home, request.run.workspace)
-    if request.config.mcp.agents:
+    # On another machine there is no home of runs for the server to work on.
+    if request.config.mcp.agents and request.elsewhere is None:
         yield f"mcp_servers.{own_server.NAME}={_toml(own_server.server_table(request))}"
     # Codex reads them; the commands of its agent find them empty.
     secrets = _secret_variables(spec, request.config)

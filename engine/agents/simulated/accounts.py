@@ -36,6 +36,10 @@ class SimulatedAccounts:
         accounts.find(account, config)
         return AccountEnvironment(base)
 
+    def hidden_elsewhere(self, account: str) -> Mapping[str, str]:
+        """Return nothing: it reads no key."""
+        return {}
+
     def homes(self, config: Config) -> Mapping[str, Path]:
         """Return no homes: all lie in that of the runs."""
         return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,6 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body
 from engine.domain.finding import Finding
 from engine.domain.model import Run, RunSpec
-from engine.system.child_files import path_of
 
 if TYPE_CHECKING:
     from engine.config.paths import Paths
@@ -109,7 +107,7 @@ class SimulatedAgent:
     def command(self, request: CommandRequest) -> AgentCommand:
         """Return the command of an attempt, with this Python; raises `UserError`."""
         own = home_of(request.paths, request.run.account)
-        program = [sys.executable, "-I", "-S", str(path_of(PROGRAM))]
+        program = [request.python, "-I", "-S", request.own_program(PROGRAM)]
         # Its commands are not run: a home in which they could write is as safe as another.
         build = interactive_command if request.run.is_interactive else command
         made = build(request, program, own)

@@ -18,7 +18,10 @@ TRY_S = 10.0
 """How long an answer may take that needs no work to speak of."""
 PATIENCE_S = 20.0
 """How long a call is sent again and again."""
+SILENT_S = 2.0
+"""The shortest time that a node gets to show that it answers."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
+ERROR_CHARACTERS = 1000
 LOOK_S = 1.0
 """How often a call that takes long is checked for a node that is lost."""
 
@@ -82,11 +85,12 @@ class NodeCalls:
         clock = asyncio.get_running_loop().time
         until, pause_s = clock() + patience_s, FIRST_PAUSE_S
         while is_probe or not self.watch.is_lost:
-            left_s = max(0.5, until - clock())
+            limit_s = try_s
+            if self.watch.is_silent:
+                limit_s = min(try_s, max(patience_s, SILENT_S))
             try:
-                if self.watch.is_silent and try_s > left_s:
-                    # Only a node that answers at all is given its time.
-                    await self._answer(pack(home, Hello()), left_s, is_probe=is_probe)
+                if limit_s < try_s:  # only a node that answers at all is given its time
+                    await self._answer(pack(home, Hello()), limit_s, is_probe=is_probe)
                     self.watch.answered()
                 data = await self._answer(sent, try_s, is_probe=is_probe)
             except ChannelError:
@@ -110,6 +114,16 @@ class NodeCalls:
         """Return the error of a call that got no answer."""
         name = printable_name(self.node)
         return user_error("NODE_UNREACHABLE", f"The node {name} does not answer at the moment.")
+
+    def full(self) -> UserError:
+        """Return the error of a start on a node without a free slot."""
+        name = printable_name(self.node)
+        return user_error("NODE_FULL", f"The node {name} has no free slot at the moment.")
+
+    def failed(self, why: str) -> UserError:
+        """Return the error of a node that could not do something."""
+        said = printable(why, ERROR_CHARACTERS)
+        return user_error("NODE_FAILED", f"The node {printable_name(self.node)} failed: {said}")
 
     async def _answer(self, sent: bytes, limit_s: float, *, is_probe: bool) -> bytes:
         """Return the answer to one message; waits no longer for one of a node that is lost."""

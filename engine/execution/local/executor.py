@@ -7,9 +7,11 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from engine.agents.base import CommandPlace
 from engine.config.paths import AttemptFolder, Paths, StageFolder, private_folder
 from engine.domain.model import Run
 from engine.execution.executor import (
+    NO_NEEDS,
     AttemptFile,
     AttemptHandle,
     AttemptPart,
@@ -20,6 +22,7 @@ from engine.execution.executor import (
     OutputChunk,
     OutputRequest,
     RecordedAttempt,
+    StartNeeds,
 )
 from engine.execution.local import orphans, process, process_marks, recorded, stage_script
 from engine.execution.local.inbox_file import append_records, remove_inbox
@@ -60,9 +63,12 @@ class LocalExecutor:
         env: Mapping[str, str],
         folder: str,
         base: Mapping[str, str] | None = None,
+        needs: StartNeeds = NO_NEEDS,
     ) -> AttemptProcess:
         """Start the agent of an attempt."""
         files = self._folder(ref)
+        for needed in needs.folders:
+            await asyncio.to_thread(private_folder, Path(needed))
         argv = [*self._guard(files), *argv]
         return self._spared(ref, await process.start(files, argv, env, Path(folder), base))
 
@@ -168,6 +174,10 @@ class LocalExecutor:
         """End the processes of an attempt, but for those that are spared."""
         await orphans.end(self._paths, leftover, grace_s, self._spare)
 
+    async def command_place(self) -> CommandPlace | None:
+        """Return None: commands are made here."""
+        return None
+
     def agent_folder(self, ref: AttemptRef) -> AttemptFolder:
         """Return the folder of the attempt in the home."""
         return self._paths.attempt(ref.run, ref.attempt)
@@ -183,6 +193,12 @@ class LocalExecutor:
     async def write_schema(self, ref: AttemptRef, schema: bytes) -> None:
         """Write the file that the agent's command names."""
         await asyncio.to_thread(write_synced, self._folder(ref).output_schema, schema)
+
+    async def write_image(self, ref: AttemptRef, place: int, suffix: str, image: bytes) -> None:
+        """Write an image into the run's folder."""
+        path = self._paths.image(ref.run, place, suffix)
+        private_folder(path.parent)
+        await asyncio.to_thread(write_synced, path, image)
 
     async def read_file(
         self, ref: AttemptRef, file: AttemptFile, start: int = 0, limit_bytes: int = -1

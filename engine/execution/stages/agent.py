@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from engine.agents.accounts import ThreadMove
-from engine.agents.base import CommandRequest
 from engine.agents.registry import agent_of
 from engine.config import run_environment
-from engine.config.paths import Paths, private_folder
+from engine.config.paths import Paths
 from engine.config.settings import Config
-from engine.config.writable_folders import writable_folders
 from engine.domain.errors import user_error
-from engine.domain.events import Body
-from engine.domain.model import AttemptRequest, Run
+from engine.domain.events import Body, Notice
+from engine.domain.hosts import host_of
+from engine.domain.model import LOCAL, AttemptRequest, Run
 from engine.execution.attempt_cursor import AttemptCursor, cursor_from
 from engine.execution.executor import AttemptHandle, AttemptRef, Executor
-from engine.system.environment import separate_agents_code
+from engine.execution.stages.start_request import ThreadChoice, start_request
+
+NO_TOOLS = "the agent cannot start runs from another machine"
 
 
 async def find_or_start(
@@ -53,35 +53,16 @@ async def _start(
         raise user_error("WORKSPACE_MISSING")
     ref = AttemptRef(run.id, run.attempt)
     await executor.workspaces.working_folder(run.workspace)
-    base = await asyncio.to_thread(run_environment.of_run, paths, run)
-    folders = (run.workspace.path, run.workspace.source or "")
-    base, of_commands = await asyncio.to_thread(separate_agents_code, base, folders)
-    agent = agent_of(run.spec.agent)
-    writable = await asyncio.to_thread(writable_folders, paths, run.spec, run)
-    await asyncio.to_thread(agent.accounts.check, run.account, config, writable)
-    under = await asyncio.to_thread(agent.accounts.environment, run.account, config, base)
     fork = thread_to_fork(run, ask)
     thread = fork or thread_to_resume(run, ask)
-    request = CommandRequest(
-        run,
-        config,
-        paths,
-        executor.agent_folder(ref),
-        thread,
-        under.base,
-        of_commands,
-        reserved={**executor.reserved_variables(ref), **under.of_commands},
-        message=ask.message if ask else "",
-        forks=fork is not None,
-    )
-    command = agent.command(request)
+    choice = ThreadChoice(thread, fork is not None, ask.message if ask else "")
+    wanted = await start_request(run, run.workspace, choice, paths, config, executor)
     cwd = await executor.workspaces.working_folder(run.workspace)
     if run.spec.output_schema:
         await executor.write_schema(ref, run.spec.output_schema.encode())
-    for needed in command.folders:
-        private_folder(needed)
+    command = wanted.command
     # A failure from here on is one of the shell that starts the agent, and ends the attempt.
-    return await executor.start(ref, command.argv, command.env, cwd, under.base)
+    return await executor.start(ref, command.argv, command.env, cwd, wanted.base, wanted.needs)
 
 
 def thread_to_resume(run: Run, ask: AttemptRequest | None) -> str | None:
@@ -116,6 +97,8 @@ def build_prompt(run: Run, ask: AttemptRequest | None) -> str:
 
 def notices(run: Run, paths: Paths, config: Config) -> list[Body]:
     """Return what the user should know before the attempt starts; raises `UserError`."""
+    if host_of(run) != LOCAL:
+        return [Notice("info", NO_TOOLS)] if config.mcp.agents else []
     agent = agent_of(run.spec.agent)
     base = run_environment.requested(paths, run.id)
     under = agent.accounts.environment(run.account, config, base)
@@ -123,7 +106,12 @@ def notices(run: Run, paths: Paths, config: Config) -> list[Body]:
 
 
 def session_home(run: Run, paths: Paths, config: Config) -> Path | None:
-    """Return where the agent keeps the run's session under its account; raises `UserError`."""
+    """Return where the agent keeps the run's session under its account; raises `UserError`.
+
+    None: on another machine, where it is not read.
+    """
+    if host_of(run) != LOCAL:
+        return None
     agent = agent_of(run.spec.agent)
     base = run_environment.requested(paths, run.id)
     return agent.home(run, paths, agent.accounts.environment(run.account, config, base).base)
@@ -134,9 +122,11 @@ def bring_threads(
 ) -> None:
     """Copy the threads that the attempt continues into the home of its account.
 
-    Nothing is done where that account wrote them last. It can be repeated after a crash. Raises
-    `UserError`.
+    Nothing is done where that account wrote them last, and on another machine, where accounts have
+    their own homes. It can be repeated after a crash. Raises `UserError`.
     """
+    if host_of(run) != LOCAL:
+        return
     fork, origin = thread_to_fork(run, ask), run.spec.fork
     thread = fork or thread_to_resume(run, ask)
     written_by = origin.account if fork and origin else run.thread_account

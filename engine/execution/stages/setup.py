@@ -23,7 +23,7 @@ class SetupStage(StageCommands):
         executor: Executor,
         ref: AttemptRef,
         grace_s: float,
-        base: Callable[[], Mapping[str, str]],
+        base: Callable[[], Awaitable[Mapping[str, str]]],
         append: AppendBodies,
     ) -> None:
         super().__init__("set-up", executor, ref, grace_s, base)

@@ -53,7 +53,7 @@ class StageCommands:
         executor: Executor,
         ref: AttemptRef,
         grace_s: float,
-        base: Callable[[], Mapping[str, str]],
+        base: Callable[[], Awaitable[Mapping[str, str]]],
     ) -> None:
         self._name = name
         self._base = base
@@ -139,7 +139,7 @@ class StageCommands:
             if found:  # it vanished with its engine, in a power cut for instance
                 await found.kill_remaining()
             await executor.allow_start(ref)
-        base = await asyncio.to_thread(self._base)
+        base = await self._base()
         return await executor.start_commands(ref, commands, workspace, base)
 
     async def _bodies(self, left: int) -> list[Body]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from engine.config import run_environment
 from engine.config.paths import Paths
 from engine.domain.activity import clock
 from engine.domain.errors import UserError, reported, user_error
@@ -15,6 +14,7 @@ from engine.domain.reasons import Cause
 from engine.execution.executor import AttemptPart, AttemptRef, Executor
 from engine.execution.stages.command_guard import CommandGuard
 from engine.execution.stages.stage_commands import CommandsResult, StageCommands, shown
+from engine.execution.stages.start_request import commands_base
 
 PERCENT = 80
 FED_LINES, FED_CHARACTERS = 200, 8000
@@ -45,7 +45,7 @@ class VerifyStage(StageCommands):
         run = now()
         ref = AttemptRef(run.id, run.attempt, AttemptPart.VERIFY)
         super().__init__(
-            "check", executor, ref, grace_s, lambda: run_environment.of_run(paths, now())
+            "check", executor, ref, grace_s, lambda: commands_base(executor, paths, now())
         )
         self._paths = paths
         self._now = now

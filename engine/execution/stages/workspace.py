@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
-from engine.config import ports, run_environment
+from engine.config import ports
 from engine.config.paths import Paths
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Notice, Progressed
@@ -17,6 +17,7 @@ from engine.execution.executor import AttemptPart, AttemptRef, Executor
 from engine.execution.host_workspaces import WorkspaceRequest
 from engine.execution.stages.command_guard import CommandGuard
 from engine.execution.stages.setup import SetupStage
+from engine.execution.stages.start_request import commands_base
 from engine.store.reading import StoreReader
 from engine.workspaces.create.worktree import CreatedWorkspace
 
@@ -44,7 +45,7 @@ class WorkspaceStage:
         run = now()
         ref = AttemptRef(run.id, run.attempt, AttemptPart.SETUP)
         self._setting_up = SetupStage(
-            executor, ref, grace_s, lambda: run_environment.of_run(paths, now()), append
+            executor, ref, grace_s, lambda: commands_base(executor, paths, now()), append
         )
 
     async def workspace(self, run: Run, *, fresh: bool) -> CreatedWorkspace | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from engine.agents.base import AgentCommand, CommandRequest
 from engine.agents.codex import command
 from engine.agents.codex.accounts import KEYS, has_key
 from engine.agents.codex.interactive.translation import PROMPT
-from engine.system.child_files import path_of
 
 BRIDGE = Path(__file__).parent / "bridge" / "__main__.py"
 
@@ -34,7 +32,7 @@ def interactive_command(
         options += ["--key-variable", KEYS[0], "-c", 'cli_auth_credentials_store="ephemeral"']
     for setting in command.all_settings(request, home):
         options += ["-c", setting]
-    argv = (sys.executable, "-I", "-S", str(path_of(BRIDGE)), *options)
+    argv = (request.python, "-I", "-S", request.own_program(BRIDGE), *options)
     return AgentCommand(argv, command.variables(request), (command.databases(request),))
 
 

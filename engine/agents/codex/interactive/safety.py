@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from engine.domain.errors import user_error
 from engine.domain.hosts import local_path
-from engine.domain.model import Run, RunSpec, WorkspaceKind
+from engine.domain.model import LOCAL, Run, RunSpec, WorkspaceKind
 from engine.domain.text import printable_name
 from engine.system.decoding import convert
 from engine.system.files import read_named
@@ -57,6 +57,8 @@ def check_home(
     They could write answers into the inbox, or rules into the settings. `run` is the run, once
     there is one. Blocking.
     """
+    if run is None and spec.workspace.host != LOCAL:
+        return  # checked where it starts, with the home there
     home, config, codex = map(os.path.realpath, (paths.home, paths.config, codex_home))
     allowed = [paths.workspaces, *([paths.temporary(run.id)] if run else [])]
     for folder in _writable(spec, base, codex_home, run):
@@ -86,6 +88,9 @@ def _writable(
     if named := base.get("TMPDIR"):
         yield named
     yield from spec.add_dirs
+    if run and run.workspace and run.workspace.host != LOCAL:
+        yield run.workspace.path
+        return  # settings of that machine are its own
     layers = [_SYSTEM, codex_home]
     if place := _workspace(spec, run):
         yield str(place)
