@@ -22,6 +22,8 @@ SHORT = {
     "engine/store/connect.py": "one piece of work on the database's thread",
     "engine/workspaces/git/git.py": "one call of git, in a task group",
     "engine/system/short_command.py": "one start, awaited even by who is cancelled",
+    "engine/execution/cluster/calls.py": "one call, awaited or cancelled in the same function",
+    "engine/execution/cluster/output_reader.py": "one call, kept and cancelled with its executor",
     "engine/config/locks.py": "one piece of work, awaited even by who is cancelled",
     "engine/workspaces/git/gh.py": "readers of pipes, awaited in the same function",
     "engine/workspaces/git/contents.py": "a reader of a pipe, awaited in the same function",

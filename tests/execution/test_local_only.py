@@ -18,6 +18,7 @@ ALLOWED = {
     },
     "files of an attempt": {
         "engine/execution/executor.py": "names the folder in which an agent's command writes",
+        "engine/execution/cluster/executor.py": "names files on a node",
         "engine/agents/base.py": "the same, in the request for that command",
         "engine/execution/cluster/node/": "a node: the guard of an attempt watches its folder",
         "engine/agents/codex/command.py": "the command with the names of these files",
@@ -32,7 +33,8 @@ ALLOWED = {
         "engine/domain/hosts.py": "the check that the workspace is here",
         "engine/domain/projection.py": "compared as text, with its host",
         "engine/agents/codex/command.py": "text of the command, which runs on that host",
-        "engine/execution/stages/agent.py": "removed as text from the agent's PATH",
+        "engine/agents/codex/interactive/safety.py": "text of another machine, compared",
+        "engine/execution/stages/start_request.py": "removed as text from the agent's PATH",
         "engine/execution/stages/command_guard.py": "only its name, for a note in the home",
         "engine/execution/supervisor.py": "text, removed from the paths in the output",
         "engine/execution/cluster/workspaces.py": "text, in a message to that host",
