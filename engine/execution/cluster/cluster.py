@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, cast
 
 from engine.config.paths import Paths
 from engine.domain.errors import UserError, user_error
@@ -299,4 +299,4 @@ def _is_member(node: KnownNode) -> bool:
 
 
 def _node_workspaces(paths: Paths, node: str, calls: NodeCalls) -> HostWorkspaces:
-    return NodeWorkspaces(paths, node, calls)
+    return cast("HostWorkspaces", NodeWorkspaces(paths, node, calls))
