@@ -68,7 +68,7 @@ class NodeAttempt:
     async def used_cpu_s(self) -> float:
         """Return the processor time that its living processes have used.
 
-        It grows while the node does not answer: nobody knows then that the agent is idle.
+        It grows while the node does not answer: whether the agent is idle is not known then.
         """
         message = UsedCpu(ref=Ref.of(self.ref))
         try:

@@ -277,7 +277,7 @@ class Cluster:
         try:
             answer = await self._calls(node.name).call(Hello(), try_s=ASK_S, patience_s=0.0)
         except (UserError, OSError) as error:
-            _log.info("the node %s does not tell its slots: %s", node.name, error)
+            _log.info("the node %s does not report its slots: %s", node.name, error)
             node.free_slots = 0
         else:
             node.free_slots = answer.free_slots

@@ -27,7 +27,7 @@ def home_id(paths: Paths) -> str:
             with os.fdopen(handle, "w") as file:
                 file.write(secrets.token_hex(16) + "\n")
             sync_path(new)
-            # Whoever links first has made the id; the others read it.
+            # The process that links first has made the id; the others read it.
             with suppress(FileExistsError):
                 os.link(new, path)
         finally:

@@ -50,9 +50,9 @@ class NodeBook:
                 _log.warning("the nodes of the cluster were not noted: %s", error)
 
     def lasts_s(self, node: str) -> float:
-        """Return for how long a lease lasts that an earlier scheduler may have given to a node.
+        """Return for how long a lease lasts that an earlier scheduler may have granted to a node.
 
-        It never ends for a node of another scheduler, which may give it one at any moment.
+        It never ends for a node of another scheduler, which may renew it at any moment.
         """
         seen = (self._seen or {}).get(node)
         if seen is None:

@@ -1,7 +1,7 @@
 """Output of all attempts on a node, read with calls that wait there until there is some.
 
-One call is on its way for all attempts; a second one only for those that joined meanwhile. What it
-brings is kept until it is asked for. Without an answer there is just nothing to read.
+One call is on its way for all attempts; a second one only for those that joined meanwhile. Output
+is kept until it is asked for. Without an answer there is just nothing to read.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The start of an agent, or of commands, on the machine of a run: variables, command, needs.
 
 On this machine the environment is that of the process that requested the run. Another machine has
-its own: only variables travel that somebody named, those that hold what the agent needs, and ours.
+its own: only named variables travel, those that hold what the agent needs, and ours.
 """
 
 from __future__ import annotations
