@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 
 import pytest
 
-import engine.agents.profiles  # noqa: F401  it adds the errors of agents to the catalogue
+import engine.agents.profiles  # noqa: F401  # pyright: ignore[reportUnusedImport]  it adds errors
 from engine.domain.errors import CATALOGUE, CatalogueEntry, entry_of, os_failure, user_error
 
 PROMISED = """

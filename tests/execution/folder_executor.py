@@ -61,14 +61,14 @@ class FolderAttempt:
         return ProcessEnd(None) if is_over else None
 
     async def stop(self, grace_s: float) -> None:
-        self._signal(signal.SIGTERM)
+        self.send(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):
             await asyncio.to_thread(self.child.wait, grace_s)
-        self._signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
         await asyncio.to_thread(self.child.wait)
 
     async def kill_remaining(self) -> dict[int, str]:
-        self._signal(signal.SIGKILL)
+        self.send(signal.SIGKILL)
         await asyncio.to_thread(self.child.wait)
         return {}
 
@@ -84,7 +84,7 @@ class FolderAttempt:
     def release(self) -> None:
         pass
 
-    def _signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         try:
             os.killpg(self.child.pid, number)
         except ProcessLookupError:
@@ -330,7 +330,7 @@ class FolderExecutor:
     def end_all(self) -> None:
         """End what a test left."""
         for one in self.started.values():
-            one._signal(signal.SIGKILL)
+            one.send(signal.SIGKILL)
             one.child.wait()
 
     def _start(
