@@ -249,6 +249,7 @@ class Engine:
             engine._services.config_error = loaded.error
             await engine._shared.refresh()
             await engine.queue_pace.load()
+            stack.push_async_callback(engine._services.close)
             await engine._services.settle_forgotten()
             distrust(map(str, await asyncio.to_thread(workspace_roots.known, paths.home)))
             stack.push_async_callback(engine.tasks.close)

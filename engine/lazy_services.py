@@ -134,6 +134,7 @@ class LazyServices:
         self._check = check
         self._faults = faults
         self.machines = machines
+        self._connected: ClusterPort | None = None
         self._find = partial(find_run, store)
         self.memory = Preferences(store)
         self.search = HistorySearch(store)
@@ -159,14 +160,39 @@ class LazyServices:
         """The machines that run attempts: this one, and the others that were named."""
         from engine.execution.executors import Executors
 
-        by_host, cluster = self.machines.executors, self.cluster
-        node = cluster.executor if cluster else None
+        by_host, is_set = self.machines.executors, self.machines.places(self.config).is_set
+        # The cluster itself is imported with the first run that is there.
+        node = (lambda name: self.require_cluster().executor(name)) if is_set else None
         return Executors.of_home(self.paths, self.config.spare, by_host, node)
 
     @cached_property
     def cluster(self) -> ClusterPort | None:
-        """The cluster that runs can work on; None where none is set."""
-        return self.machines.cluster
+        """The cluster that runs can work on; None where none is set, or it cannot be used."""
+        try:
+            return self.require_cluster()
+        except UserError as error:
+            _log.warning("no cluster: %s", error)
+            return None
+
+    def require_cluster(self) -> ClusterPort:
+        """Return the cluster, without a connection yet; raises `UserError` where there is none."""
+        if self._connected is None:
+            self._connected = self.machines.cluster or self._made_cluster()
+        return self._connected
+
+    def _made_cluster(self) -> ClusterPort:
+        settings = self.config.cluster
+        if not settings.scheduler:
+            raise user_error("CLUSTER_NOT_SET")
+        from engine.execution.cluster.cluster import Cluster
+        from engine.execution.cluster.connection import channel_of
+
+        return Cluster(self.paths, channel_of(settings), scheduler=settings.scheduler)
+
+    async def close(self) -> None:
+        """Close the connection to the cluster, if one was made here."""
+        if self._connected and self._connected is not self.machines.cluster:
+            await self._connected.close()
 
     # Not the method of the registry itself: a list of files needs no executor imported.
     def _checkpoint_stores(self, workspace: Workspace) -> HostWorkspaces:
@@ -366,13 +392,7 @@ class LazyServices:
         from engine.cluster_nodes import ClusterNodes
 
         places = partial(self.machines.places, self.config)
-        return ClusterNodes(self.config, self._store, self._cluster, places=places)
-
-    def _cluster(self) -> ClusterPort:
-        """Return the cluster, without a connection yet; raises `UserError`."""
-        if self.cluster is None:
-            raise user_error("CLUSTER_NOT_INSTALLED")
-        return self.cluster
+        return ClusterNodes(self.config, self._store, self.require_cluster, places=places)
 
     @cached_property
     def sources(self) -> SourceInspector:

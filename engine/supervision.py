@@ -254,10 +254,17 @@ class Supervision:
     async def _look_at_nodes(self) -> None:
         """Keep the state of the nodes, and show it to all processes, until cancelled."""
         from engine.execution.cluster.places import shown_places
+        from engine.execution.node_notices import NodeNotices
 
+        notices: NodeNotices | None = None
         while True:
             if cluster := self._parts.cluster:
                 await cluster.refresh()
+                places, commit = self._node_places(), self._journal.append
+                notices = notices or NodeNotices(
+                    self._view, commit, places.is_node, cluster.condition
+                )
+                await notices.update()
             seen = shown_places(self._node_places())
             if await self._shared.set_nodes(seen if cluster else None):
                 self._published()

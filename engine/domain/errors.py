@@ -170,6 +170,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "The node of the run was cut off, and ended it.",
         "Retry: the run starts over on another node.",
         is_retried=True,
+        ends_checkpoints=True,
     ),
     "NODE_FAILED": CatalogueEntry(
         "The node could not do this.",

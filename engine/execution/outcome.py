@@ -10,7 +10,7 @@ from engine.agents.base import AttemptEnd, AttemptOutcome, OutcomeKind, OutputRe
 from engine.agents.registry import agent_of
 from engine.config.settings import WatchdogSettings
 from engine.domain.activity import elapsed_s
-from engine.domain.errors import UserError
+from engine.domain.errors import UserError, user_error
 from engine.domain.events import (
     ArtifactSaved,
     Body,
@@ -49,6 +49,8 @@ class NextStep:
 
 def attempt_outcome(ending: ProcessEnd, reader: OutputReader, stderr: str) -> AttemptOutcome:
     """Return how an attempt ended, as its agent sees it; `stderr` is the end of what it wrote."""
+    if ending.is_lost:  # also where the agent was done: its files are there, and its check was not
+        return AttemptOutcome.of(user_error("NODE_LOST"))
     return reader.outcome(AttemptEnd(ending.exit_code, stderr, ending.disk_full))
 
 

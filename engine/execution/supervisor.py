@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
@@ -57,6 +58,9 @@ RETRY_S = 1.0
 LAST_CHECKPOINT_S = 60.0
 """How long the last checkpoint of a run may take that is given up."""
 
+ABANDON_S = 30.0
+"""How long the processes of a run are ended whose home is gone."""
+
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
@@ -74,6 +78,8 @@ class RunSupervisor:
         self.outcome: OutcomeKind | None = None
         """The outcome of the attempt, once it has ended by itself."""
         self._process: AttemptHandle | None = None
+        self._failure: UserError | None = None
+        """The error with which the attempt is being ended."""
         self._following: FollowedAttempt | None = None
         self._cpu_s = 0.0
         self._delivered: set[str] = set()
@@ -115,10 +121,12 @@ class RunSupervisor:
 
     async def abandon(self) -> None:
         """End the run's processes at once: there is no home any more to keep what they do."""
-        await self._preparing.abandon()
-        await self._verifying.end(0, lambda: True)
-        if self._process:
-            await self._process.stop(0)
+        with suppress(TimeoutError, UserError):  # a node may not answer
+            async with asyncio.timeout(ABANDON_S):
+                await self._preparing.abandon()
+                await self._verifying.end(0, lambda: True)
+                if self._process:
+                    await self._process.stop(0)
 
     async def supervise(self) -> None:
         """Supervise the run's attempt until it has ended; raises the faults of this program."""
@@ -132,11 +140,12 @@ class RunSupervisor:
             while self._run.status in ACTIVE and self._run.attempt == self._attempt:
                 self._woken.clear()
                 try:
-                    await steps[self._run.status]()
+                    if self._failure:
+                        await self._fail(self._failure)
+                    else:
+                        await steps[self._run.status]()
                 except (UserError, OSError) as error:
-                    if transient(error):
-                        raise  # not about the run: it goes on in a moment
-                    await self._fail(error if isinstance(error, UserError) else os_failure(error))
+                    await self._met(error)
         finally:
             self._preparing.release()
             self._verifying.release()
@@ -145,6 +154,19 @@ class RunSupervisor:
             self._host.watcher.forget(self._run.id)
             if self._process:
                 self._process.release()
+
+    async def _met(self, error: UserError | OSError) -> None:
+        """Decide what an error of a step means: the next step, after a while if need be."""
+        if isinstance(error, UserError) and error.entry.waits_for_node:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(RETRY_S):
+                    await self._woken.wait()
+        elif transient(error):
+            raise error  # not about the run: it goes on in a moment
+        elif self._failure is None:
+            self._failure = error if isinstance(error, UserError) else os_failure(error)
+        else:
+            raise error
 
     # The steps
 
@@ -316,7 +338,14 @@ class RunSupervisor:
         if self._run.status is Status.CANCELLING:
             await self._record(self._cancelled())
             return
-        self.outcome = AttemptOutcome.of(error).kind
+        outcome = AttemptOutcome.of(error)
+        self.outcome = outcome.kind
+        if outcome.kind is OutcomeKind.PASSING:
+            again = endings.next_request(await self._ask(), can_continue=False)
+            now = self._tools.clock.now()
+            step = endings.decide(self._run, outcome, None, self._limits, now, again)
+            await self._append(step.bodies, ask=step.ask)
+            return
         failed = status_change(Status.FAILED, Cause.ERROR, code=error.code)
         await self._record(ErrorRaised(error.info), failed)
 

@@ -29,8 +29,7 @@ async def check_requested_host(host: str, services: LazyServices) -> None:
     places = services.machines.places(services.config)
     if not places.is_node(host):
         return
-    if (cluster := services.cluster) is None:
-        raise user_error("CLUSTER_NOT_SET")
+    cluster = services.require_cluster()
     if host == ANY_NODE or host in places.free:
         return
     names = await _names(cluster)

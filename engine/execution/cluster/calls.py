@@ -16,7 +16,7 @@ from engine.execution.cluster.messages import Answer, Hello, Message, pack, unpa
 
 TRY_S = 10.0
 """How long an answer may take that needs no work to speak of."""
-PATIENCE_S = 20.0
+PATIENCE_S = 4.0
 """How long a call is sent again and again."""
 SILENT_S = 2.0
 """The shortest time that a node gets to show that it answers."""

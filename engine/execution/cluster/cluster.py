@@ -17,7 +17,7 @@ from engine.execution.cluster.calls import PATIENCE_S, NodeCalls
 from engine.execution.cluster.channel import MARGIN_S, SAFETY, Channel, ChannelError, NodeLease
 from engine.execution.cluster.executor import NodeExecutor
 from engine.execution.cluster.home_id import home_id
-from engine.execution.cluster.messages import Hello, InspectNode, NodeFacts
+from engine.execution.cluster.messages import InspectNode, NodeFacts
 from engine.execution.cluster.node_book import NodeBook
 from engine.execution.cluster.workspaces import NodeWorkspaces
 from engine.execution.executor import Executor
@@ -67,7 +67,6 @@ class ClusterPort(Protocol):
         ...
 
 
-REFRESH_S = 3.0
 ASK_S = 3.0
 """How long a node may take to report its slots or its facts."""
 SCHEDULER_S = 5.0
@@ -75,7 +74,6 @@ LOOK_S = 1.0
 """The shortest time between two questions about leases."""
 FRESH_S = 10.0
 """For how long an answer of a node shows that it can be reached."""
-Changed = Callable[[str, NodeCondition], None]
 MakeWorkspaces = Callable[[Paths, str, NodeCalls], HostWorkspaces]
 _log = logging.getLogger(__name__)
 
@@ -83,15 +81,16 @@ _log = logging.getLogger(__name__)
 class KnownNode:
     """A node as this process knows it; its calls report to it."""
 
-    def __init__(self, name: str, look: Callable[[], Awaitable[None]], changed: Changed) -> None:
+    def __init__(self, name: str, look: Callable[[], Awaitable[None]]) -> None:
         self.name = name
         self.lease: NodeLease | None = None
         self.free_slots = 0
+        self.runs: Collection[str] = ()
+        """The runs of this home that were at work there."""
         self.condition = NodeCondition.UNREACHABLE
         self.silent_since = time.monotonic()
         self.facts: NodeFacts | None = None
         self._look = look
-        self._changed = changed
         self._answered_at = -FRESH_S
 
     @property
@@ -126,7 +125,6 @@ class KnownNode:
         if self.condition is NodeCondition.READY:
             self.silent_since = time.monotonic()
         self.condition = condition
-        self._changed(self.name, condition)
 
     def judge(self, *, has_expired: bool) -> None:
         """Take note of its lease, as it is now."""
@@ -163,8 +161,6 @@ class Cluster:
         self._home: str | None = None
         self._looking = asyncio.Lock()
         self._looked_at = -LOOK_S
-        self.changed: Changed = lambda node, condition: None
-        """Called when the condition of a node has changed."""
 
     def executor(self, node: str) -> Executor:
         """Return the executor of a node, which need not answer at the moment."""
@@ -192,6 +188,10 @@ class Cluster:
             if node.condition is NodeCondition.READY and node.lease
         }
 
+    def runs_seen(self, node: str) -> Collection[str]:
+        """Return the runs of this home that took slots of a node when it was last seen."""
+        return self._node(node).runs
+
     def condition(self, node: str) -> NodeCondition:
         """Return the condition of a node, as last seen; UNREACHABLE where it is not known."""
         return self._node(node).condition
@@ -207,12 +207,6 @@ class Cluster:
                 node.turn(NodeCondition.UNREACHABLE)
         members = [node for node in self._nodes.values() if _is_member(node)]
         await asyncio.gather(*(self._ask_slots(node) for node in members))
-
-    async def run(self) -> None:
-        """Refresh from time to time, until cancelled."""
-        while True:
-            await self.refresh()
-            await asyncio.sleep(REFRESH_S)
 
     async def close(self) -> None:
         """Close the connection."""
@@ -259,11 +253,8 @@ class Cluster:
 
     def _node(self, name: str) -> KnownNode:
         if name not in self._nodes:
-            self._nodes[name] = KnownNode(name, self._look, self._has_changed)
+            self._nodes[name] = KnownNode(name, self._look)
         return self._nodes[name]
-
-    def _has_changed(self, node: str, condition: NodeCondition) -> None:
-        self.changed(node, condition)
 
     def _calls(self, name: str) -> NodeCalls:
         return NodeCalls(self._channel, name, self._home_id, self._node(name), self._patience_s)
@@ -274,13 +265,10 @@ class Cluster:
         return self._home
 
     async def _ask_slots(self, node: KnownNode) -> None:
-        try:
-            answer = await self._calls(node.name).call(Hello(), try_s=ASK_S, patience_s=0.0)
-        except (UserError, OSError) as error:
-            _log.info("the node %s does not report its slots: %s", node.name, error)
-            node.free_slots = 0
-        else:
-            node.free_slots = answer.free_slots
+        facts = await self._inspected(node)
+        runs = facts.runs if facts else ()
+        node.free_slots = max(0, facts.slots - len(runs)) if facts else 0
+        node.runs = frozenset(one.run for one in runs if one.home == self._home)
 
     async def _inspected(self, node: KnownNode) -> NodeFacts | None:
         if not _is_member(node):

@@ -142,7 +142,8 @@ class Checkpointer:
             try:
                 return await self._record(run)
             except UserError as error:
-                last = number >= (tries or TRIES) and not (tries is None and transient(error))
+                is_waited = (tries is None and transient(error)) or error.entry.waits_for_node
+                last = number >= (tries or TRIES) and not is_waited
                 if last or error.entry.ends_checkpoints:
                     raise
                 if error.message != shown:
@@ -157,7 +158,7 @@ class Checkpointer:
         try:
             await self._append_any(await self._record(run))
         except UserError as error:
-            if self._failures == 1:
+            if self._failures == 1 and not error.entry.waits_for_node:
                 words = f"no checkpoint, it is repeated later: {error.message}"
                 await self._append([Notice("warning", words)])
 
