@@ -17,7 +17,7 @@ from engine.execution.cluster.calls import PATIENCE_S, NodeCalls
 from engine.execution.cluster.channel import MARGIN_S, SAFETY, Channel, ChannelError, NodeLease
 from engine.execution.cluster.executor import NodeExecutor
 from engine.execution.cluster.home_id import home_id
-from engine.execution.cluster.messages import InspectNode, NodeFacts
+from engine.execution.cluster.messages import Hello, InspectNode, NodeFacts
 from engine.execution.cluster.node_book import NodeBook
 from engine.execution.cluster.workspaces import NodeWorkspaces
 from engine.execution.executor import Executor
@@ -68,7 +68,9 @@ class ClusterPort(Protocol):
 
 
 ASK_S = 3.0
-"""How long a node may take to report its slots or its facts."""
+"""How long a node may take to report its slots."""
+INSPECT_S = 9.0
+"""How long it may take to report its state; it may have to ask its agent."""
 SCHEDULER_S = 5.0
 LOOK_S = 1.0
 """The shortest time between two questions about leases."""
@@ -265,17 +267,20 @@ class Cluster:
         return self._home
 
     async def _ask_slots(self, node: KnownNode) -> None:
-        facts = await self._inspected(node)
-        runs = facts.runs if facts else ()
-        node.free_slots = max(0, facts.slots - len(runs)) if facts else 0
-        node.runs = frozenset(one.run for one in runs if one.home == self._home)
+        try:
+            answer = await self._calls(node.name).call(Hello(), try_s=ASK_S, patience_s=0.0)
+        except (UserError, OSError) as error:
+            _log.info("the node %s does not report its slots: %s", node.name, error)
+            node.free_slots = 0
+        else:
+            node.free_slots, node.runs = answer.free_slots, frozenset(answer.runs)
 
     async def _inspected(self, node: KnownNode) -> NodeFacts | None:
         if not _is_member(node):
             return None
         try:
             calls = self._calls(node.name)
-            node.facts = await calls.call(InspectNode(), try_s=ASK_S, patience_s=0.0)
+            node.facts = await calls.call(InspectNode(), try_s=INSPECT_S, patience_s=0.0)
         except (UserError, OSError) as error:
             _log.info("the node %s does not report its state: %s", node.name, error)
             return None

@@ -422,6 +422,8 @@ class HelloAnswer(Struct, frozen=True):
     free_slots: int
     mark: str
     """The variable that marks the processes of attempts there."""
+    runs: tuple[str, ...] = ()
+    """The runs of the sender's home at work there."""
 
 
 class Hello(Message[HelloAnswer], frozen=True, kw_only=True):

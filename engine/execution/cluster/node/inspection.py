@@ -15,7 +15,8 @@ async def hello(home: NodeHome, message: Hello) -> HelloAnswer:
     runs = await asyncio.to_thread(admission.runs)
     free_slots = max(0, admission.slots - len(runs))
     # The real path: the marks of processes have it, too.
-    return HelloAnswer(str(home.paths.home.resolve()), admission.slots, free_slots, MARK)
+    own = tuple(one.run for one in runs if one.home == home.id)
+    return HelloAnswer(str(home.paths.home.resolve()), admission.slots, free_slots, MARK, own)
 
 
 HANDLERS: Handlers = {Hello: hello}
