@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.doctor import Doctor
     from engine.domain.finding import Finding
     from engine.execution.cluster.cluster import ClusterPort
+    from engine.execution.executor import Executor
     from engine.execution.executors import Executors
     from engine.execution.host_workspaces import HostWorkspaces
     from engine.login_check import LoginCheck
@@ -162,8 +163,11 @@ class LazyServices:
 
         by_host, is_set = self.machines.executors, self.machines.places(self.config).is_set
         # The cluster itself is imported with the first run that is there.
-        node = (lambda name: self.require_cluster().executor(name)) if is_set else None
+        node = self._node_executor if is_set else None
         return Executors.of_home(self.paths, self.config.spare, by_host, node)
+
+    def _node_executor(self, node: str) -> Executor:
+        return self.require_cluster().executor(node)
 
     @cached_property
     def cluster(self) -> ClusterPort | None:

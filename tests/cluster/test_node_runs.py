@@ -79,7 +79,7 @@ async def over(engine: Engine, run: str) -> Run:
 
 
 def notices(events: list[Event]) -> list[str]:
-    return [event.body.message for event in events if isinstance(event.body, Notice)]
+    return [event.body.text for event in events if isinstance(event.body, Notice)]
 
 
 async def test_a_run_on_a_node_is_as_one_here(
