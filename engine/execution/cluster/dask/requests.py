@@ -16,6 +16,7 @@ UNKNOWN_OPERATION = (
     "add `--preload engine.execution.cluster.dask.preload` to `dask scheduler`"
 )
 
+CLOSED = ("Stream is closed", "Connection reset", "Broken pipe")
 CONNECT_S = 5.0
 """Dask tries for this long to connect, also to a port that no process listens at."""
 
@@ -78,7 +79,7 @@ def _explained(address: str, error: BaseException, otherwise: str) -> str:
 
 def _text(address: str, error: Exception) -> str:
     """Return an error as text, with the most likely reason of a connection that was closed."""
-    if isinstance(error, OSError) and "Stream is closed" in str(error):
+    if isinstance(error, OSError) and any(sign in str(error) for sign in CLOSED):
         hint = "" if address.startswith("tls://") else "; it may demand TLS"
         return f"the connection was closed{hint}"
     return f"{type(error).__name__}: {error}"
