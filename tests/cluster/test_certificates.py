@@ -120,10 +120,8 @@ def test_addresses_without_tls_are_refused_unless_they_are_on_this_machine(tmp_p
 def test_settings_without_a_usable_cluster_are_explained(tmp_path: Path) -> None:
     make_certificates(tmp_path)
     files = Certificates(tmp_path).of("client")
-    whole = ClusterSettings(
-        "tls://127.0.0.1", str(files.ca), str(files.certificate), str(files.key)
-    )
-    assert channel_of(whole)
+    ca, certificate, key = str(files.ca), str(files.certificate), str(files.key)
+    assert channel_of(ClusterSettings("tls://127.0.0.1", ca, certificate, key))
     missing = str(tmp_path / "missing.pem")
     for settings, code in (
         (ClusterSettings(), "CLUSTER_NOT_SET"),
