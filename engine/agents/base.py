@@ -306,6 +306,10 @@ class AgentPort(Protocol):
         """Return the path of its program on this machine; raises `UserError`. Blocking."""
         ...
 
+    async def version(self, config: Config) -> str:
+        """Return the version of its program on this machine; raises `UserError`."""
+        ...
+
     async def login_error(
         self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:

@@ -155,6 +155,9 @@ class ScriptAgent:
     def program(self, config: Config) -> str:
         return "/bin/sh"
 
+    async def version(self, config: Config) -> str:
+        return "1.0.0"
+
     async def login_error(
         self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from fake_channel import FakeChannel
 from node_calls import HOME, REF, SETUP, ask, drained, read, ready, start, starting
+from support import LIMIT_S
 
 from engine.domain.errors import UserError
 from engine.execution.cluster.channel import ChannelError
@@ -127,8 +128,15 @@ async def test_more_runs_than_slots_are_refused(channel: FakeChannel, tmp_path: 
         ref=Ref("a", 1, "verify"), commands=("exit 0",), folder=str(tmp_path), base={}
     )
     assert await ask(channel, check, "first") == YES
+    await _ended(channel, check.ref, "first")
     await ask(channel, StopAttempt(ref=refs[0], grace_s=0), "first")
     assert await start(channel, tmp_path, "exit 0", refs[2], home="second") == YES
+
+
+async def _ended(channel: FakeChannel, ref: Ref, home: str) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while not (await ask(channel, ReadCommands(ref=ref), home)).end:  # noqa: ASYNC110  polled
+            await asyncio.sleep(0.01)
 
 
 async def test_run_whose_setup_is_at_work_has_a_slot(channel: FakeChannel, tmp_path: Path) -> None:

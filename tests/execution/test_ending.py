@@ -1,5 +1,9 @@
 """What follows an attempt's end: which causes are tried again, when, and with what."""
 
+# pyright: reportAttributeAccessIssue=false, reportOptionalMemberAccess=false
+# pyright: reportOptionalOperand=false, reportUnknownArgumentType=false
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+
 from __future__ import annotations
 
 import random
@@ -33,7 +37,7 @@ from engine.execution.output_tail import read_tail
 
 NOW = 1000.0
 LIMITS = {"USAGE_LIMIT_REACHED", "RATE_LIMITED"}
-RETRIED = {"API_OVERLOADED", "API_UNREACHABLE"}
+RETRIED = {"API_OVERLOADED", "API_UNREACHABLE", "NODE_LOST"}
 AGAIN = AttemptRequest(GO_ON, resume=True)
 SPEC = RunSpec(prompt="do it", title="a title", project="a project", retries=3)
 

@@ -102,6 +102,14 @@ class CodexAgent:
         """Return the path of the Codex CLI."""
         return command.find_codex(None, config.codex.bin)
 
+    async def version(self, config: Config) -> str:
+        """Return the version of the Codex CLI."""
+        import asyncio
+
+        from engine.agents.codex.doctor import version
+
+        return await version(await asyncio.to_thread(self.program, config))
+
     async def login_error(
         self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:

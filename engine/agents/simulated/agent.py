@@ -87,6 +87,10 @@ class SimulatedAgent:
         """Return this Python, which runs it."""
         return sys.executable
 
+    async def version(self, config: Config) -> str:
+        """Return nothing: it is a part of this program."""
+        return ""
+
     async def login_error(
         self, spec: RunSpec, config: Config, base: Mapping[str, str], account: str = ""
     ) -> UserError | None:

@@ -50,7 +50,7 @@ def now_s() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-class Lease:
+class WatchedLease:
     """The lease of the node; one that cannot be read lasts for as long as it did."""
 
     def __init__(self, path: str) -> None:
@@ -123,7 +123,8 @@ class Family:
 
     def known(self) -> bytes:
         """Return what is known, for another process; the last line marks its end."""
-        return b"".join(b"%d %d\n" % one for one in self._known.items()) + b"\n"
+        known = (one for one in self._known.items() if one[0] not in self.apart)
+        return b"".join(b"%d %d\n" % one for one in known) + b"\n"
 
     def learn(self, known: bytes) -> None:
         """Take over what another process knows."""
@@ -157,9 +158,10 @@ class Guard:
     """The guard of one command."""
 
     def __init__(self, lease: str, folder: str, grace_s: float) -> None:
-        self._lease = Lease(lease)
+        self._lease = WatchedLease(lease)
         self._folder = folder
         self._grace_s = grace_s
+        self._second = 0
         mark = os.environb.get(MARK[:-1], b"")
         self._family = Family(mark, {os.getppid(), os.getpid()})
 
@@ -179,8 +181,7 @@ class Guard:
         for number in signal.sigpending() & set(ASKED):
             _send(agent, number)
         status = self._watch(agent)
-        self._family.members()
-        _write(link, self._family.known())
+        self._leave_to_second(link)
         return status
 
     def _watch(self, agent: int) -> int:
@@ -196,6 +197,14 @@ class Guard:
                 return signal.SIGKILL
             signal.sigtimedwait({signal.SIGCHLD}, min(max(left_s, STEP_S), POLL_S))
 
+    def _leave_to_second(self, link: int) -> None:
+        """Report to the second process what is left; if nothing is, wait for its end."""
+        left = self._family.members()
+        _write(link, self._family.known())
+        os.close(link)
+        if not left:
+            _wait(self._second)
+
     def _begin_second(self) -> int:
         """Start the process that outlives this one; return the pipe by which it knows."""
         read, write = os.pipe()
@@ -203,6 +212,7 @@ class Guard:
         pid = os.fork()
         if pid:
             os.close(read)
+            self._second = pid
             self._family.apart.add(pid)
             return write
         try:
@@ -220,7 +230,7 @@ class Guard:
             self._family.end(0)
             return
         self._family.learn(known)
-        while self._family.members():
+        while known.strip() and self._family.members():
             if self._lease.has_run_out():
                 self._family.end(self._grace_s)
             time.sleep(POLL_S)
@@ -306,6 +316,13 @@ def _reap() -> dict[int, int]:
     except ChildProcessError:
         pass
     return ends
+
+
+def _wait(pid: int) -> None:
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        return
 
 
 def _send(pid: int, number: int) -> None:

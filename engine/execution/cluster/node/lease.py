@@ -6,17 +6,21 @@ lost its lease when it wakes.
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import sys
 import time
 from pathlib import Path
+from threading import get_ident
 
 from engine.system.clock import boot_id
-from engine.system.durable import write_synced
 from engine.system.files import read_regular
 
 NAME = "lease"
 LIMIT_BYTES = 1000
+DIGITS = 20
+"""The width of the time: all contents of the file have one length."""
 
 
 def now_s() -> float:
@@ -49,13 +53,41 @@ class Lease:
         """
         until = min(sent_at, now_s()) + self.lasts_s
         if until > max(self._until(), now_s()):
-            # A power cut ends the guards, too: nothing needs to be written through for one.
-            write_synced(self.path, f"{until:.6f} {boot_id()}\n".encode())
+            self._write(until)
 
     def end(self) -> None:
         """End it now. Raises OSError. Blocking."""
         # Written, not removed: guards go on with the last lease that they could read.
-        write_synced(self.path, f"0 {boot_id()}\n".encode())
+        self._write(0.0)
+
+    def _write(self, until: float) -> None:
+        data = f"{until:0{DIGITS}.3f} {boot_id()}\n".encode()
+        try:
+            self._replace(data)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            # The runs are not to end for a full disk: the file that is there has room for it.
+            self._overwrite(data)
+
+    def _replace(self, data: bytes) -> None:
+        # Not written through: a power cut ends the attempts, too, and a slow disk takes long.
+        part = self.path.with_name(f"{NAME}.{os.getpid()}-{get_ident()}.part")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with os.fdopen(os.open(part, flags, 0o600), "wb") as file:
+                file.write(data)
+            part.replace(self.path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+    def _overwrite(self, data: bytes) -> None:
+        handle = os.open(self.path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.pwrite(handle, data, 0)
+        finally:
+            os.close(handle)
 
     def _until(self) -> float:
         try:

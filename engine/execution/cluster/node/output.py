@@ -4,27 +4,57 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
-from engine.execution.cluster.messages import CHUNK_BYTES, End, ReadChunk, ReadOutput, ReadRequest
+from engine.execution.cluster.messages import CHUNK_BYTES, End, ReadChunk, ReadOutput
 from engine.execution.cluster.node.guard import FENCED
 from engine.execution.cluster.node.home import NodeHome
 from engine.execution.executor import OutputChunk, OutputRequest, ProcessEnd
 from engine.execution.local.process import AttemptProcess
 
 LONGEST_WAIT_S = 60.0
-POLL_S = 0.05
+POLL_S, LOOK_S = 0.05, 1.0
+"""From one look to the next: without a bell, and with one."""
+GATHER_S = 0.005
 
 
 async def read_output(home: NodeHome, message: ReadOutput) -> list[ReadChunk]:
     """Return the output of many parts, or wait for some."""
     handles = [await home.known(home.ref(request.ref)) for request in message.requests]
+    if message.wait_s <= 0:
+        return await _read(home, message, handles)
+    folders = [handle.folder for handle in handles if handle]
+    with home.service.bell.listening(folders) as rung:
+        return await _wait(home, message, handles, rung)
+
+
+async def _wait(
+    home: NodeHome,
+    message: ReadOutput,
+    handles: Sequence[AttemptProcess | None],
+    rung: asyncio.Event | None,
+) -> list[ReadChunk]:
     clock = asyncio.get_running_loop().time
-    deadline = clock() + min(max(0.0, message.wait_s), LONGEST_WAIT_S)
+    deadline = clock() + min(message.wait_s, LONGEST_WAIT_S)
     while True:
+        if rung:
+            rung.clear()
         chunks = await _read(home, message, handles)
-        if any(map(_has_news, chunks, message.requests)) or clock() >= deadline:
+        left_s = deadline - clock()
+        if left_s <= 0 or any(map(_has_news, chunks)):
             return chunks
-        await asyncio.sleep(POLL_S)
+        await _pause(rung, left_s)
+
+
+async def _pause(rung: asyncio.Event | None, left_s: float) -> None:
+    """Wait for news, or for the next look without any: a killed process announces nothing."""
+    if rung is None:
+        await asyncio.sleep(min(POLL_S, left_s))
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(min(LOOK_S, left_s)):
+            await rung.wait()
+            await asyncio.sleep(GATHER_S)  # several lines in one answer
 
 
 def as_end(handle: AttemptProcess | None, end: ProcessEnd) -> End:
@@ -62,7 +92,7 @@ async def _read(
     return chunks
 
 
-def _has_news(chunk: ReadChunk, request: ReadRequest) -> bool:
+def _has_news(chunk: ReadChunk) -> bool:
     return bool(chunk.lines or chunk.end or chunk.error or chunk.cut_bytes)
 
 

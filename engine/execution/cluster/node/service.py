@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from engine.config.config_file import load_usable
-from engine.config.paths import AttemptFolder, Paths, find
+from engine.config.paths import AttemptFolder, Paths, find, private_folder
 from engine.config.settings import Config
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
@@ -27,13 +27,17 @@ from engine.execution.cluster.node import (
     attempts,
     checkpoints,
     files,
+    forgetting,
     guard,
     inspection,
     workspaces,
 )
 from engine.execution.cluster.node.admission import Admission
 from engine.execution.cluster.node.home import Handler, NodeHome, paths_of
+from engine.execution.cluster.node.inspection import AgentInspection
 from engine.execution.cluster.node.lease import Lease
+from engine.execution.cluster.node.output_bell import OutputBell
+from engine.execution.cluster.node.tending import end_runs, tend
 from engine.system.child_files import hold, path_of
 from engine.system.decoding import msgpack_decoder
 
@@ -43,6 +47,7 @@ GRACE_S = 2.0
 GUARD = Path(guard.__file__)
 _TABLES = (
     attempts.HANDLERS,
+    forgetting.HANDLERS,
     inspection.HANDLERS,
     workspaces.HANDLERS,
     checkpoints.HANDLERS,
@@ -71,6 +76,9 @@ class NodeService:
         hold(GUARD)
         self.spare = self.settings().spare
         self.admission = Admission(self, slots)
+        self.agent = AgentInspection()
+        self.bell = OutputBell()
+        self._tending: asyncio.Task[None] | None = None
         self._homes: dict[str, NodeHome] = {}
 
     @property
@@ -85,10 +93,16 @@ class NodeService:
 
     async def handle(self, data: bytes) -> bytes:
         """Return the answer to a message; raises nothing but a cancel."""
+        if self._tending is None:
+            self._tending = asyncio.create_task(tend(self))
         return msgspec.msgpack.encode(await self._reply(data))
 
     def close(self) -> None:
         """Release all attempts, alive."""
+        self.agent.close()
+        self.bell.close()
+        if self._tending:
+            self._tending.cancel()
         for home in self._homes.values():
             home.close()
         self._homes.clear()
@@ -97,6 +111,13 @@ class NodeService:
         """Return the command below which a part of an attempt runs."""
         words = (os.path.realpath(self.lease.path), os.path.realpath(folder.path), str(GRACE_S))
         return (sys.executable, "-I", "-S", str(path_of(GUARD)), *words)
+
+    async def end_runs(self) -> None:
+        """Return once no process of an attempt is left; to be called without a lease.
+
+        Before it has a lease again, a node ends what is left from the last one.
+        """
+        await end_runs(self)
 
     def settings(self) -> Config:
         """Return the settings of this machine; after a mistake, the last valid ones. Blocking."""
@@ -114,7 +135,7 @@ class NodeService:
         if found := self._homes.get(id):
             return found
         paths = paths_of(self.root, id, self._config)
-        await asyncio.to_thread(Paths.prepare, paths)
+        await asyncio.to_thread(private_folder, paths.home)
         return self._homes.setdefault(id, NodeHome(self, id, paths))
 
     async def _reply(self, data: bytes) -> Reply:
