@@ -15,7 +15,9 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from engine.domain.errors import user_error
+from engine.domain.model import Workspace, WorkspaceKind
 from engine.domain.node import ClusterSummary, NodeCondition
+from engine.engine import TreeEntry
 from engine.execution import task_tree
 from tui.app import SwarmApp
 from tui.screens.nodes import NodesScreen
@@ -109,6 +111,28 @@ async def test_a_dead_scheduler_is_named_above_the_last_seen_nodes() -> None:
         assert "garden-1" in shown(app)
         engine.cluster.tell(ClusterSummary("tls://192.0.2.7:8786", problem=problem))
         await until(pilot, lambda: "The scheduler of the cluster cannot be reached" in plain(app))
+
+
+async def test_files_of_a_run_name_their_checkpoint_while_its_node_does_not_answer() -> None:
+    engine = with_cluster()
+    engine.cluster.found = replace(engine.cluster.found, nodes=engine.cluster.found.nodes[:2])
+    run = next(iter(engine.view.runs))
+    place = Workspace("/srv/x", WorkspaceKind.WORKTREE, host="n2")
+    engine.view.runs[run] = replace(engine.view.runs[run], workspace=place, checkpoint=4)
+    engine.folders[""] = [TreeEntry("a.txt", "a.txt")]
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await painted(pilot)
+        assert isinstance(app.live_screen, RunsScreen)
+        app.live_screen.panes.run_list.move_to(run)
+        await pilot.press("f")
+        await until(pilot, lambda: "a.txt" in shown(app))
+        assert "checkpoint 4" not in shown(app)
+        engine.folders[""] = [TreeEntry("b.txt", "b.txt")]
+        engine.cluster.found = four_nodes(engine.view.runs[run])
+        app.live_screen.tick()
+        await until(pilot, lambda: "Files · checkpoint 4 · n2 does not answer" in shown(app))
+        await until(pilot, lambda: "b.txt" in shown(app))
 
 
 @pytest.mark.parametrize("times", ["once", "always"])

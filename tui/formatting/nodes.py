@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from engine.domain.hosts import host_of
 from engine.domain.model import Run
 from engine.domain.node import ClusterSummary, NodeCondition, NodeMachine, NodeSummary
 from engine.domain.record import record
@@ -107,6 +108,17 @@ def away_words(cluster: ClusterSummary) -> str:
         return f"{len(away)} nodes do not answer {sign('·', '-')} {runs}"
     verb = "is lost" if first.condition is NodeCondition.LOST else "does not answer"
     return f"{node_name(first)} {verb} {sign('·', '-')} {runs}"
+
+
+def files_note(run: Run, cluster: ClusterSummary) -> str:
+    """Return of which state the shown files of a run are, while its node is away."""
+    host = host_of(run)
+    node = next((node for node in cluster.nodes if node.name == host and node.is_away), None)
+    if node is None:
+        return ""
+    verb = "is lost" if node.condition is NodeCondition.LOST else "does not answer"
+    state = f"checkpoint {run.checkpoint}{sign(' · ', ' - ')}" if run.checkpoint else ""
+    return f"{state}{node_name(node)} {verb}"
 
 
 def scheduler_words(cluster: ClusterSummary, now: float) -> str:

@@ -53,6 +53,7 @@ class WorkspaceTree(LineView):
         self._loader: TreeLoader | None = None
         self._narrowing = TreeFilter()
         self._lines: list[TreeLine] = []
+        self._note = ""
 
     # The workspace shown
 
@@ -145,9 +146,19 @@ class WorkspaceTree(LineView):
         self._describe()
         self.set_lines(len(self._lines), cursor=new, top=top)
 
+    def show_note(self, text: str) -> None:
+        """Show in the title what is special about the files; list them again after a change."""
+        if text != self._note:
+            self._note = text
+            self._describe()
+            if self._loader:
+                self._loader.feed.stale.add("")
+                self.ask_again()
+
     def _describe(self) -> None:
         narrowing, dot = self._narrowing, formatting.sign(" · ", " - ")
-        self.set_title(dot.join([self._title, *narrowing.summary]))
+        notes = [self._note] if self._note else []
+        self.set_title(dot.join([self._title, *notes, *narrowing.summary]))
         self.empty_text = "No file matches: esc shows all." if narrowing else self._no_files
 
     # Actions

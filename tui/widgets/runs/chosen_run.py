@@ -145,6 +145,10 @@ class ChosenRun(TransparentVertical):
         self.progress.show(run, now, self._wait(run) if run else QueuePosition())
         self.plan.show(run.plan if run else (), self.size.height)
         self._follow_live(run)
+        if self.files and self._engine.config.cluster.scheduler:
+            from tui.formatting.nodes import files_note  # most homes have no cluster
+
+            self.files.show_note(files_note(run, self._engine.cluster.last) if run else "")
 
     def _follow_live(self, run: Run | None) -> None:
         """Read the live output of the run, where its log is open and shows all of it."""
