@@ -340,6 +340,7 @@ def _place(spec: RunSpec) -> tuple[object, ...]:
         spec.project,
         spec.agent,
         spec.with_setup,
+        spec.on,
         spec.output_schema,
         *(value_of(spec, option) for option in (*PROGRAMS, *FOUND_OUT)),
         *(value_of(spec, option) for option in profile_of(spec.agent).options),

@@ -82,6 +82,19 @@ WORKSPACE_OPTIONS = (
 )
 AGENT_OPTIONS = (
     RunOption(
+        name="on",
+        sets="on",
+        kind=Kind.NODE,
+        metavar="NODE",
+        help="Work on this machine (local), on a node of the cluster, or on any node.  "
+        "[default: as in the settings]",
+        label="Node",
+        hint="as in the settings · local, any, or the name of a node",
+        shown="on {}",
+        in_files=True,
+        is_column=True,
+    ),
+    RunOption(
         name="model",
         short="-m",
         sets="model",

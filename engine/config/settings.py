@@ -17,6 +17,7 @@ from engine.config.values import (
     BranchName,
     Duration,
     EventName,
+    HostName,
     PathInside,
     Percent,
     RootFolder,
@@ -144,7 +145,7 @@ class WorkspaceSettings(_Section, frozen=True):
         _check_env(self.env)
 
 
-class ProjectSettings(_Section, frozen=True):
+class WorkspaceOverrides(_Section, frozen=True):
     """Workspace settings of one project, where they differ."""
 
     setup: tuple[str, ...] | None = None
@@ -156,6 +157,12 @@ class ProjectSettings(_Section, frozen=True):
     def __post_init__(self) -> None:
         """Refuse variables that no run can get."""
         _check_env(self.env or {})
+
+
+class ProjectSettings(WorkspaceOverrides, frozen=True):
+    """The user's own settings of one project, where they differ."""
+
+    on: HostName | None = None
 
 
 def _check_env(env: dict[str, str]) -> None:
@@ -245,7 +252,7 @@ class RepositoryApprovals(_Section, frozen=True):
 class RepositorySettings(_Section, frozen=True):
     """Settings that a repository's own file may hold."""
 
-    workspace: ProjectSettings = ProjectSettings()
+    workspace: WorkspaceOverrides = WorkspaceOverrides()
     approvals: RepositoryApprovals = RepositoryApprovals()
 
 
@@ -398,8 +405,9 @@ class ClusterSettings(_Section, frozen=True):
     )
     key: Annotated[str | None, _says("the file with its private key")] = None
     on: Annotated[
-        str, _says("where a run works that names no node: `local`, `any`, or the name of a node")
-    ] = "local"
+        HostName,
+        _says("where a run works that names no node: `local`, `any`, or the name of a node"),
+    ] = HostName("local")
 
 
 class CleanupSettings(_Section, frozen=True):
@@ -498,7 +506,7 @@ class Config(AgentSections, _Section, frozen=True):
     projects: Annotated[
         dict[str, ProjectSettings],
         _says(
-            "own `setup`, `setup_limit`, `copy_files`, `ignore`, `env` of a project: "
+            "own `setup`, `setup_limit`, `copy_files`, `ignore`, `env`, `on` of a project: "
             "`{shop: {setup: [npm ci]}}`"
         ),
     ] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.domain.budget import read_budget, written
+from engine.domain.hosts import problem_of_host
 from engine.domain.messages import TOPICS
 from engine.domain.text import is_utf8
 from engine.system.absolute import parse_absolute
@@ -128,6 +129,21 @@ class PathInside(str):
         if "\0" in text or any(part in ("", ".", "..") for part in parts) or not is_utf8(text):
             raise ValueError("a path below the source is needed, such as .env or conf/*.local")
         return cls(text)
+
+
+class HostName(str):
+    """A machine for runs: `local`, `any`, or the name of a node."""
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, value: object) -> HostName:
+        """Read a name; raises ValueError for one that no node can have."""
+        if not isinstance(value, str):
+            raise ValueError("`local`, `any` or the name of a node is needed")
+        if problem := problem_of_host(value):
+            raise ValueError(f"this is not the name of a node: {problem}")
+        return cls(value)
 
 
 class WebhookName(str):

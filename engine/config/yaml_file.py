@@ -194,7 +194,10 @@ def _refuse_bombs(text: str) -> None:
 
 
 def _refuse_treacherous(tree: Any) -> None:  # noqa: ANN401  a YAML node
-    """Refuse keys that stand twice, and numbers that it takes for ever to read."""
+    """Refuse keys that stand twice, and numbers that it takes for ever to read.
+
+    All keys become texts.
+    """
     waiting: list[Any] = [tree] if tree else []
     while waiting:
         node = waiting.pop()
@@ -213,6 +216,8 @@ def _children(node: Any) -> Iterator[Any]:  # noqa: ANN401  YAML nodes
             continue
         key, value = cast("tuple[Any, Any]", child)
         yield from (key, value)
+        if key.tag.endswith(":bool"):  # `on` is a word for true in YAML, and a key of ours
+            key.tag = key.tag.removesuffix("bool") + "str"
         if isinstance(key.value, str):
             if key.value in seen:
                 raise _marked("a key stands there twice", key)

@@ -156,7 +156,7 @@ def _workspace(spec: RunSpec, rights: RunRights) -> str:
     wish = spec.workspace
     if wish.kind is WorkspaceKind.IN_PLACE:
         return "A run may not work in place: use a worktree or a copy."
-    if wish.host != LOCAL:
+    if wish.host != LOCAL or spec.on not in (None, LOCAL):
         return "A run may not work on another machine."
     is_made = wish.kind in _MADE_FROM_FOLDERS and rights.sources is not None
     if is_made and wish.source not in (rights.sources or ()):

@@ -93,6 +93,8 @@ class ModeChange:
     approvals: ApprovalPolicy | None = None
     ignores_pace: bool = False
     """Whether they start although a reserve is kept or starts are spread, until the run ends."""
+    on: str = ""
+    """The machine for a start over: `local`, `any`, or the name of a node; empty: as it was."""
 
 
 @record

@@ -168,6 +168,8 @@ class RunSpec:
     env: dict[str, str] = field(default_factory=dict[str, str])
     """Variables that were asked for. A stored run has none: they are in its own file alone."""
     model: str | None = None
+    on: str | None = None
+    """The machine that was asked for, see `WorkspaceSpec.host`; None: as the settings have it."""
     account: str | None = None
     """The account of the settings that its agent uses; None: as the settings have it."""
     interactive: bool | None = None

@@ -11,6 +11,7 @@ from engine.domain.annotation import Annotation
 from engine.domain.answers import check_answer, split_secrets
 from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, status_change
+from engine.domain.hosts import HostChosen, host_of, requested_host
 from engine.domain.interaction import (
     DeliveryTime,
     InputRequest,
@@ -31,6 +32,7 @@ from engine.domain.text import printable, printable_name
 PROMPT_CHARACTERS = 4000
 """The length to which the prompt of an attempt is kept with its run."""
 
+NODE_LOST = "NODE_LOST"
 GO_ON = (
     "Your work on this task was interrupted. Look at the state of the workspace, "
     "then go on with the task until it is done."
@@ -89,7 +91,15 @@ def retry(
     if not fresh:
         check_not_deleted(run)
     again = _queued_again(run, Cause.RETRY, change, prompt, message)
-    return [*again, *_withdrawn(run, replaced)]
+    return [*again, *start_over(run, change.on, fresh=fresh), *_withdrawn(run, replaced)]
+
+
+def start_over(run: Run, on: str, *, fresh: bool) -> Sequence[Body]:
+    """Return the choice of a machine for a fresh start: the one named, or as first requested."""
+    wanted = on or requested_host(run)
+    if not fresh or (host_of(run) == wanted and not on):
+        return []
+    return [HostChosen(wanted, is_request=bool(on))]
 
 
 def _withdrawn(run: Run, message: str) -> Sequence[Body]:
@@ -113,6 +123,11 @@ def _queued_again(
     return [queued, *past, _queued(message, prompt, DeliveryTime.NOW)]
 
 
+def is_lost(run: Run) -> bool:
+    """Return whether a run ended with its node: it can only start over."""
+    return run.error is not None and run.error.code == NODE_LOST
+
+
 def retry_ask(
     run: Run, *, prompt: str | None, fresh: bool, before: AttemptRequest | None = None
 ) -> AttemptRequest:
@@ -124,6 +139,7 @@ def retry_ask(
     is_unread = before and any(one.message == before.message for one in run.messages)
     if before and is_unread and prompt is None and not fresh:
         return replace(before, fresh=False)
+    fresh = fresh or is_lost(run)
     if fresh or prompt is not None or run.thread_id is None:
         return AttemptRequest(prompt or run.spec.prompt, fresh=fresh)
     failed = run.error and run.error.code == "VERIFY_FAILED"

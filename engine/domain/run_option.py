@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
 
+from engine.domain.hosts import problem_of_host
 from engine.domain.model import RunSpec
 from engine.domain.open_enum import OpenEnum
 
@@ -33,6 +34,8 @@ class Kind(Enum):
     TIME = auto()
     REF = auto()
     SUBFOLDER = auto()
+    NODE = auto()
+    """A machine for the run: `local`, `any`, or the name of a node."""
     VARIABLES = auto()
     SETTINGS = auto()
     FILE = auto()
@@ -122,6 +125,8 @@ def is_given(option: RunOption, value: object) -> bool:
 
 def problem_of(option: RunOption, value: Any) -> str:  # noqa: ANN401  any option's value
     """Return why a number is out of its bounds; empty where it is within them."""
+    if option.kind is Kind.NODE:
+        return problem_of_host(value)
     if option.kind is Kind.DURATION and value <= 0:
         return "it must be more than nothing"
     if option.kind is Kind.COUNT and not 0 <= value <= MAX_RETRIES:

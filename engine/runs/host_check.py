@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from engine.config.settings import Config
 from engine.domain.errors import UserError, user_error
 from engine.domain.hosts import check_host
-from engine.domain.model import ANY_NODE
+from engine.domain.model import ANY_NODE, LOCAL, RunSpec, WorkspaceKind
 from engine.domain.nearest import hint
 from engine.domain.text import printable_name
 
@@ -18,6 +20,32 @@ if TYPE_CHECKING:
 
 ASK_S = 5.0
 """How long the cluster may take to list its nodes; afterwards the run waits for its node."""
+
+
+def with_host(spec: RunSpec, config: Config) -> RunSpec:
+    """Return a request for a run with its machine settled; raises `UserError`.
+
+    Settings are for new workspaces: a run that an agent starts, a fork, and one that goes on from
+    another or works in place stay where those are.
+    """
+    host, wish = spec.workspace.host, spec.workspace
+    if wish.kind is WorkspaceKind.FROM_RUN:
+        is_same = spec.on in (None, host) or (spec.on == ANY_NODE and host != LOCAL)
+        if not is_same:
+            message = f"The earlier run has its workspace on {printable_name(host)}."
+            raise user_error("INPUT_INVALID", message, "Leave out --on: the run works there.")
+        return spec
+    if spec.on:
+        return replace(spec, workspace=replace(wish, host=spec.on))
+    is_bound = spec.parent or spec.fork or wish.kind is WorkspaceKind.IN_PLACE
+    if host != LOCAL or is_bound:
+        return spec
+    return replace(spec, workspace=replace(wish, host=_usual(spec, config)))
+
+
+def _usual(spec: RunSpec, config: Config) -> str:
+    own = config.projects.get(spec.project) or config.projects.get(spec.project.rpartition("/")[2])
+    return str((own.on if own else None) or config.cluster.on)
 
 
 async def check_requested_host(host: str, services: LazyServices) -> None:

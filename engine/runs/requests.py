@@ -34,7 +34,7 @@ from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
 from engine.runs.children import cancel_below, with_found_parent
 from engine.runs.finder import find_run
-from engine.runs.host_check import check_requested_host
+from engine.runs.host_check import check_requested_host, with_host
 from engine.runs.origins import check_origin
 from engine.store.appending import AppendRequest
 from engine.store.store import Store
@@ -98,6 +98,7 @@ class RunRequests:
         if spec.workspace.kind is not WorkspaceKind.FROM_RUN:
             named = replace(named, denied=await self._denied(spec))
         spec = replace(spec, preparation=named)
+        spec = with_host(spec, self._services.config)
         await check_requested_host(spec.workspace.host, self._services)
         self._check_host(spec)
         spec = agent_of(spec.agent).complete(spec, self._services.config)
@@ -166,6 +167,9 @@ class RunRequests:
         With a `prompt` of its own it starts a new thread; `fresh` starts over, in a new workspace.
         """
         found = await find_run(self._store, run)
+        if change.on:
+            await check_requested_host(change.on, self._services)
+        fresh = fresh or bool(change.on) or requests.is_lost(found)
         spec = await self.check_again(found, fresh=fresh, change=change)
         before = await self._store.ask(found.id, found.attempt)
         ask = requests.retry_ask(found, prompt=prompt, fresh=fresh, before=before)
@@ -194,6 +198,8 @@ class RunRequests:
         found, message = await find_run(self._store, run), new_message()
         if not text.strip():
             raise user_error("INPUT_INVALID", "The message is empty.", "Describe the task.")
+        if requests.is_lost(found):
+            raise user_error("NODE_LOST", recovery=f"Start over: `swarm-tui retry {found.id}`.")
         spec = await self.check_again(found, change=change)
         ask = AttemptRequest(text, resume=True, message=message, mode=mode_of(spec))
         before = await self._store.ask(found.id, found.attempt)

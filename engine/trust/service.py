@@ -20,6 +20,7 @@ from engine.config.settings import (
     Config,
     ProjectSettings,
     RepositorySettings,
+    WorkspaceOverrides,
     WorkspaceSettings,
     parse_repository,
 )
@@ -118,7 +119,7 @@ class Trust:
         """Return the variables of a run: the settings' where it names no other value."""
         return {**self._config.workspace.env, **theirs, **(self._own(spec).env or {}), **spec.env}
 
-    def _preparation(self, spec: RunSpec, theirs: ProjectSettings) -> WorkspaceSetup:
+    def _preparation(self, spec: RunSpec, theirs: WorkspaceOverrides) -> WorkspaceSetup:
         own, common = self._own(spec), self._config.workspace
         runs, kind = _runs_setup(spec), spec.workspace.kind
         setup = _first(own.setup, theirs.setup, common.setup) if runs else ()
@@ -137,9 +138,9 @@ class Trust:
         projects, name = self._config.projects, spec.project.rpartition("/")[2]
         return projects.get(spec.project) or projects.get(name) or ProjectSettings()
 
-    def _read(self, spec: RunSpec) -> tuple[TrustRequest | None, ProjectSettings]:
+    def _read(self, spec: RunSpec) -> tuple[TrustRequest | None, WorkspaceOverrides]:
         """Read what the repository asks for and the user's own settings leave open."""
-        root, nothing = _root(spec), ProjectSettings()
+        root, nothing = _root(spec), WorkspaceOverrides()
         if root is None:
             return None, nothing
         name = str(root / os.fsdecode(FILE))
@@ -266,10 +267,10 @@ def _denied(spec: RunSpec) -> tuple[tuple[str, str], ...]:
     return tuple((str(rule.kind), rule.deny or "") for rule in rules)
 
 
-def _left_open(content: bytes, name: str, own: ProjectSettings) -> ProjectSettings:
+def _left_open(content: bytes, name: str, own: WorkspaceOverrides) -> WorkspaceOverrides:
     """Return the settings of a repository's file that the user leaves open."""
     theirs = _parsed(content, name).workspace
-    return ProjectSettings(
+    return WorkspaceOverrides(
         setup=theirs.setup if own.setup is None else None,
         setup_limit=theirs.setup_limit if own.setup_limit is None else None,
         copy_files=theirs.copy_files if own.copy_files is None else None,
@@ -278,7 +279,7 @@ def _left_open(content: bytes, name: str, own: ProjectSettings) -> ProjectSettin
     )
 
 
-def _items(asked: ProjectSettings, usual: WorkspaceSettings, root: str) -> list[TrustItem]:
+def _items(asked: WorkspaceOverrides, usual: WorkspaceSettings, root: str) -> list[TrustItem]:
     """Return what a repository's settings ask for; a lower limit asks for nothing."""
     items = [*commands(asked.setup or (), root), *variables(asked.env or {}, usual.env)]
     if asked.setup is not None and usual.setup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from msgspec import Meta, field
@@ -58,6 +59,15 @@ class RetryRequest(ModeRequest, kw_only=True):
         Meta(description="use this prompt instead, in a new thread of the same workspace"),
     ] = None
     fresh: Annotated[bool, Meta(description="start over in a new workspace and thread")] = False
+    on: Annotated[
+        str | None,
+        Meta(description="start over on this machine: `local`, `any`, or the name of a node"),
+    ] = None
+
+    @property
+    def change(self) -> ModeChange:
+        """The change that is requested."""
+        return replace(super().change, on=self.on or "")
 
 
 class RetryRunsRequest(RetryRequest, kw_only=True):

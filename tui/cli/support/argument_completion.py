@@ -38,6 +38,15 @@ def lessons(_: click.Context, __: click.Parameter, typed: str) -> Offers:
     ]
 
 
+def machines(_: click.Context, __: click.Parameter, typed: str) -> Offers:
+    """Offer the machines that are known without a connection to the cluster."""
+    from click.shell_completion import CompletionItem
+
+    from engine.domain.model import ANY_NODE, LOCAL
+
+    return [CompletionItem(name) for name in (ANY_NODE, LOCAL) if name.startswith(typed)]
+
+
 def pattern_or_file(ctx: click.Context, _: click.Parameter, typed: str) -> Offers:
     """Offer patterns, or files where one is imported."""
     from click.shell_completion import CompletionItem

@@ -45,6 +45,7 @@ _TYPES: Mapping[Kind, Callable[[], click.ParamType[Any]]] = {
 _COMPLETIONS = {
     Kind.REF: argument_completion.bases,
     Kind.SUBFOLDER: argument_completion.subfolders,
+    Kind.NODE: argument_completion.machines,
     Kind.LESSON: argument_completion.lessons,
 }
 
