@@ -28,8 +28,8 @@ def check_spec(spec: RunSpec, config: Config, paths: Paths, run: Run | None = No
     """
     check_texts(spec)
     agent = agent_of(spec.agent)
-    agent.check_installed(spec, config)
     if spec.workspace.host == LOCAL:
+        agent.check_installed(spec, config)
         agent.accounts.check(spec.account or "", config, writable_folders(paths, spec, run))
         # Its folder for temporary files is its own, and made later.
         base = {k: v for k, v in requested_environment().items() if k != "TMPDIR"}

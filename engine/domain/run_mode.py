@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.domain.errors import user_error
+from engine.domain.hosts import requested_host
 from engine.domain.interaction import ApprovalPolicy, ModeChange, RunMode
 from engine.domain.model import Run, RunSpec
 
@@ -31,7 +32,14 @@ def changed(run: Run, change: ModeChange) -> RunSpec:
         raise user_error("INPUT_INVALID", "--approvals does not go with --no-interactive.")
     approvals = (change.approvals or run.approval_policy) if interactive else None
     ignores = run.spec.ignore_pace or change.ignores_pace
-    return replace(run.spec, interactive=interactive, approvals=approvals, ignore_pace=ignores)
+    wish = replace(run.spec.workspace, host=change.on or requested_host(run))
+    return replace(
+        run.spec,
+        interactive=interactive,
+        approvals=approvals,
+        ignore_pace=ignores,
+        workspace=wish,
+    )
 
 
 def mode_of(spec: RunSpec) -> RunMode:

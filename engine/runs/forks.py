@@ -12,9 +12,10 @@ from engine.config import run_environment, thread_lock
 from engine.config.paths import Paths
 from engine.domain import requests
 from engine.domain.errors import os_failure, user_error
+from engine.domain.host_features import HostFeature, check_feature
 from engine.domain.interaction import ModeChange
 from engine.domain.lifecycle import FINISHED, status_words
-from engine.domain.model import LOCAL, ForkOrigin, Run, RunSpec, WorkspaceKind
+from engine.domain.model import ForkOrigin, Run, RunSpec, WorkspaceKind
 from engine.domain.run_mode import UNCHANGED
 from engine.execution.base_refs import hold_bases
 from engine.execution.requested_files import RequestedFiles
@@ -74,8 +75,7 @@ def check_forkable(run: Run) -> None:
     if run.workspace is None:
         raise requests.without_workspace(run)
     requests.check_not_deleted(run)
-    if run.workspace.host != LOCAL:
-        raise user_error("WORKSPACE_REMOTE")
+    check_feature(run.workspace.host, HostFeature.FORK)
     if run.workspace.kind is WorkspaceKind.IN_PLACE:
         message = f"The run {run.id} worked in place: its fork would work in the same folder."
         recovery = "Start a new run with `swarm-tui run`, or resume this one."

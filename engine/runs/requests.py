@@ -16,7 +16,8 @@ from engine.domain import requests, run_mode
 from engine.domain.answers import split_secrets
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import Body
-from engine.domain.hosts import path_here
+from engine.domain.host_features import check_features
+from engine.domain.hosts import host_of, path_here
 from engine.domain.interaction import DeliveryTime, ModeChange, RequestAnswer
 from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import (
@@ -29,7 +30,6 @@ from engine.domain.model import (
     WorkspaceSpec,
 )
 from engine.domain.run_mode import UNCHANGED, mode_of
-from engine.domain.text import printable_name
 from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
 from engine.runs.children import cancel_below, with_found_parent
@@ -100,7 +100,7 @@ class RunRequests:
         spec = replace(spec, preparation=named)
         spec = with_host(spec, self._services.config)
         await check_requested_host(spec.workspace.host, self._services)
-        self._check_host(spec)
+        check_features(spec, spec.workspace.host)
         spec = agent_of(spec.agent).complete(spec, self._services.config)
         await self._services.check_budget(spec.budget, spec)
         checked = await self._check_spec(_checkable(spec))
@@ -169,6 +169,7 @@ class RunRequests:
         found = await find_run(self._store, run)
         if change.on:
             await check_requested_host(change.on, self._services)
+            check_features(found.spec, change.on)
         fresh = fresh or bool(change.on) or requests.is_lost(found)
         spec = await self.check_again(found, fresh=fresh, change=change)
         before = await self._store.ask(found.id, found.attempt)
@@ -332,7 +333,7 @@ class RunRequests:
         earlier = await find_run(self._store, spec.workspace.source or "")
         made = with_guard(earlier.spec.preparation, spec.preparation)
         if earlier.workspace is None and earlier.status in LIVE:
-            wish = replace(spec.workspace, source=earlier.id, host=earlier.spec.workspace.host)
+            wish = replace(spec.workspace, source=earlier.id, host=host_of(earlier))
             after = tuple(dict.fromkeys((*spec.after, earlier.id)))
             return replace(spec, workspace=wish, after=after, preparation=made)
         if earlier.workspace is None:
@@ -374,16 +375,6 @@ class RunRequests:
         """Check that a workspace is still on its machine; raises `UserError`."""
         if not await self._services.executors.workspaces(workspace).exists(workspace):
             raise user_error("WORKSPACE_MISSING")
-
-    def _check_host(self, spec: RunSpec) -> None:
-        """Check that the machine of a run can have its workspace."""
-        host = spec.workspace.host
-        if host != LOCAL and spec.workspace.kind is WorkspaceKind.IN_PLACE:
-            raise user_error(
-                "INPUT_INVALID",
-                f"A run on the machine {printable_name(host)} cannot work in place.",
-                "Use --worktree or --copy, or run it on this machine.",
-            )
 
     async def _check_root(self, spec: RunSpec) -> None:
         """Check the folder in which the workspace will be created; raises `UserError`."""

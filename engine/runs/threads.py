@@ -18,6 +18,7 @@ from engine.config.locks import to_the_end
 from engine.config.paths import private_folder
 from engine.domain.errors import os_failure, user_error
 from engine.domain.events import Body, CheckpointTaken
+from engine.domain.host_features import HostFeature, check_feature
 from engine.domain.hosts import local_path, path_here
 from engine.domain.lifecycle import FINISHED, status_words
 from engine.domain.model import BASELINE, Run
@@ -161,6 +162,8 @@ def _check(run: Run) -> None:
     if run.status not in FINISHED:
         message = f"The run {run.id} {status_words(run.status)}: its thread is in use."
         raise user_error("RUN_NOT_ENDED", message)
+    if run.workspace:
+        check_feature(run.workspace.host, HostFeature.OPEN_THREAD)
     if not path_here(run) or run.workspace is None or run.in_trash:
         raise user_error("WORKSPACE_MISSING")
     if run.thread_id is None or not agent_of(run.spec.agent).can_continue(run.thread_id):

@@ -57,6 +57,8 @@ class WorkspaceStage:
         await ports.assign(self._paths, run.id, self._store)
         begun = not run.is_set_up and await self._setting_up.has_begun()
         known = run.workspace if begun or not fresh else None
+        if known and known.host != host_of(run):  # its node is lost
+            known = None
         if known and await self._workspaces.exists(known):
             made, is_set_up = CreatedWorkspace(known), run.is_set_up
         else:
