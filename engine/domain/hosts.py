@@ -65,6 +65,11 @@ def host_of(run: Run) -> str:
     return run.host or at_workspace or requested_host(run)
 
 
+def is_remote(run: Run) -> bool:
+    """Return whether a run works on another machine, or is to."""
+    return host_of(run) != LOCAL
+
+
 def local_path(workspace: Workspace) -> Path:
     """Return a workspace's folder on this machine; raises `UserError` WORKSPACE_REMOTE."""
     if workspace.host != LOCAL:

@@ -94,8 +94,9 @@ class FolderAttempt:
 class FolderWorkspaces:
     """Copies of sources in a folder; paths are told as on a machine where that folder is `/`."""
 
-    def __init__(self, disk: Path) -> None:
+    def __init__(self, disk: Path, host: str = HOST) -> None:
         self.disk = disk
+        self.host = host
 
     async def prepare(
         self, request: WorkspaceRequest, stop: Callable[[], bool]
@@ -113,7 +114,7 @@ class FolderWorkspaces:
         else:
             folder.mkdir(parents=True)
         return CreatedWorkspace(
-            Workspace(path, spec.kind, spec.source, cwd=spec.cwd or "", host=HOST)
+            Workspace(path, spec.kind, spec.source, cwd=spec.cwd or "", host=self.host)
         )
 
     async def discard(self, request: WorkspaceRequest, keep: Workspace | None) -> None:
@@ -127,7 +128,7 @@ class FolderWorkspaces:
     async def find(self, run: str) -> Workspace | None:
         for folder in self.disk.glob(f"*/{run}*"):
             path = f"/{folder.relative_to(self.disk)}"
-            return Workspace(path, WorkspaceKind.COPY, host=HOST)
+            return Workspace(path, WorkspaceKind.COPY, host=self.host)
         return None
 
     async def working_folder(self, workspace: Workspace) -> str:
@@ -190,9 +191,9 @@ class NoWatcher:
 class FolderExecutor:
     """Runs attempts in a folder; the host outlives the engines that use it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, host: str = HOST) -> None:
         self.root = root
-        self.workspaces = FolderWorkspaces(root / "disk")
+        self.workspaces = FolderWorkspaces(root / "disk", host)
         self.started: dict[AttemptRef, FolderAttempt] = {}
         self.refused: set[AttemptRef] = set()
         self.reads: list[int] = []

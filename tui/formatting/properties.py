@@ -8,6 +8,7 @@ from engine.domain.account import account_name, has_account
 from engine.domain.activity import clock, took
 from engine.domain.budget import amount_words
 from engine.domain.events import ErrorRaised, Event, StatusChanged, iso
+from engine.domain.hosts import host_of, is_remote, place_text
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status, Usage, WorkspaceSpec
 from engine.domain.radar import Overlap
@@ -65,9 +66,10 @@ def facts(
         ("given", ", ".join(f"{name}={value}" for name, value in spec.given.items())),
         ("model", spec.model or run.model),
         ("account", account_name(run) if has_account(run) else ""),
+        ("node", host_of(run) if is_remote(run) else ""),
         ("sandbox", spec.sandbox.value),
         ("mode", mode(run)),
-        ("workspace", f"{place.path} ({place.kind})" if place else ""),
+        ("workspace", f"{place_text(place)} ({place.kind})" if place else ""),
         ("folder", (place.cwd if place else spec.workspace.cwd) or ""),
         ("deleted", "in the trash, as long as that holds it" if run.in_trash else ""),
         ("source", (place.source or "") if place else ""),

@@ -10,6 +10,7 @@ from engine.domain import nearest, pull_request
 from engine.domain.account import account_name
 from engine.domain.attention import needs_you, to_review
 from engine.domain.causes import UNSUCCESSFUL, cause
+from engine.domain.hosts import host_of
 from engine.domain.model import Agent, Run, Status
 from engine.domain.text import printable_name
 
@@ -33,6 +34,7 @@ FIELDS: dict[str, Callable[[Run], str]] = {
     "agent": lambda run: run.spec.agent.value,
     "model": lambda run: run.spec.model or run.model,
     "account": account_name,
+    "on": host_of,
     "parent": lambda run: " ".join(run.spec.ancestors),
     "cause": lambda run: cause(run) if run.status in UNSUCCESSFUL else "",
 }
@@ -64,7 +66,7 @@ SYNTAX = (
     ("is:archived", "also is:dismissed, is:applied, is:expensive"),
     ("pr:failing", "pull request: open, merged, approved, …"),
     ("parent:id", "below that run, on all levels"),
-    ("template:x", "also model:, agent:, account:"),
+    ("template:x", "also model:, agent:, account:, on:"),
 )
 """The terms of a filter and their meanings, for the help."""
 HINT = "word  !word  status:failed  cause:quota  batch:name  project:x  tag:x  is:archived"

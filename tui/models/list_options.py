@@ -10,6 +10,7 @@ from engine.domain.activity import elapsed_s
 from engine.domain.attention import Attention, attention_of, is_asking, is_settled, needs_you
 from engine.domain.causes import UNSUCCESSFUL, cause
 from engine.domain.cost import RunCost, no_cost
+from engine.domain.hosts import host_of
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.record import record
@@ -70,6 +71,7 @@ class Grouping(StrEnum):
     BATCH = "batch"
     STATUS = "status"
     TAGS = "tags"
+    NODE = "node"
     CAUSE = "cause"
 
 
@@ -78,6 +80,7 @@ _PLURALS = {
     Grouping.BATCH: "batches",
     Grouping.STATUS: "statuses",
     Grouping.TAGS: "groups of the same tags",
+    Grouping.NODE: "nodes",
 }
 
 Key = tuple[float, str, float, str]
@@ -144,9 +147,10 @@ class ListOptions:
             return self
         return replace(self, sort=sort, is_reversed=sort is self.sort and not self.is_reversed)
 
-    def next_grouping(self, *, has_tags: bool = True) -> ListOptions:
+    def next_grouping(self, *, has_tags: bool = True, has_nodes: bool = False) -> ListOptions:
         """Return these options grouped by the next property; causes have a command of their own."""
-        left_out = {Grouping.CAUSE} if has_tags else {Grouping.CAUSE, Grouping.TAGS}
+        is_missing = {Grouping.TAGS: not has_tags, Grouping.NODE: not has_nodes}
+        left_out = {Grouping.CAUSE, *(one for one, is_so in is_missing.items() if is_so)}
         order = [grouping for grouping in Grouping if grouping not in left_out]
         at = order.index(self.grouping) if self.grouping in order else -1
         return replace(self, grouping=order[(at + 1) % len(order)])
@@ -224,6 +228,7 @@ _GROUPS: dict[Grouping, Callable[[Run], str]] = {
     Grouping.BATCH: lambda run: run.spec.batch or "",
     Grouping.STATUS: lambda run: run.status.value,
     Grouping.TAGS: lambda run: " ".join(sorted(run.tags)),
+    Grouping.NODE: host_of,
     Grouping.CAUSE: cause,
 }
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.domain.attention import is_asking, to_review
+from engine.domain.hosts import is_remote
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from tui.models.grouped_runs import GroupedRuns
@@ -268,7 +269,8 @@ class RunBrowser:
     def group(self) -> None:
         """Group by the next property, or not at all."""
         has_tags = any(run.tags for run in self._runs.values())
-        self.select(self.options.next_grouping(has_tags=has_tags))
+        has_nodes = any(map(is_remote, self._runs.values()))
+        self.select(self.options.next_grouping(has_tags=has_tags, has_nodes=has_nodes))
 
     def toggle_triage(self) -> None:
         """Show failed runs by cause, or all runs."""

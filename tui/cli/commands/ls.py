@@ -12,7 +12,7 @@ import click
 from engine.domain.fault import faults_words
 from engine.domain.model import Run, Status
 from tui.cli.support import output
-from tui.cli.support.argument_completion import filter_terms
+from tui.cli.support.argument_completion import filter_terms, machines
 from tui.cli.support.filter_text import filter_text
 from tui.cli.support.listing import listed_json, show_unsupervised, supervision_of
 from tui.cli.support.options import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 LATEST = 50
 FIRST_STEPS = "No runs yet. Start one: `swarm-tui run PROMPT`. Without a login: `swarm-tui demo`."
 _SORTS = tuple(map(str, RunOrder))
-COLUMNS = ("account", "cost", "model", "tags", "tokens")
+COLUMNS = ("account", "cost", "model", "node", "tags", "tokens")
 """Columns that are shown only where they are asked for."""
 
 
@@ -62,6 +62,13 @@ COLUMNS = ("account", "cost", "model", "tags", "tokens")
 )
 @click.option("--project", type=ProjectParam(), help="Only runs of this project.")
 @click.option("--batch", type=BatchParam(), help="Only runs of this batch.")
+@click.option(
+    "--on",
+    type=TextParam(),
+    metavar="NODE",
+    shell_complete=machines,
+    help="Only runs on this node, or on this machine (local), or that wait for any.",
+)
 @click.option("--archived", is_flag=True, help="List the archived runs, as is:archived does.")
 @click.option(
     "--since",
@@ -97,6 +104,7 @@ COLUMNS = ("account", "cost", "model", "tags", "tokens")
 def ls(
     terms: tuple[str, ...],
     archived: bool,
+    on: str | None,
     as_json: bool,
     quiet: bool,
     tree: bool,
@@ -125,7 +133,7 @@ def ls(
     if everything and limit:
         raise click.UsageError("--all and --limit exclude each other.")
     most = limit or (None if as_json or quiet or everything else LATEST)
-    text = filter_text((*terms, *(["is:archived"] * archived)))
+    text = filter_text((*terms, *([f"on:{on}"] if on else ()), *(["is:archived"] * archived)))
     selection = RunSelection(wanted, since, sort, most, text)
     is_tree = tree or (sort == RunOrder.NEWEST and output.is_terminal(sys.stdout))
     if quiet:

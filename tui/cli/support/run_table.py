@@ -12,6 +12,7 @@ from engine.domain.account import account_name
 from engine.domain.activity import clock, ordinal
 from engine.domain.causes import UNSUCCESSFUL, cause
 from engine.domain.cost import RunCost, no_cost
+from engine.domain.hosts import host_of
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run, Status
 from engine.domain.record import record
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from engine.engine import SupervisionState
     from tui.cli.support.waiting import QueueWait
 
-ASKED = ("TOKENS", "COST", "MODEL", "ACCOUNT", "TAGS")
+ASKED = ("TOKENS", "COST", "MODEL", "ACCOUNT", "NODE", "TAGS")
 """Columns that are shown only where they are asked for."""
 HEADINGS = (
     *("ID", "STATUS", "DONE", "ELAPSED", "CHANGES", "TOKENS", "COST", "PR", "AGE", "PROJECT"),
-    *("MODEL", "ACCOUNT", "TAGS", "TITLE", "NOTE"),
+    *("MODEL", "ACCOUNT", "NODE", "TAGS", "TITLE", "NOTE"),
 )
 DROPPED = ("DONE", "PR", "PROJECT", "ELAPSED", "CHANGES")
 """Columns left out on a narrow terminal, the first one first."""
@@ -108,6 +109,7 @@ def _asked_cells(run: Run, context: TableContext) -> dict[str, str]:
         "COST": "-" if usd is None else formatting.cost_cell(usd),
         "MODEL": crop(clean(run.model or run.spec.model or ""), 24) or "-",
         "ACCOUNT": crop(clean(account_name(run)), 24) or "-",
+        "NODE": crop(clean(host_of(run)), 24),
         "TAGS": crop(clean(" ".join(run.tags)), 40) or "-",
     }
 

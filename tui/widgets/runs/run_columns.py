@@ -11,6 +11,7 @@ from engine.domain.account import account_name, has_account
 from engine.domain.activity import clock, elapsed_s, ordinal
 from engine.domain.attention import Attention, attention_of
 from engine.domain.cost import has_price
+from engine.domain.hosts import host_of, is_remote
 from engine.domain.model import Run, Status, Usage
 from engine.domain.pull_request import current_url
 from engine.domain.record import record
@@ -133,6 +134,10 @@ def _account(run: Run, moment: RowContext, width: int) -> list[Part]:
     return [(fit(clean(account_name(run), 40), width, mark=_mark()), "dim")]
 
 
+def _node(run: Run, moment: RowContext, width: int) -> list[Part]:
+    return [(fit(clean(host_of(run), 40), width, mark=_mark()), "dim")]
+
+
 def _changes(run: Run, moment: RowContext, width: int) -> list[Part]:
     if run.has_unknown_changes:
         return [(fit("unknown", width, right=True, mark=_mark()), "warn")]
@@ -192,6 +197,7 @@ COLUMNS: dict[str, Column] = {
         Column("tokens", 6, 6, 1, _tokens, has=_has_tokens, is_number=True),
         Column("cost", 7, 8, 1, _cost, has=has_price, grows=8, is_number=True),
         Column("account", 7, 12, 2, _account, has=has_account, grows=8),
+        Column("node", 5, 12, 2, _node, has=is_remote, grows=8),
         Column("changes", 9, 11, 5, _changes, grows=3, has=_is_changed, head="+/-", is_number=True),
         Column("age", 3, 4, 3, _age, grows=4, is_number=True),
         Column("attempt", 2, 3, 4, _attempt, has=lambda run: run.attempt > 1, head="try"),
