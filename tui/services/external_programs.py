@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from engine.domain.errors import os_failure
-from engine.domain.host_features import HostFeature, check_feature
 from engine.system import programs
 from tui.screens.live import EditRequested
 from tui.widgets.status.toast import attempt, tell
@@ -91,7 +90,7 @@ class ExternalPrograms:
         self._app.run_worker(attempt(self._app, work), group="program", exclusive=True)
 
     async def _edit(self, run_id: str, path: str | None = None) -> None:
-        await self._check(run_id, HostFeature.OPEN_FOLDER)
+        await self._check(run_id, "OPEN_FOLDER")
         place = await self._engine.workspaces.place(run_id, path or "")
         guard = await self._engine.workspaces.shell_guard(run_id)
         folder = place if not path else place.parent
@@ -99,11 +98,13 @@ class ExternalPrograms:
         words = [*programs.editor(), str(place)]
         await self._lend(words, folder, guard.environment, base=base)
 
-    async def _check(self, run_id: str, feature: HostFeature) -> None:
+    async def _check(self, run_id: str, feature: Literal["OPEN_FOLDER", "OPEN_SHELL"]) -> None:
         """Raise `UserError` where the run's files are on another machine."""
+        from engine.domain.host_features import HostFeature, check_feature
+
         run = await self._engine.find(run_id)
         if run.workspace:
-            check_feature(run.workspace.host, feature)
+            check_feature(run.workspace.host, HostFeature[feature])
 
     async def _edit_own(self, wanted: EditRequested) -> None:
         await self._lend([*programs.editor(), str(wanted.path)], wanted.path.parent)
@@ -111,7 +112,7 @@ class ExternalPrograms:
             await wanted.then()
 
     async def _open_shell(self, run_id: str) -> None:
-        await self._check(run_id, HostFeature.OPEN_SHELL)
+        await self._check(run_id, "OPEN_SHELL")
         place = await self._engine.workspaces.working_folder(run_id)
         guard = await self._engine.workspaces.shell_guard(run_id)
         first = OWN_ONLY if guard.own else NONE
