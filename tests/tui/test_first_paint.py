@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import cast
 
 import pytest
 
@@ -110,15 +111,13 @@ async def test_a_column_of_costs_does_not_hold_up_the_first_paint(paths: Paths) 
         await store.create(
             RunSpec("Work.", "Task", "project"), (UsageCounted(5, 0, 5, model="o3"),)
         )
-    modules = _first_paint(paths)["modules"]
-    assert isinstance(modules, list)
+    modules = cast("list[str]", _first_paint(paths)["modules"])
     assert "engine.usage.run_costs" in modules  # the column was drawn
     assert not {"pydantic", "genai_prices", "httpx2"} & set(modules)
 
 
 async def test_the_first_paint_waits_for_what_it_shows_alone(found: dict[str, object]) -> None:
-    modules, counts = found["modules"], found["counts"]
-    assert isinstance(modules, list)
+    modules, counts = cast("list[str]", found["modules"]), found["counts"]
     ours = {name for name in modules if name.split(".")[0] in ("engine", "tui")}
     assert not {name for name in ours if name.startswith(LATER)}
     assert len(ours) <= MODULES
