@@ -109,7 +109,7 @@ class WorkspaceFiles(Protocol):
 
 
 @runtime_checkable
-class FileReader(Protocol):
+class RemoteFileReader(Protocol):
     """A machine whose files can be read from here."""
 
     def files(self, run: str, workspace: Workspace) -> WorkspaceFiles:
@@ -469,7 +469,7 @@ class Workspaces:
         if workspace.host == LOCAL:
             return None
         stores = self._stores(workspace)
-        return stores.files(run.id, workspace) if isinstance(stores, FileReader) else None
+        return stores.files(run.id, workspace) if isinstance(stores, RemoteFileReader) else None
 
     async def _root(self, run: str) -> Path:
         known = await self._find(run)

@@ -19,10 +19,10 @@ from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSetup, Worksp
 from engine.execution.cluster.archive import Extraction, remove, write
 from engine.execution.cluster.messages import Envelope, Reply
 from engine.execution.cluster.node.transfers import Transfers
-from engine.execution.cluster.node_checkpoints import NodeCheckpoints
-from engine.execution.cluster.workspace_messages import Download, Point, StoreState
+from engine.execution.cluster.workspace_messages import PackBeginning, Point, StoreState
 from engine.execution.cluster.workspaces import NodeWorkspaces
 from engine.execution.host_workspaces import WorkspaceRequest
+from engine.workspaces.checkpoints.checkpoints import Checkpoints
 
 RUN = "r1"
 
@@ -169,7 +169,7 @@ class HostileNode(Node):
     async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
         name = msgspec.msgpack.decode(message, type=Envelope).name
         if name == "FetchObjects" and self.pack is not None:
-            answer = Download(True, len(self.pack), self.pack)
+            answer = PackBeginning(True, len(self.pack), self.pack)
             body = msgspec.msgpack.encode(answer)
             return msgspec.msgpack.encode(Reply(msgspec.Raw(body)))
         reply = msgspec.msgpack.decode(await super().call(node, message, limit_s), type=Reply)
@@ -191,7 +191,7 @@ def spaces(paths: Paths, node: HostileNode) -> NodeWorkspaces:
 
 
 @pytest.fixture
-async def begun(spaces: NodeWorkspaces, tmp_path: Path) -> tuple[Workspace, NodeCheckpoints]:
+async def begun(spaces: NodeWorkspaces, tmp_path: Path) -> tuple[Workspace, Checkpoints]:
     source = repos.repository(tmp_path / "s", {"a.txt": "one\n"})
     spec = WorkspaceSpec(WorkspaceKind.WORKTREE, str(source), host=NODE)
     found = await spaces.prepare(WorkspaceRequest(RUN, "demo", spec, WorkspaceSetup()), never)
@@ -201,7 +201,7 @@ async def begun(spaces: NodeWorkspaces, tmp_path: Path) -> tuple[Workspace, Node
     return found.workspace, store
 
 
-async def refused(store: NodeCheckpoints, words: str) -> None:
+async def refused(store: Checkpoints, words: str) -> None:
     """Take a checkpoint that is refused, and find the store as it was."""
     before = repos.git(store.git.git_dir, "for-each-ref")
     with pytest.raises(UserError, match=words):
@@ -225,7 +225,7 @@ def with_points(change: Callable[[Point], Point]) -> Callable[[str, bytes], byte
 
 
 async def test_a_damaged_or_empty_pack_is_refused(
-    node: HostileNode, begun: tuple[Workspace, NodeCheckpoints]
+    node: HostileNode, begun: tuple[Workspace, Checkpoints]
 ) -> None:
     workspace, store = begun
     (Path(workspace.path) / "a.txt").write_text("two\n")
@@ -238,7 +238,7 @@ async def test_a_damaged_or_empty_pack_is_refused(
 
 
 async def test_a_checkpoint_cannot_take_the_place_of_another(
-    node: HostileNode, begun: tuple[Workspace, NodeCheckpoints]
+    node: HostileNode, begun: tuple[Workspace, Checkpoints]
 ) -> None:
     workspace, store = begun
     (Path(workspace.path) / "a.txt").write_text("two\n")
@@ -254,7 +254,7 @@ async def test_a_checkpoint_cannot_take_the_place_of_another(
 
 @pytest.mark.parametrize("path", ["sub/.git/config", "../out", "./x", "sub/.GIT"])
 async def test_a_tree_that_leads_elsewhere_is_refused(
-    node: HostileNode, begun: tuple[Workspace, NodeCheckpoints], path: str
+    node: HostileNode, begun: tuple[Workspace, Checkpoints], path: str
 ) -> None:
     workspace, store = begun
     (Path(workspace.path) / "a.txt").write_text("two\n")
@@ -284,7 +284,7 @@ def _hostile(folder: Path, path: str) -> tuple[str, str, bytes]:
 
 
 async def test_refs_and_settings_of_the_node_do_not_come_along(
-    begun: tuple[Workspace, NodeCheckpoints], node: HostileNode
+    begun: tuple[Workspace, Checkpoints], node: HostileNode
 ) -> None:
     workspace, store = begun
     there = node.paths.checkpoints(RUN, workspace.path)

@@ -16,10 +16,10 @@ from workspace_node import NODE, Node, workspaces_of
 from engine.config.paths import Paths
 from engine.domain.errors import UserError
 from engine.domain.model import ForkOrigin, Workspace, WorkspaceKind, WorkspaceSetup, WorkspaceSpec
-from engine.execution.cluster.node_checkpoints import NodeCheckpoints
 from engine.execution.cluster.workspaces import NodeWorkspaces
 from engine.execution.host_workspaces import WorkspaceRequest
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, apply
+from engine.workspaces.checkpoints.checkpoints import Checkpoints
 
 RUN = "r1"
 
@@ -55,7 +55,7 @@ async def made(
 
 async def begun(
     spaces: NodeWorkspaces, source: Path, kind: WorkspaceKind | None = None
-) -> tuple[Workspace, NodeCheckpoints]:
+) -> tuple[Workspace, Checkpoints]:
     workspace = await made(spaces, source, kind=kind)
     store = await spaces.make_checkpoints(RUN, workspace, ())
     taken = await store.record("workspace_prep")

@@ -7,8 +7,8 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import AsyncGenerator, Collection, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -29,163 +29,69 @@ from engine.workspaces.checkpoints.snapshot import Snapshot
 from engine.workspaces.create import made_from
 from engine.workspaces.create.origin import origin
 from engine.workspaces.create.worktree import clear
-from engine.workspaces.git import objects
-from engine.workspaces.git.repository import Repository, make_private
-from engine.workspaces.git.user_git_config import UserGitConfig, user_git_config
+from engine.workspaces.git.repository import make_private
+from engine.workspaces.git.user_git_config import user_git_config
 
 _log = logging.getLogger(__name__)
-ELSEWHERE = "This cannot be done in a workspace on a node."
 
 
-class NodeCheckpoints(Checkpoints):
-    """The checkpoints of a run on a node; while it does not answer, those that were mirrored."""
+class NodeStore:
+    """The workspace of a run on a node, with its checkpoints there; others read their mirror."""
 
-    def __init__(
-        self,
-        folder: Path,
-        workspace: Workspace,
-        repository: Repository | None,
-        who: UserGitConfig,
-        link: StoreLink,
-        rebuildable: Collection[str] = (),
-    ) -> None:
-        super().__init__(folder, workspace, repository, who)
+    def __init__(self, link: StoreLink, rebuildable: Collection[str] = ()) -> None:
         self._link = link
-        self._fetcher = ObjectFetcher(self.git, link)
         self._names = tuple(rebuildable)
-        self._base_tree = ""
+        self.base_tree = ""
         """A tree that is whole in a new mirror: that of the commit the workspace is made from."""
 
-    # Made and opened
-
-    @classmethod
-    async def made(
-        cls, paths: Paths, workspace: Workspace, link: StoreLink, rebuildable: Collection[str]
-    ) -> NodeCheckpoints:
-        """Make the store on the node, and an empty mirror in place of an earlier one."""
-        state = await _store_made(link, tuple(rebuildable))
-        return await cls._empty(paths, workspace, link, state, rebuildable)
-
-    @classmethod
-    async def forked(
-        cls, paths: Paths, workspace: Workspace, link: StoreLink, like: ForkOrigin
-    ) -> NodeCheckpoints:
-        """Make the store on the node as a copy of another run's, and mirror it."""
-        state = await _store_made(link, origin_run=like.run, origin_path=like.workspace.path)
-        source = paths.checkpoints(like.run, like.workspace.path)
-        folder = paths.checkpoints(link.run, workspace.path)
-        if not await asyncio.to_thread(has_baseline, source):
-            self = await cls._empty(paths, workspace, link, state)
-        else:
-            await _copy(source, folder)
-            self = await cls._found(folder, workspace, link)
-        async with self._held():
-            await self._mirror(state)
-        return self
-
-    @classmethod
-    async def opened(cls, paths: Paths, workspace: Workspace, link: StoreLink) -> NodeCheckpoints:
-        """Open the mirror, brought up to date if the node answers.
-
-        Raises `UserError` CHANGES_UNKNOWN where neither has a baseline.
-        """
-        folder = paths.checkpoints(link.run, workspace.path)
-        state: StoreState | None = None
-        try:
-            state = await link.state()
-        except (UserError, OSError) as error:
-            _log.info("run %s: the checkpoints of its node are not read: %s", link.run, error)
-        if await asyncio.to_thread(has_baseline, folder) or await _is_repaired(folder):
-            self = await cls._found(folder, workspace, link)
-        elif state and state.points:
-            self = await cls._empty(paths, workspace, link, state)
-        else:
-            raise unknown_changes(folder)
-        if state:
-            async with self._held():
-                await self._mirror(state)
-        return self
-
-    @classmethod
-    async def _found(cls, folder: Path, workspace: Workspace, link: StoreLink) -> NodeCheckpoints:
-        here = _here(workspace, folder)
-        repository = await origin(here)
-        who = await user_git_config(repository, folder.parent)
-        return cls(folder, here, repository, who, link)
-
-    @classmethod
-    async def _empty(
-        cls,
-        paths: Paths,
-        workspace: Workspace,
-        link: StoreLink,
-        state: StoreState,
-        rebuildable: Collection[str] = (),
-    ) -> NodeCheckpoints:
-        folder = paths.checkpoints(link.run, workspace.path)
-        private_folder(folder.parent)
-        await asyncio.to_thread(clear, folder)
-        here = _here(workspace, folder)
-        repository = await origin(here)
-        who = await user_git_config(repository, folder.parent)
-        self = cls(folder, here, repository, who, link, rebuildable)
-        self._is_new = True
-        private_folder(folder)
-        async with locked(self._lock):
-            await asyncio.to_thread(make_private, folder, None, state.object_format)
-            await self._prime(state)
-        return self
-
-    async def _prime(self, state: StoreState) -> None:
-        """Take over from the source here what the workspace was made from: it need not come."""
-        found, commit = self.repository, state.made_from
-        if not found or not commit or found.object_format != state.object_format:
-            return
-        check_ids([commit], state.object_format)
-        answer = await found.git.ask("rev-parse", "-q", "--verify", f"{commit}^{{tree}}")
-        if answer.code:
-            return
-        branch = os.fsencode(found.branch or "")
-        noted = commit.encode() + b"\n" + branch + b"\n"
-        await asyncio.to_thread(write_synced, made_from.place(self.git.git_dir), noted)
-        tree = answer.out.decode("ascii").strip()
-        await snapshot.prime(self.git, found.objects, tree, may_link=True, is_sparse=True)
-        if (await self.git.ask("rev-list", "--objects", "--quiet", tree)).code == 0:
-            self._base_tree = tree
-
-    # Taken on the node
-
-    async def record_or_last(self, message: str) -> Checkpoint:
-        """Take a checkpoint; where the node does not answer, return the last that is here."""
-        try:
-            return await self.record(message)
-        except UserError as error:
-            if not is_away(error):
-                raise
-        last = (await self.list())[-1]
-        return replace(last, left_out=(self._away(last),))
-
-    async def _record(self, message: str) -> Checkpoint:
+    async def record(self, store: Checkpoints, message: str) -> Checkpoint:
+        """Take a checkpoint on the node, and bring it home."""
         try:
             state = await self._link.take(message)
         except UserError as error:
-            if not (self._is_new and error.code == "CHANGES_UNKNOWN"):
+            if error.code != "CHANGES_UNKNOWN" or await store.list():
                 raise
             # The node was started again before the first checkpoint: its empty store is unknown.
             await _store_made(self._link, self._names)
             state = await self._link.take(message)
-        await self._mirror(state)
+        await self.mirror(store, state)
         taken = checkpoint_of(state.taken) if state.taken else None
         if taken is None:
-            raise user_error(
-                "NODE_FAILED", "The answer of the node lacks the checkpoint that it took."
-            )
-        return named(await self.point(taken.n), taken)
+            raise user_error("NODE_FAILED", "The answer of the node lacks the checkpoint it took.")
+        return named(await store.point(taken.n), taken)
 
-    async def _mirror(self, state: StoreState) -> None:
+    async def record_or_last(self, store: Checkpoints, message: str) -> Checkpoint:
+        """Take a checkpoint; where the node does not answer, return the last that is here."""
+        try:
+            return await store.record(message)
+        except UserError as error:
+            if not is_away(error):
+                raise
+        last = (await store.list())[-1]
+        return replace(last, left_out=(self._away(last),))
+
+    async def snapshot(self, store: Checkpoints) -> Snapshot:
+        """Take in the workspace as it is; where the node does not answer, as it was last."""
+        try:
+            now = await self._link.snapshot()
+            tree = await self._fetched(store, now.tree)
+        except UserError as error:
+            if not is_away(error):
+                raise
+            last = (await store.list())[-1]
+            return Snapshot(last.tree, (), (self._away(last),))
+        left_out = tuple(map(os.fsdecode, now.left_out))
+        return Snapshot(tree, (), left_out, tuple(map(os.fsdecode, now.rebuildable)))
+
+    async def sync_work(self, n: int) -> None:
+        """Write the files that changed to the node's disk."""
+        await self._link.sync_work(n)
+
+    async def mirror(self, store: Checkpoints, state: StoreState) -> None:
         """Bring home all checkpoints that are not here; the caller holds the store."""
-        here = {one.n: one for one in await self._points.list()}
-        check_ids((id for one in state.points for id in (one.sha, one.tree)), self.object_format)
+        ids = (id for one in state.points for id in (one.sha, one.tree))
+        check_ids(ids, store.object_format)
+        here = {one.n: one for one in await store.list()}
         coming = [checkpoint_of(one) for one in state.points]
         for one in coming:
             if one.baseline or (one.n in here and here[one.n].sha != one.sha):
@@ -196,56 +102,116 @@ class NodeCheckpoints(Checkpoints):
             raise user_error("NODE_FAILED", "The node has lost checkpoints that it had before.")
         if not new:
             return
-        have = here[max(here)].tree if here else self._base_tree
+        have = here[max(here)].tree if here else self.base_tree
         since = time.time() if here else 0.0
-        await self._fetcher.fetch(have, new, [one.tree for one in new])
+        fetcher = ObjectFetcher(store.git, self._link)
+        await fetcher.fetch(have, new, [one.tree for one in new])
         for one in new:
-            await self.add(one, since)
+            await store.add(one, since)
 
-    async def _snapshot(self) -> Snapshot:
-        try:
-            now = await self._link.snapshot()
-            tree = await self._fetched(now.tree)
-        except UserError as error:
-            if not is_away(error):
-                raise
-            last = (await self._points.list())[-1]
-            return Snapshot(last.tree, (), (self._away(last),))
-        left_out = tuple(map(os.fsdecode, now.left_out))
-        return Snapshot(tree, (), left_out, tuple(map(os.fsdecode, now.rebuildable)))
-
-    async def _fetched(self, tree: str) -> str:
+    async def _fetched(self, store: Checkpoints, tree: str) -> str:
         """Bring a tree home that is in no checkpoint."""
-        check_ids([tree], self.object_format)
-        found = await self._points.list()
+        check_ids([tree], store.object_format)
+        found = await store.list()
         if all(one.tree != tree for one in found):
-            await self._fetcher.fetch(found[-1].tree if found else "", (), [tree])
-            commit = await snapshot.commit(self.git, tree, "now")
-            await self.git.run("update-ref", snapshot.NOW, commit)
+            fetcher = ObjectFetcher(store.git, self._link)
+            await fetcher.fetch(found[-1].tree if found else "", (), [tree])
+            commit = await snapshot.commit(store.git, tree, "now")
+            await store.git.run("update-ref", snapshot.NOW, commit)
         return tree
 
     def _away(self, last: Checkpoint) -> str:
         return f"all since checkpoint {last.n}: the node {self._link.node} does not answer"
 
-    async def sync_work(self, n: int) -> None:
-        """Write the files that changed to the node's disk."""
-        await self._link.sync_work(n)
 
-    async def counted(self) -> list[bytes]:
-        """List the files of the workspace."""
-        return list(await objects.tree(self.git, (await self.now()).tree))
+async def made(
+    paths: Paths, workspace: Workspace, link: StoreLink, rebuildable: Collection[str]
+) -> Checkpoints:
+    """Make the store on the node, and an empty mirror in place of an earlier one."""
+    state = await _store_made(link, tuple(rebuildable))
+    return await _empty(paths, workspace, link, NodeStore(link, rebuildable), state)
 
-    async def count(self, paths: Iterable[bytes]) -> None:
-        """Refuse: files are put into a workspace of this machine only."""
-        raise user_error("NODE_CANNOT", ELSEWHERE)
 
-    @asynccontextmanager
-    async def _held(self) -> AsyncGenerator[None]:
-        async with locked(self._lock):
-            try:
-                yield
-            except OSError as error:
-                raise os_failure(error) from error
+async def forked(
+    paths: Paths, workspace: Workspace, link: StoreLink, like: ForkOrigin
+) -> Checkpoints:
+    """Make the store on the node as a copy of another run's, and mirror it."""
+    state = await _store_made(link, origin_run=like.run, origin_path=like.workspace.path)
+    source = paths.checkpoints(like.run, like.workspace.path)
+    folder = paths.checkpoints(link.run, workspace.path)
+    node = NodeStore(link)
+    if not await asyncio.to_thread(has_baseline, source):
+        store = await _empty(paths, workspace, link, node, state)
+    else:
+        await _copy(source, folder)
+        store = await _found(folder, workspace, node)
+    async with store.held():
+        await node.mirror(store, state)
+    return store
+
+
+async def opened(paths: Paths, workspace: Workspace, link: StoreLink) -> Checkpoints:
+    """Open the mirror, brought up to date if the node answers.
+
+    Raises `UserError` CHANGES_UNKNOWN where neither has a baseline.
+    """
+    folder, node = paths.checkpoints(link.run, workspace.path), NodeStore(link)
+    state: StoreState | None = None
+    try:
+        state = await link.state()
+    except (UserError, OSError) as error:
+        _log.info("run %s: the checkpoints of its node are not read: %s", link.run, error)
+    if await asyncio.to_thread(has_baseline, folder) or await _is_repaired(folder):
+        store = await _found(folder, workspace, node)
+    elif state and state.points:
+        store = await _empty(paths, workspace, link, node, state)
+    else:
+        raise unknown_changes(folder)
+    if state:
+        async with store.held():
+            await node.mirror(store, state)
+    return store
+
+
+async def _found(folder: Path, workspace: Workspace, node: NodeStore) -> Checkpoints:
+    here = _here(workspace, folder)
+    repository = await origin(here)
+    who = await user_git_config(repository, folder.parent)
+    return Checkpoints(folder, here, repository, who, node)
+
+
+async def _empty(
+    paths: Paths, workspace: Workspace, link: StoreLink, node: NodeStore, state: StoreState
+) -> Checkpoints:
+    folder = paths.checkpoints(link.run, workspace.path)
+    private_folder(folder.parent)
+    await asyncio.to_thread(clear, folder)
+    store = await _found(folder, workspace, node)
+    private_folder(folder)
+    async with locked(folder / "swarm.lock"):
+        await asyncio.to_thread(make_private, folder, None, state.object_format)
+        node.base_tree = await _primed(store, state)
+    return store
+
+
+async def _primed(store: Checkpoints, state: StoreState) -> str:
+    """Take over from the source here what the workspace was made from: it need not come.
+
+    Returns the tree that is whole then; empty where there is none.
+    """
+    found, commit = store.repository, state.made_from
+    if not found or not commit or found.object_format != state.object_format:
+        return ""
+    check_ids([commit], state.object_format)
+    answer = await found.git.ask("rev-parse", "-q", "--verify", f"{commit}^{{tree}}")
+    if answer.code:
+        return ""
+    noted = commit.encode() + b"\n" + os.fsencode(found.branch or "") + b"\n"
+    await asyncio.to_thread(write_synced, made_from.place(store.git.git_dir), noted)
+    tree = answer.out.decode("ascii").strip()
+    await snapshot.prime(store.git, found.objects, tree, may_link=True, is_sparse=True)
+    is_whole = (await store.git.ask("rev-list", "--objects", "--quiet", tree)).code == 0
+    return tree if is_whole else ""
 
 
 async def _store_made(

@@ -42,7 +42,7 @@ class Staged:
 
 
 @dataclass(frozen=True, slots=True)
-class Staging:
+class UploadStaging:
     """The staging of one request in `folder`, a new folder of its own."""
 
     paths: Paths

@@ -277,7 +277,7 @@ class SyncWork(Message[bool], frozen=True, kw_only=True):
     n: int
 
 
-class Download(Struct, frozen=True):
+class PackBeginning(Struct, frozen=True):
     """The beginning of a file of a node; the rest is asked for by the token of the message."""
 
     is_done: bool
@@ -285,14 +285,14 @@ class Download(Struct, frozen=True):
     content: bytes = b""
 
 
-class FetchObjects(Message[Download], frozen=True, kw_only=True):
+class FetchObjects(Message[PackBeginning], frozen=True, kw_only=True):
     """Return a pack of checkpoints, or of a tree alone, for a store that has the tree `have`.
 
     `trees` are in the order of the checkpoints: of each only what it does not share with the one
     before it is in the pack.
     """
 
-    ANSWER = Download
+    ANSWER = PackBeginning
     token: str
     run: str
     path: str

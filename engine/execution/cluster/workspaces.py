@@ -14,15 +14,15 @@ from uuid import uuid4
 from engine.config.paths import Paths, private_folder
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import ForkOrigin, Workspace, WorkspaceKind, WorkspaceSpec
+from engine.execution.cluster import node_checkpoints
 from engine.execution.cluster.calls import NodeCalls
 from engine.execution.cluster.forgotten_runs import ForgottenRuns
 from engine.execution.cluster.messages import Answer, ForgetRun, Message
 from engine.execution.cluster.mirror import READ_PATIENCE_S, StoreLink
-from engine.execution.cluster.node_checkpoints import NodeCheckpoints
 from engine.execution.cluster.node_files import NodeFiles
 from engine.execution.cluster.node_watcher import NodeWatcher
 from engine.execution.cluster.source_packs import SourcePack
-from engine.execution.cluster.staging import Staged, Staging, is_copied, origin_of
+from engine.execution.cluster.staging import Staged, UploadStaging, is_copied, origin_of
 from engine.execution.cluster.uploads import PatientCalls, Uploads
 from engine.execution.cluster.workspace_messages import (
     DiscardWorkspace,
@@ -36,6 +36,7 @@ from engine.execution.cluster.workspace_messages import (
 )
 from engine.execution.host_workspaces import Commit, WorkspaceRequest
 from engine.workspaces.checkpoints.checkpoint_refs import has_baseline
+from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create import working_folder
 from engine.workspaces.create.worktree import CreatedWorkspace
 from engine.workspaces.files import removal
@@ -94,7 +95,11 @@ class NodeWorkspaces:
         try:
             async with self._scratch() as folder:
                 message, notices = await self._wanted(
-                    request, token, Staging(self._paths, request, folder, stop), calls, uploads
+                    request,
+                    token,
+                    UploadStaging(self._paths, request, folder, stop),
+                    calls,
+                    uploads,
                 )
             while (making := await calls.call(message)).made is None:
                 pass
@@ -115,7 +120,7 @@ class NodeWorkspaces:
         self,
         request: WorkspaceRequest,
         token: str,
-        staging: Staging,
+        staging: UploadStaging,
         calls: PatientCalls,
         uploads: Uploads,
     ) -> tuple[MakeWorkspace, list[str]]:
@@ -228,23 +233,23 @@ class NodeWorkspaces:
 
     async def make_checkpoints(
         self, run: str, workspace: Workspace, rebuildable: Collection[str]
-    ) -> NodeCheckpoints:
+    ) -> Checkpoints:
         """Make the store on the node, and its mirror here."""
         link = self._link(run, workspace)
-        return await NodeCheckpoints.made(self._paths, workspace, link, rebuildable)
+        return await node_checkpoints.made(self._paths, workspace, link, rebuildable)
 
     async def copy_checkpoints(
         self, run: str, workspace: Workspace, origin: ForkOrigin
-    ) -> NodeCheckpoints:
+    ) -> Checkpoints:
         """Copy the store of the other run on the node, and its mirror here."""
         if origin.workspace.host != self._node:
             raise user_error("NODE_CANNOT", "A fork works on the node of the run it comes from.")
         link = self._link(run, workspace)
-        return await NodeCheckpoints.forked(self._paths, workspace, link, origin)
+        return await node_checkpoints.forked(self._paths, workspace, link, origin)
 
-    async def open_checkpoints(self, run: str, workspace: Workspace) -> NodeCheckpoints:
+    async def open_checkpoints(self, run: str, workspace: Workspace) -> Checkpoints:
         """Open the mirror."""
-        return await NodeCheckpoints.opened(self._paths, workspace, self._link(run, workspace))
+        return await node_checkpoints.opened(self._paths, workspace, self._link(run, workspace))
 
     async def has_baseline(self, run: str, workspace: Workspace) -> bool:
         """Look into the mirror."""

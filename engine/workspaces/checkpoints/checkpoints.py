@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Seque
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from engine.config.locks import locked
 from engine.config.paths import private_folder
@@ -63,12 +63,41 @@ from engine.workspaces.git.user_git_config import UserGitConfig
 _log = logging.getLogger(__name__)
 
 
+class DistantWorkspace(Protocol):
+    """A workspace of another machine, which takes its checkpoints; methods raise `UserError`.
+
+    The caller holds the store, into which the checkpoints are brought.
+    """
+
+    async def record(self, store: Checkpoints, message: str) -> Checkpoint:
+        """Remember the workspace as it is."""
+        ...
+
+    async def record_or_last(self, store: Checkpoints, message: str) -> Checkpoint:
+        """Hold the store and remember the workspace, or return the last checkpoint."""
+        ...
+
+    async def snapshot(self, store: Checkpoints) -> Snapshot:
+        """Take in the workspace as it is."""
+        ...
+
+    async def sync_work(self, n: int) -> None:
+        """Write the files that changed up to checkpoint `n` to the disk."""
+        ...
+
+
 class Checkpoints:
     """The remembered states of one run's workspace; every method raises `UserError`."""
 
     def __init__(
-        self, folder: Path, workspace: Workspace, repository: Repository | None, who: UserGitConfig
+        self,
+        folder: Path,
+        workspace: Workspace,
+        repository: Repository | None,
+        who: UserGitConfig,
+        elsewhere: DistantWorkspace | None = None,
     ) -> None:
+        self._elsewhere = elsewhere
         self.root = local_path(workspace)
         self.is_worktree = _is_worktree(workspace)
         """Whether the workspace stands for a repository's whole working tree."""
@@ -188,6 +217,8 @@ class Checkpoints:
 
         Then the checkpoint's `left_out` has a line on that.
         """
+        if self._elsewhere:
+            return await self._elsewhere.record_or_last(self, message)
         return await self.record(message)
 
     def first_shown(self) -> bool:
@@ -204,6 +235,8 @@ class Checkpoints:
         return await self._points.point(n)
 
     async def _record(self, message: str) -> Checkpoint:
+        if self._elsewhere:
+            return await self._elsewhere.record(self, message)
         started = time.time()
         found = await self.list()
         if not self._is_new and not (found and found[0].n == BASELINE):
@@ -253,6 +286,9 @@ class Checkpoints:
 
         Raises OSError where the disk refuses.
         """
+        if self._elsewhere:
+            await self._elsewhere.sync_work(n)
+            return
         changed = [pair.path for pair in await self.pairs(BASELINE, n)]
         await asyncio.to_thread(sync_files, self.root, changed)
 
@@ -356,6 +392,8 @@ class Checkpoints:
             return await self._snapshot()
 
     async def _snapshot(self) -> Snapshot:
+        if self._elsewhere:
+            return await self._elsewhere.snapshot(self)
         return await snapshot.record(
             self.git,
             self.root,
@@ -509,7 +547,8 @@ class Checkpoints:
 
     @asynccontextmanager
     async def _held(self) -> AsyncGenerator[None]:
-        if self.root.is_symlink() or not self.root.is_dir():
+        is_here = self.root.is_dir() and not self.root.is_symlink()
+        if not (is_here or self._elsewhere):
             raise user_error("WORKSPACE_MISSING")
         async with locked(self._lock):
             try:

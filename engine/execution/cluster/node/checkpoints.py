@@ -18,11 +18,11 @@ from engine.execution.cluster.node.sources import LIMIT_S
 from engine.execution.cluster.node.workspaces import Handler, HomeWorkspaces, on
 from engine.execution.cluster.object_ids import check_ids
 from engine.execution.cluster.workspace_messages import (
-    Download,
     DropDownload,
     FetchObjects,
     ListPoints,
     MakeStore,
+    PackBeginning,
     Point,
     ReadDownload,
     StoreState,
@@ -100,7 +100,7 @@ async def sync_work(home: HomeWorkspaces, sent: SyncWork) -> bool:
     return True
 
 
-async def fetch_objects(home: HomeWorkspaces, sent: FetchObjects) -> Download:
+async def fetch_objects(home: HomeWorkspaces, sent: FetchObjects) -> PackBeginning:
     """Write a pack, and return its first piece."""
 
     async def pack() -> int:
@@ -114,9 +114,9 @@ async def fetch_objects(home: HomeWorkspaces, sent: FetchObjects) -> Download:
 
     done = await home.operations.result(sent.token, pack)
     if done is None:
-        return Download(is_done=False)
+        return PackBeginning(is_done=False)
     content = await asyncio.to_thread(home.transfers.read, sent.token, 0)
-    return Download(True, done.value, content)
+    return PackBeginning(True, done.value, content)
 
 
 async def read_download(home: HomeWorkspaces, sent: ReadDownload) -> bytes:

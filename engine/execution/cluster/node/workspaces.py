@@ -41,7 +41,7 @@ from engine.execution.local.workspaces import LocalWorkspaces
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 
 
-class NodeHome(Protocol):
+class HomeFolders(Protocol):
     """The home of a node for that of a sender, as far as it is needed here."""
 
     @property
@@ -58,7 +58,7 @@ class NodeHome(Protocol):
 class HomeWorkspaces:
     """The workspaces of one home, asked by messages."""
 
-    def __init__(self, home: NodeHome) -> None:
+    def __init__(self, home: HomeFolders) -> None:
         self.workspaces = home.workspaces
         self.notes = Notes(home.paths)
         self.transfers = Transfers(home.paths.home / "transfers")
@@ -175,7 +175,7 @@ class HomeWorkspaces:
 _opened: WeakKeyDictionary[Any, HomeWorkspaces] = WeakKeyDictionary()
 
 
-def opened(home: NodeHome) -> HomeWorkspaces:
+def opened(home: HomeFolders) -> HomeWorkspaces:
     """Return the workspaces of a home, the same ones each time: what is at work is known there."""
     if home not in _opened:
         _opened[home] = HomeWorkspaces(home)
@@ -185,7 +185,7 @@ def opened(home: NodeHome) -> HomeWorkspaces:
 def on(answer: Callable[[HomeWorkspaces, Any], Awaitable[object]]) -> Handler:
     """Return the handler of a message that these workspaces answer."""
 
-    async def handle(home: NodeHome, message: object) -> object:
+    async def handle(home: HomeFolders, message: object) -> object:
         return await answer(opened(home), message)
 
     return handle
