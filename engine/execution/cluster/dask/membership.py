@@ -173,7 +173,8 @@ class Membership:
         self._confirmed = ""
 
     def _check_name(self) -> None:
-        """Wait for another node's lease to end, but not for ever."""
+        """Wait for another node's lease to end; a node that was never a member, not for ever."""
+        self._reports.unreachable("another node of this name has a lease")
         if self._was_member:
             return
         now = now_s()
@@ -183,7 +184,6 @@ class Membership:
             raise user_error(
                 "NODE_NAME_TAKEN", f"The cluster has another node called {self._member.name}."
             )
-        self._reports.unreachable("another node of this name has a lease")
 
     async def _ask(self, request: Renewal) -> Grant:
         # Two tries fit into the time in which a lost connection must not end the lease.
