@@ -55,10 +55,13 @@ def read(file: Path) -> tuple[Workflow | None, list[InputRow]]:
     return parse(file, rows.read_file(file))
 
 
-def parse(file: Path, text: str) -> tuple[Workflow | None, list[InputRow]]:
-    """Parse the text of such a file; raises `UserError`."""
+def parse(
+    file: Path, text: str, *, is_sent: bool = False
+) -> tuple[Workflow | None, list[InputRow]]:
+    """Parse the text of such a file; one that was sent is in no folder. Raises `UserError`."""
     if rows.KINDS[file.suffix.lower()] == "YAML" and flows.is_flow(text):
-        return flows.read(text, printable_name(file.name), file.parent), []
+        folder = None if is_sent else file.parent
+        return flows.read(text, printable_name(file.name), folder), []
     return None, rows.rows(file, text)
 
 
@@ -175,7 +178,12 @@ def _rendered(text: str | None, values: Mapping[str, str], what: str) -> str:
 def _placed(spec: RunSpec, special: Mapping[str, str], order: BatchRequest) -> RunSpec:
     """Return the spec with the options that a row sets; its paths are relative to this folder."""
     given = {option: special.get(option.key) for option in COLUMNS}
-    spec = with_values(spec, {k.sets: from_text(k, text) for k, text in given.items() if text})
+    values = {
+        option.sets: from_text(option, text, is_sent=order.is_sent)
+        for option, text in given.items()
+        if text
+    }
+    spec = with_values(spec, values)
     named = special.get("repository") or special.get("source")
     if not named:
         return spec

@@ -29,3 +29,5 @@ class BatchRequest:
     """Returns the workspace for a repository in a row, where no kind was requested."""
     text: str | None = None
     """The content of the file, where it was sent with the request and is in no folder."""
+    is_sent: bool = False
+    """Whether a client sent it: the current folder of this process means nothing to it."""

@@ -123,7 +123,7 @@ class Batches:
         if order.file is None:
             return None
         text = rows.read_file(order.file) if order.text is None else rows.checked(order.text)
-        return BatchFile(order.file, text, *orders.parse(order.file, text))
+        return BatchFile(order.file, text, *orders.parse(order.file, text, is_sent=order.is_sent))
 
     def _requests(
         self, order: BatchRequest, planned: Sequence[PlannedRun], known: Mapping[str, Template]

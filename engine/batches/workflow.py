@@ -76,8 +76,11 @@ def is_flow(text: str) -> bool:
     return not next((line for line in kept if line != "---"), "-").startswith(("-", "["))
 
 
-def read(text: str, name: str, folder: Path) -> Workflow:
-    """Read a flow, whose paths are taken from `folder`; raises `UserError`, naming the line."""
+def read(text: str, name: str, folder: Path | None) -> Workflow:
+    """Read a flow, whose paths are taken from `folder`; raises `UserError`, naming the line.
+
+    Without a folder, its paths have to be absolute.
+    """
     file = yaml_file.parse(text, name, _File, INVALID)
     if not 0 < len(file.steps) <= MOST_STEPS:
         raise invalid(f"{name}: a flow has 1 to {MOST_STEPS} steps.")

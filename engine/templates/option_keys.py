@@ -17,6 +17,7 @@ from engine.domain import base_name
 from engine.domain.budget import read_budget
 from engine.domain.errors import user_error
 from engine.domain.run_option import PATHS, Kind, RunOption, problem_of
+from engine.domain.text import printable_name
 from engine.system.environment import current_folder, problem_in
 
 S = TypeVar("S", bound=Struct)
@@ -67,17 +68,20 @@ def read_value(option: RunOption, value: Any) -> Any:  # noqa: ANN401  any optio
             return value
 
 
-def located(keys: S, folder: Path) -> S:
-    """Return keys whose relative paths are taken from `folder`, that of their file."""
+def located(keys: S, folder: Path | None) -> S:
+    """Return keys whose relative paths are taken from `folder`, that of their file.
+
+    Without a folder, raises `UserError` for them.
+    """
     found: dict[str, Any] = {}
     for option in FILE_OPTIONS:
         value = getattr(keys, option.key)
         if value is None or option.kind not in PATHS:
             continue
         found[option.key] = (
-            absolute(folder, value)
+            _from(folder, option, value)
             if option.kind is Kind.FILE
-            else tuple(absolute(folder, each) for each in value)
+            else tuple(_from(folder, option, each) for each in value)
         )
     return msgspec.structs.replace(keys, **found)
 
@@ -89,17 +93,29 @@ def absolute(folder: Path, path: str) -> str:
     return os.path.join(folder, os.path.expanduser(path))  # noqa: PTH111, PTH118  `..` stays
 
 
-def from_text(option: RunOption, text: str) -> Any:  # noqa: ANN401  any option's value
-    """Return the value in a cell of a batch; its paths are taken from the current folder."""
+def _from(folder: Path | None, option: RunOption, path: str) -> str:
+    found = absolute(folder or Path(), path)
+    if folder is None and path.strip() and not os.path.isabs(found):  # noqa: PTH117  a text
+        message = f"`{option.key}`: the path must be absolute: {printable_name(path[:200])}."
+        raise user_error("BATCH_INVALID", message, "Begin it with / or ~.")
+    return found
+
+
+def from_text(option: RunOption, text: str, *, is_sent: bool = False) -> Any:  # noqa: ANN401  any option's value
+    """Return the value in a cell of a batch; its paths are taken from the current folder.
+
+    In a cell that a client sent, they have to be absolute. Raises `UserError`.
+    """
     if option.kind not in PATHS:
         return text
-    here = Path(current_folder() or "/")
+    here = None if is_sent else Path(current_folder() or "/")
     if option.kind is Kind.FILE:
-        return absolute(here, text)
+        return _from(here, option, text)
     try:
-        return tuple(absolute(here, word) for word in shlex.split(text))
+        words = shlex.split(text)
     except ValueError:
         raise user_error("BATCH_INVALID", f"`{option.key}`: a quote has no end.") from None
+    return tuple(_from(here, option, word) for word in words)
 
 
 def problems(keys: Struct) -> dict[str, str]:

@@ -137,6 +137,7 @@ async def _order(engine: EnginePort, request: BatchStartRequest) -> BatchRequest
         budget_of(request.total_budget),
         None if _has_kind(request) else lambda folder: _usual(folder, request),
         text,
+        is_sent=True,
     )
 
 

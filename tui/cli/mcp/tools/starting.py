@@ -114,6 +114,7 @@ async def start_batch(caller: Caller, asked: StartBatchArguments) -> dict[str, A
             matrix=asked.matrix or {},
             count=asked.count,
             name=asked.name,
+            is_sent=True,
         )
     )
     async with caller.starting:  # a template or a column may have set more
