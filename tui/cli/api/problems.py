@@ -14,6 +14,7 @@ from engine.domain.errors import CATALOGUE, UserError, os_failure, user_error
 from engine.domain.secrets import hide
 from tui.cli.api.encoding import JsonResponse
 from tui.cli.json.base import DIGEST, Shape
+from tui.cli.support.argument_problems import argument_problem, requirement
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
@@ -90,7 +91,9 @@ def _refusal(key: str, message: str) -> str:
         return _NO_BODY
     if DIGEST in message:
         return f"{key}: the digest of a plan has 64 characters. Ask for the plan first."
-    return f"{'body' if key == 'data' else key}: {message}"
+    name = "body" if key == "data" else key
+    words = requirement(message)
+    return f"`{name}` {words}." if words else f"{name}: {argument_problem(message)}"
 
 
 def answer_os_error(_: Request[Any, Any, Any], error: OSError) -> Response[ProblemJson]:

@@ -17,6 +17,7 @@ from engine.domain.text import printable
 from engine.system.decoding import convert
 from tui.cli.api.scopes import Scope
 from tui.cli.mcp.bounds import encodable
+from tui.cli.support.argument_problems import argument_problem
 
 if TYPE_CHECKING:
     from tui.cli.mcp.caller import Caller
@@ -85,7 +86,7 @@ class McpTool(Generic[Arguments]):
             read = convert(arguments, self.arguments)
             return _result(await self.run(caller, read))
         except msgspec.ValidationError as error:
-            return error_result(user_error("INPUT_INVALID", printable(str(error), 500)))
+            return error_result(_invalid(error))
         except UserError as error:
             return error_result(error)
         except Exception as error:
@@ -101,6 +102,11 @@ def input_schema(arguments: type[ToolArguments]) -> dict[str, Any]:
     found.pop("title", None)
     found.pop("description", None)
     return {**found, "$defs": components} if components else found
+
+
+def _invalid(error: msgspec.ValidationError) -> UserError:
+    problem = printable(argument_problem(str(error)), 500)
+    return user_error("INPUT_INVALID", problem, "The tool's schema lists its arguments.")
 
 
 def _result(value: dict[str, Any]) -> types.CallToolResult:
