@@ -14,6 +14,7 @@ from engine.domain import (
     hosts,
     interaction_fold,
     lifecycle,
+    limit_names,
     pull_request,
 )
 from engine.domain.account import AccountChosen, stored_name
@@ -351,7 +352,7 @@ def _measure(run: Run, body: Body) -> None:
         case ErrorRaised():
             run.error = body.error
         case LimitsSeen():
-            run.limits = body.windows
+            run.limits = limit_names.merged(run.limits, body.windows)
         case CheckpointTaken():
             run.checkpoint, run.uncheckpointed = body.n, False
             if body.n == BASELINE and run.baseline is None:

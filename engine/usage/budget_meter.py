@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from engine.domain.budget import Budget, BudgetUnit, written
 from engine.domain.errors import user_error
+from engine.domain.limit_names import is_of_plan
 from engine.domain.model import Run
 from engine.domain.text import printable_name
 from engine.domain.usage import LimitCycle, LimitSample
@@ -98,6 +99,7 @@ class BudgetMeter:
         self._rates = {
             (cycle.account, kind_of(_sample(cycle))): rate
             for cycle in await self._cycles()
+            if is_of_plan(cycle.name)
             if (rate := cycle.tokens_per_percent)
         }
 
@@ -114,7 +116,8 @@ class BudgetMeter:
             if one.account == account
         }
         for one in await self._ledger.latest_samples(now):
-            if one.account == account and kind_of(one) is kind:
+            is_it = one.account == account and kind_of(one) is kind
+            if is_it and is_of_plan(one.name):
                 later = await self._ledger.samples(account, one.name, since, now)
                 first = [before[one.name]] if one.name in before else []
                 found = max(found, growth([*first, *later]))

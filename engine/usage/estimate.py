@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean, quantiles
 
+from engine.domain.limit_names import is_of_plan
 from engine.domain.model import RunSpec
 from engine.domain.record import record
 from engine.domain.usage import EstimateBasis, LimitCycle, SpendEstimate, SpentRun, WindowShare
@@ -68,6 +69,7 @@ def shares(tokens: float, cycles: Iterable[LimitCycle], account: str) -> tuple[W
     return tuple(
         WindowShare(cycle.name, cycle.window_minutes, tokens / per_percent)
         for cycle in cycles
+        if is_of_plan(cycle.name)
         if cycle.account == account and cycle.used_percent >= LEAST_PERCENT
         if (per_percent := cycle.tokens_per_percent)
     )

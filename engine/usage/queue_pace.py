@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.domain.events import Event, LimitsSeen
+from engine.domain.limit_names import is_of_plan
 from engine.domain.model import LimitWindow, Pause, Run
 from engine.domain.queue import CLOCK_SLACK_S, hold_of
 from engine.domain.usage import LimitSample
@@ -57,6 +58,8 @@ class QueuePace:
         from engine.usage.pace import kind_of  # most settings hold nothing
 
         for sample in samples:
+            if not is_of_plan(sample.name):
+                continue  # which models it is for is unknown
             known = self._windows.setdefault((sample.account, kind_of(sample)), [])
             if known and known[0].at != sample.at:
                 known.clear()

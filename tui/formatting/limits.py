@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engine.domain.clock_time import clock_time
+from engine.domain.limit_names import limit_of
 from engine.domain.model import LimitWindow
 from tui.formatting.symbols import sign
 from tui.terminal.cells import clean
@@ -18,6 +19,12 @@ def window_name(window: LimitWindow) -> str:
     minutes = window.window_minutes
     if not minutes or minutes < 0:
         return clean(window.name, 20)
+    limit = clean(limit_of(window.name), 20)
+    length = _length(minutes)
+    return f"{limit} {length}" if limit else length
+
+
+def _length(minutes: int) -> str:
     if minutes == 7 * 1440:
         return "week"
     for unit, name in ((1440, "d"), (60, "h")):

@@ -19,6 +19,7 @@ from msgspec import Struct
 from engine.agents.codex.compressed_rollout import SUFFIX, CompressedLineReader
 from engine.agents.codex.parsing import TokenUsage
 from engine.agents.codex.sandbox_refusals import MARKERS, refusal_within
+from engine.domain.limit_names import limit_name
 from engine.domain.model import LimitWindow, Usage
 from engine.domain.numeric import bounded_time
 from engine.domain.text import one_line
@@ -33,6 +34,7 @@ class _Window(Struct):
 
 
 class _Limits(Struct):
+    limit_id: object = None
     primary: _Window | None = None
     secondary: _Window | None = None
 
@@ -316,7 +318,12 @@ def _windows(payload: _Payload) -> tuple[LimitWindow, ...]:
     limits = payload.rate_limits or _Limits()
     named = (("primary", limits.primary), ("secondary", limits.secondary))
     return tuple(
-        LimitWindow(name, window.used_percent, window.window_minutes, window.resets_at)
+        LimitWindow(
+            limit_name(limits.limit_id, name),
+            window.used_percent,
+            window.window_minutes,
+            window.resets_at,
+        )
         for name, window in named
         if window
     )

@@ -50,6 +50,7 @@ from engine.domain.interaction import (
     RequestPhase,
     TurnInterrupt,
 )
+from engine.domain.limit_names import limit_name
 from engine.domain.model import LimitWindow, Usage
 from engine.domain.text import one_line, printable
 from engine.system.decoding import json_decoder
@@ -384,7 +385,12 @@ def _windows(limits: WireLimits) -> tuple[LimitWindow, ...]:
     pairs: list[tuple[str, WireWindow | None]]
     pairs = [("primary", limits.primary), ("secondary", limits.secondary)]
     return tuple(
-        LimitWindow(name, window.used_percent, window.window_duration_mins, window.resets_at)
+        LimitWindow(
+            limit_name(limits.limit_id, name),
+            window.used_percent,
+            window.window_duration_mins,
+            window.resets_at,
+        )
         for name, window in pairs
         if window
     )

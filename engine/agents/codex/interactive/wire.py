@@ -63,8 +63,9 @@ class WireWindow(Struct, gc=False, rename="camel"):
 
 
 class WireLimits(Struct, gc=False, rename="camel"):
-    """The rate-limit windows."""
+    """The rate-limit windows of one limit."""
 
+    limit_id: Any = None
     primary: WireWindow | None = None
     secondary: WireWindow | None = None
 
