@@ -280,3 +280,16 @@ async def test_mistake_in_the_settings_refuses_an_update(
     engine.paths.config.write_text("slots: many\n")
     answer = await client.post(f"/v1/runs/{run}/update", json={})
     assert (answer.status_code, answer.json()["code"]) == (409, "CONFIG_INVALID")
+
+
+async def test_files_are_marked_as_reviewed(client: Client, printed: Printed, run: str) -> None:
+    url = f"/v1/runs/{run}/reviewed"
+    done = await client.post(url, json={"paths": ["sub"]})
+    assert [one["path"] for one in done.json()] == ["sub/c.txt"]
+    assert [(await client.get(url)).json()] == await printed("reviewed", run)
+    shown = (await client.get(url, params={"path": "sub/c.txt"})).json()
+    assert [one["is_reviewed"] for one in shown] == [True]
+    await client.post(url, json={"paths": ["."], "reviewed": False})
+    assert not any(one["is_reviewed"] for one in (await client.get(url)).json())
+    unknown = await client.post(url, json={"paths": ["nothing.txt"]})
+    assert (unknown.status_code, unknown.json()["code"]) == (400, "INPUT_INVALID")

@@ -37,6 +37,19 @@ TWINS = {
     "changes.comment": "comment",
     "changes.comments": "comments",
     "changes.resume": "resume --comments",
+    "changes.reviewed": "reviewed --mark",
+    "changes.since": "diff --since",
+    "changes.apply": "apply",
+    "changes.apply_as": "apply --as",
+    "changes.reject": "cleanup",
+    "changes.dismiss": "dismiss",
+    "changes.archive": "archive",
+    "changes.undo": "apply --undo",
+    "changes.whole": "get",
+    "changes.tags": "tag",
+    "changes.note": "note",
+    "changes.fork": "fork",
+    "changes.forget": "forget",
     "log.search": "search",
     "queue.pause": "pause",
     "queue.more": "slots",
@@ -97,6 +110,20 @@ def test_the_twin_of_a_key_is_there(command_id: str) -> None:
             assert isinstance(command, click.Group)
             command = command.get_command(context, word)
     assert command
+
+
+LOOKING = frozenset({
+    "changes.open", "changes.hunk", "changes.hunk_before", "changes.run", "changes.run_before",
+    "changes.search", "changes.tree", "changes.file", "changes.file_before", "changes.beside",
+    "changes.range", "changes.message", "changes.pane", "changes.pane_before", "changes.zoom",
+    "changes.turn",
+})  # fmt: skip
+"""Keys of the review that only move, or show the same in another way."""
+
+
+def test_every_key_of_the_review_has_a_twin_or_only_moves() -> None:
+    keys = [each.id for each in GROUPS["Changes and files"] if each.id.startswith("changes.")]
+    assert [id for id in keys if id not in TWINS and id not in LOOKING] == []
 
 
 @pytest.mark.parametrize("name", ACTING)

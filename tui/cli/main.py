@@ -79,6 +79,9 @@ COMMANDS = {
     "comments": LazyCommand(
         "tui.cli.commands.comments:comments", "List, edit and remove comments on a run"
     ),
+    "reviewed": LazyCommand(
+        "tui.cli.commands.reviewed:reviewed", "List and mark the reviewed files of a run"
+    ),
     "update": LazyCommand(
         "tui.cli.commands.update:update", "Move workspaces onto the newest commit of their base"
     ),

@@ -68,6 +68,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "forget": ("plan_forget", "forget_runs"),
     "compare": ("compare_runs",),
     "restore": ("restore_run", "list_checkpoints"),
+    "reviewed": ("list_reviewed_files", "mark_reviewed_files"),
     "comment": ("add_comment",),
     "comments": ("list_comments", "edit_comment", "remove_comments"),
     "apply": ("apply_run", "apply_runs", "undo_apply", "download_patch"),

@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="[PATH...]", type=WorkspacePathParam(), nargs=-1)
 @click.option("--stat", is_flag=True, help="Show only files and numbers of lines.")
 @click.option(
+    "--since", type=NumberParam(min=0), metavar="N", help="Show changes since checkpoint N."
+)
+@click.option(
     "--checkpoint", type=NumberParam(min=0), metavar="N", help="Show changes up to checkpoint N."
 )
 @click.option(
@@ -57,8 +60,9 @@ def diff(run: str, paths: tuple[str, ...], as_json: bool, **asked: Any) -> int: 
     """
     from tui.cli.support import session
 
-    if asked["against"] and asked["checkpoint"] is not None:
-        raise click.UsageError("--against compares workspaces as they are: not with --checkpoint.")
+    for name in ("checkpoint", "since"):
+        if asked["against"] and asked[name] is not None:
+            raise click.UsageError(f"--against compares workspaces as they are: not with --{name}.")
     return session.start(_diff(run, paths, asked, as_json=as_json))
 
 
@@ -76,8 +80,8 @@ async def _diff(run: str, paths: tuple[str, ...], asked: dict[str, Any], *, as_j
             if other := asked["against"]:
                 await engine.workspaces.write_run_diff(run, other, file, paths)
             else:
-                until = asked["checkpoint"]
-                await engine.workspaces.write_diff(run, file, until=until, paths=paths)
+                since, until = asked["since"] or 0, asked["checkpoint"]
+                await engine.workspaces.write_diff(run, file, since, until, paths)
             is_same = not file.tell()
             file.seek(0)
             _say_diff(file)
@@ -89,7 +93,7 @@ async def _diff(run: str, paths: tuple[str, ...], asked: dict[str, Any], *, as_j
 async def _measured(engine: EnginePort, run: str, asked: dict[str, Any]) -> Changes:
     if other := asked["against"]:
         return (await engine.workspaces.compare_runs(run, other)).changes
-    return await engine.workspaces.changes(run, until=asked["checkpoint"])
+    return await engine.workspaces.changes(run, asked["since"] or 0, asked["checkpoint"])
 
 
 def _say_diff(file: BinaryIO) -> None:

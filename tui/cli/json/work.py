@@ -48,6 +48,14 @@ class ChangedFileJson(Shape):
     commit: Annotated[str | None, Meta(description="of a submodule or nested repository")]
 
 
+class MarkedFileJson(Shape):
+    """A changed file of a run, and whether it is marked as reviewed."""
+
+    path: Path
+    change: Annotated[str, Meta(pattern="^(added|modified|deleted|renamed|mode)$")]
+    is_reviewed: Annotated[bool, Meta(description="marked, and not changed since")]
+
+
 class DiffJson(Shape):
     """The changes of a run; left_out names files that could not be read."""
 

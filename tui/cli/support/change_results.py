@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def select_paths(changes: Changes, paths: Sequence[str]) -> Changes:
     """Return the changes of these files and of those below these folders; without paths, all."""
-    wanted = [name for path in paths for name in names_shown_as(path.strip("/"))]
+    wanted = [name for path in paths for name in names_shown_as(_below(path))]
     if not wanted or "" in wanted:
         return changes
 
@@ -37,6 +37,12 @@ def select_paths(changes: Changes, paths: Sequence[str]) -> Changes:
 
     files = tuple(one for one in changes.files if is_wanted(one.path) or is_wanted(one.old_path))
     return replace(changes, files=files, left_out=tuple(filter(is_wanted, changes.left_out)))
+
+
+def _below(path: str) -> str:
+    """Return a path without the marks of a folder; empty for the workspace itself."""
+    name = path.strip("/")
+    return "" if name == "." else name.removeprefix("./")
 
 
 def changes_json(changes: Changes) -> dict[str, Any]:
