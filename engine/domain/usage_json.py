@@ -95,6 +95,13 @@ def cycle_json(cycle: LimitCycle) -> dict[str, Any]:
     }
 
 
+def window_json(cycle: LimitCycle) -> dict[str, Any]:
+    """Return a rate-limit window with its forecast, without its usage, as a JSON object."""
+    keys = ("account", "name", "used_percent", "window_minutes", "resets_at", "full_at")
+    found = cycle_json(cycle)
+    return {key: found[key] for key in keys}
+
+
 def tokens_json(usage: Usage) -> dict[str, int]:
     """Return tokens and requests as a JSON object."""
     return {

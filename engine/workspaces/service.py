@@ -369,8 +369,11 @@ class Workspaces:
             taken = await store.record_or_last(TAKEN)
             wish = replace(wish, until=taken.n)
             done = await apply.apply(store, wish, self._paths.home)
+        done = replace(done, left_out=taken.left_out)
+        if not (done.files or done.commit) and not (await self.changes(known.id)).files:
+            return replace(done, is_nothing=True)
         await self._record_applied(known, wish, done, taken, is_push=is_push)
-        return replace(done, left_out=taken.left_out)
+        return done
 
     async def undo_apply(self, run: str) -> UndoneApply:
         """Undo the last apply of a run's changes as edits, unless the source has changed since.

@@ -95,7 +95,7 @@ def test_document_is_the_same_each_time() -> None:
 @pytest.mark.parametrize(
     ("path", "body", "words"),
     [
-        ("/v1/runs", {"worktre": "/x"}, "body: Object contains unknown field `worktre`"),
+        ("/v1/runs", {"worktre": "/x"}, "body: `worktre` is unknown."),
         ("/v1/cleanup", {"digest": "abc"}, "Ask for the plan first."),
     ],
 )

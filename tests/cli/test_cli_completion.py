@@ -52,7 +52,7 @@ async def home(paths: Paths) -> AsyncGenerator[tuple[Run, Run]]:
 
 def test_commands_and_flags(complete: Complete) -> None:
     assert complete("") == {name: lazy.summary for name, lazy in COMMANDS.items()}
-    assert list(complete("re")) == ["retry", "resume", "restore"]
+    assert list(complete("re")) == ["retry", "resume", "restore", "reviewed"]
     assert complete("ls --st") == {
         "--status": "Only runs with this status; repeatable. "
         "needs-you: failed, stalled, or an agent asks."

@@ -89,6 +89,8 @@ class ApplyResult:
 
     links_left: tuple[str, ...] = ()
     """Submodules whose commit was not brought, as edits bring files alone."""
+    is_nothing: bool = False
+    """Whether the run changed nothing: then it does not count as applied."""
 
     @property
     def fits(self) -> bool:

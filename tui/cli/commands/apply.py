@@ -202,6 +202,9 @@ def _say_applied(done: RunApplied, how: ApplyMode, count: int) -> None:
     if done.error:
         output.say(f"{begin}{done.run} skipped: {done.error.message}")
         return
+    if done.result.is_nothing:
+        output.say(f"{begin}{done.run}: nothing to apply, the run changed nothing")
+        return
     names = done.result.files
     verb = "would apply" if done.outcome is ApplyOutcome.FITS else "applied"
     files = output.counted(len(names)) if names else "nothing new"

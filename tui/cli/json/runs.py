@@ -388,6 +388,17 @@ class ListedRunJson(RunJson):
     overlaps: list[OverlapJson]
 
 
+class LimitForecastJson(Shape):
+    """A rate-limit window of an account, and when it is full at the present pace."""
+
+    account: str
+    name: str
+    used_percent: Annotated[float, Meta(ge=0)]
+    window_minutes: Count | None
+    resets_at: Annotated[Time | None, Meta(description="passed: it has reset, nothing seen since")]
+    full_at: Annotated[Time | None, Meta(description="at the present pace; null: resets before")]
+
+
 class QueueJson(Shape):
     """The state of the queue."""
 
@@ -400,6 +411,9 @@ class QueueJson(Shape):
     slots: Annotated[int, Meta(ge=1, description="number of runs that may be active at a time")]
     active: Count
     queued: Count
+    limits: Annotated[
+        list[LimitForecastJson], Meta(description="rate-limit windows of every account")
+    ]
 
 
 class HitJson(Shape):

@@ -106,7 +106,7 @@ def applied_json(done: RunApplied, *, check: bool) -> dict[str, Any]:
         "run": done.run,
         "outcome": done.outcome.value,
         "reason": asdict(done.error.info) if done.error else None,
-        "applied": fits and not check,
+        "applied": fits and not check and not result.is_nothing,
         "fits": fits,
         "files": _names(result.files),
         "submodules_left": _names(result.links_left),

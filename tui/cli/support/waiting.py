@@ -19,6 +19,7 @@ from engine.domain.record import record
 from engine.domain.run_json import pause_json, run_json
 from engine.domain.text import one_line
 from engine.domain.usage import DEFAULT_ACCOUNT
+from engine.domain.usage_json import window_json
 from tui.cli.support import output
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ async def queue_json(engine: EnginePort) -> dict[str, Any]:
         "slots": engine.slots,
         "active": active,
         "queued": len(runs) - active,
+        "limits": [window_json(cycle) for cycle in await engine.usage.limits()],
     }
 
 

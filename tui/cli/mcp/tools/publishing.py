@@ -56,7 +56,7 @@ async def apply_changes(caller: Caller, asked: ApplyRunArguments) -> dict[str, A
             "run": run.id,
             "outcome": done.outcome.value,
             "fits": done.outcome.is_good,
-            "applied": done.outcome.is_good and not asked.check,
+            "applied": done.outcome.is_good and not asked.check and not done.result.is_nothing,
             "files": [printable_name(path) for path in done.result.files],
             "conflicts": clashes,
             "commit": done.result.commit,
