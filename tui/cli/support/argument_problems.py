@@ -38,7 +38,7 @@ def argument_problem(message: str) -> str:
 
 
 def requirement(what: str) -> str:
-    """Return what the decoder says of one value, as the rest of a sentence; empty: unknown."""
+    """Return the problem of one value, as the rest of a sentence; empty: unknown."""
     if found := _TYPE.fullmatch(what):
         return f"has to be {_kinds(found['wanted'])}, not {_kinds(found['found'])}"
     if found := _SIZE.fullmatch(what):
