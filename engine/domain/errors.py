@@ -55,6 +55,10 @@ class CatalogueEntry:
     """A git that met missing or broken objects, or did not name its problem."""
     hides_repository: bool = False
     """git cannot read the repository; work on its files alone needs no git."""
+    starts_over: bool = False
+    """The run's work went with its node: another attempt starts over."""
+    returns_to_queue: bool = False
+    """Nothing was started, for want of a slot: the run waits in the queue."""
     waits_for_node: bool = False
     """The run's node cannot be used at the moment: the run waits until it can, or is lost."""
     condition: Condition | None = None
@@ -164,11 +168,13 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     "NODE_FULL": CatalogueEntry(
         "The node has no free slot at the moment.",
         "Wait for one, or start the node with more slots.",
+        returns_to_queue=True,
         waits_for_node=True,
     ),
     "NODE_LOST": CatalogueEntry(
         "The node of the run was cut off, and ended it.",
         "Retry: the run starts over on another node.",
+        starts_over=True,
         is_retried=True,
         ends_checkpoints=True,
     ),

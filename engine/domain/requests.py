@@ -9,7 +9,7 @@ from textwrap import indent
 from engine.domain import run_mode
 from engine.domain.annotation import Annotation
 from engine.domain.answers import check_answer, split_secrets
-from engine.domain.errors import UserError, user_error
+from engine.domain.errors import CATALOGUE, UserError, is_known, user_error
 from engine.domain.events import Body, status_change
 from engine.domain.hosts import HostChosen, host_of, requested_host
 from engine.domain.interaction import (
@@ -32,7 +32,6 @@ from engine.domain.text import printable, printable_name
 PROMPT_CHARACTERS = 4000
 """The length to which the prompt of an attempt is kept with its run."""
 
-NODE_LOST = "NODE_LOST"
 GO_ON = (
     "Your work on this task was interrupted. Look at the state of the workspace, "
     "then go on with the task until it is done."
@@ -125,7 +124,8 @@ def _queued_again(
 
 def is_lost(run: Run) -> bool:
     """Return whether a run ended with its node: it can only start over."""
-    return run.error is not None and run.error.code == NODE_LOST
+    code = run.error.code if run.error else ""
+    return is_known(code) and CATALOGUE[code].starts_over
 
 
 def retry_ask(

@@ -23,7 +23,7 @@ from engine.domain.events import (
 from engine.domain.interaction import DeliveryTime, MessageChanged, MessagePhase
 from engine.domain.model import AttemptRequest, Pause, Run, Stage, Status
 from engine.domain.reasons import Cause, WaitingFor
-from engine.domain.requests import GO_ON, PROMPT_CHARACTERS, check_failed
+from engine.domain.requests import GO_ON, PROMPT_CHARACTERS, check_failed, start_over
 from engine.domain.text import printable
 from engine.domain.usage import DEFAULT_ACCOUNT
 from engine.execution.executor import FileSize, ProcessEnd
@@ -191,7 +191,18 @@ def _again(
         0.75, 1.25
     )
     told = Notice("warning", f"{error.message} Trying again in {wait_s:.0f} s.")
-    return NextStep([told, _retry(run, error, exit_code, now + wait_s)], again)
+    queued = _retry(run, error, exit_code, now + wait_s)
+    if error.entry.starts_over:
+        return NextStep([told, *start_over(run, "", fresh=True), queued], _from_scratch(run, again))
+    return NextStep([told, queued], again)
+
+
+def _from_scratch(run: Run, again: AttemptRequest | None) -> AttemptRequest:
+    """Return the request of an attempt in a new workspace, with all that the user asked for."""
+    if again and not again.resume:
+        return replace(again, fresh=True)
+    asked = [run.spec.prompt, run.attempt_prompt]
+    return AttemptRequest("\n\n".join(filter(None, asked)), fresh=True)
 
 
 def _retry(

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -60,6 +60,10 @@ LAST_CHECKPOINT_S = 60.0
 
 ABANDON_S = 30.0
 """How long the processes of a run are ended whose home is gone."""
+
+SLOT_S = 3.0
+"""How long a run is not started again that a node had no slot for."""
+_BEFORE_START = (Status.PREPARING, Status.RUNNING)
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -157,7 +161,10 @@ class RunSupervisor:
 
     async def _met(self, error: UserError | OSError) -> None:
         """Decide what an error of a step means: the next step, after a while if need be."""
-        if isinstance(error, UserError) and error.entry.waits_for_node:
+        is_known = isinstance(error, UserError)
+        if is_known and error.entry.returns_to_queue and self._run.status in _BEFORE_START:
+            await self._return_to_queue()
+        elif is_known and error.entry.waits_for_node:
             with suppress(TimeoutError):
                 async with asyncio.timeout(RETRY_S):
                     await self._woken.wait()
@@ -167,6 +174,18 @@ class RunSupervisor:
             self._failure = error if isinstance(error, UserError) else os_failure(error)
         else:
             raise error
+
+    async def _return_to_queue(self) -> None:
+        """Put a run back whose start the node refused: it waits for a slot, as before."""
+        run, ask = self._run, await self._ask()
+        if run.status is Status.RUNNING and ask:
+            ask = replace(ask, fresh=False)  # its workspace was made
+        if run.workspace is None:
+            await self._preparing.end()
+        not_before = self._tools.clock.now() + SLOT_S
+        queued = status_change(Status.QUEUED, Cause.NO_SLOT, not_before=not_before)
+        queued = replace(queued, prompt=run.attempt_prompt or None)
+        await self._append([queued], ask=ask)
 
     # The steps
 

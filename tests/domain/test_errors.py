@@ -58,6 +58,8 @@ PROPERTIES = {
     "may_be_damage": "GIT_DAMAGED GIT_FAILED GIT_OBJECT_MISSING",
     "hides_repository": "GIT_CONFIG_INVALID GIT_DAMAGED GIT_OBJECT_MISSING GIT_TOO_OLD "
     "WORKSPACE_UNSAFE",
+    "starts_over": "NODE_LOST",
+    "returns_to_queue": "NODE_FULL",
     "waits_for_node": "NODE_FULL NODE_UNREACHABLE",
     "condition": "DATABASE_LOCKED DISK_FULL",
 }

@@ -10,19 +10,32 @@ from typing import Any
 
 import pytest
 from folder_cluster import FolderCluster
+from folder_executor import FolderAttempt
 from support import becomes, quick, spec, until
 
+from engine.agents.base import AttemptOutcome
 from engine.config.paths import Paths
-from engine.config.settings import ClusterSettings, ProjectSettings
+from engine.config.settings import ClusterSettings, ProjectSettings, WatchdogSettings
 from engine.config.values import HostName
-from engine.domain.errors import UserError
-from engine.domain.events import Notice
+from engine.domain.errors import UserError, user_error
+from engine.domain.events import Notice, StatusChanged
 from engine.domain.hosts import HostChosen, host_of
 from engine.domain.interaction import ModeChange
-from engine.domain.model import ANY_NODE, LOCAL, Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import (
+    ANY_NODE,
+    LOCAL,
+    AttemptRequest,
+    Run,
+    RunSpec,
+    Status,
+    WorkspaceKind,
+    WorkspaceSpec,
+)
 from engine.domain.node import NodeCondition
-from engine.domain.reasons import WaitingFor
+from engine.domain.reasons import Cause, WaitingFor
 from engine.engine import Engine
+from engine.execution import supervisor
+from engine.execution.outcome import decide
 from tui.cli.support.waiting import of_view
 
 ANY = HostName(ANY_NODE)
@@ -245,6 +258,39 @@ async def test_a_run_from_an_earlier_one_goes_where_that_is(
         other = "n2" if host == "n1" else "n1"
         with pytest.raises(UserError, match="has its workspace on"):
             await engine.start(spec("say z", workspace=wish, on=other))
+
+
+async def test_a_start_that_the_node_refuses_goes_back_to_the_queue(
+    paths: Paths, cluster: FolderCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, refused = cluster.nodes_of["n1"], list[str]()
+    start = node.start
+
+    async def full_once(*args: Any) -> FolderAttempt:
+        if not refused:
+            refused.append("once")
+            raise user_error("NODE_FULL")
+        return await start(*args)
+
+    monkeypatch.setattr(node, "start", full_once)
+    monkeypatch.setattr(supervisor, "SLOT_S", 0.2)
+    async with supervised(paths, cluster) as engine:
+        run = await engine.start(spec("say x", on="n1"))
+        ended = await done(engine, run, 2)
+        assert (ended.status, ended.retries_used) == (Status.SUCCEEDED, 0)
+        changes = [e.body for e in await engine.events(run.id, kinds=["status"])]
+        causes = [body.cause for body in changes if isinstance(body, StatusChanged)]
+        assert causes.count(Cause.NO_SLOT) == 1
+
+
+async def test_an_automatic_retry_starts_over_where_the_node_was_lost() -> None:
+    known = Run("a", spec("say x", retries=1), 0.0, Status.RUNNING, host="n1", thread_id="t")
+    known.requested_host, known.attempt_prompt = ANY_NODE, "and this"
+    lost = AttemptOutcome.of(user_error("NODE_LOST"))
+    go_on = AttemptRequest("go on", resume=True)
+    step = decide(known, lost, None, WatchdogSettings(), 1.0, go_on)
+    assert HostChosen(ANY_NODE) in step.bodies
+    assert step.ask == AttemptRequest(f"{known.spec.prompt}\n\nand this", fresh=True)
 
 
 async def test_runs_on_nodes_take_no_slot_here_and_none_is_lost(
