@@ -108,7 +108,7 @@ async def test_a_cut_connection_loses_no_event_and_repeats_none(
     paths: Paths, two: FakeChannel, lost: str
 ) -> None:
     async with supervised(paths, two) as engine:
-        run = await begun(engine, there("numbered 40 every=0.05", "say done"), "n 3")
+        run = await begun(engine, there("numbered 40 every=0.2", "say done"), "n 3")
         node = engine.view.runs[run].host
         faults = two.faults[node]
         faults.request_is_lost, faults.answer_is_lost = lost == "requests", lost == "answers"
@@ -169,17 +169,37 @@ async def test_a_restarted_node_and_a_restarted_engine_find_the_attempt(
 
 async def test_a_run_of_a_lost_node_starts_over_on_another(paths: Paths, two: FakeChannel) -> None:
     async with supervised(paths, two) as engine:
-        wanted = there("attempt 1", "say one", "hang", "attempt 2+", "say two", retries=1)
-        run = await begun(engine, wanted, "one")
+        run = await begun(engine, there("say one", "hang", retries=1), "one")
         first = engine.view.runs[run].host
-        two.cut_off(first)
         two.expire(first)
-        ended = await over(engine, run)
-        found = await engine.events(run)
-        assert ended.status is Status.SUCCEEDED, (ended.error, notices(found))
-        assert ended.attempt == 2
-        assert ended.workspace and ended.workspace.host == ended.host != first
-        assert any("cut off" in text for text in notices(found))
+        await has(engine, run, lambda events: texts(events) == ["one", "one"])
+        again = engine.view.runs[run]
+        assert (again.status, again.attempt) == (Status.RUNNING, 2)
+        assert again.workspace and again.workspace.host == again.host != first
+        told = notices(await engine.events(run))
+        assert sum("was cut off, and ended its runs. Trying again" in text for text in told) == 1
+        assert f"the node {first} is lost: it starts over" in told
+        # It comes back with the attempt that it has not ended itself: that one is not followed.
+        two.heal(first)
+        await engine.cancel(run)
+        await over(engine, run)
+        assert texts(await engine.events(run)) == ["one", "one"]
+
+
+async def test_a_run_of_a_lost_node_without_retries_fails_and_can_be_retried(
+    paths: Paths, two: FakeChannel
+) -> None:
+    async with supervised(paths, two) as engine:
+        run = await begun(engine, there("say one", "hang"), "one")
+        first = engine.view.runs[run].host
+        two.expire(first)
+        error = (await over(engine, run)).error
+        assert error and error.code == "NODE_LOST"
+        await engine.retry(run)
+        await has(engine, run, lambda events: texts(events) == ["one", "one"])
+        assert engine.view.runs[run].host != first
+        await engine.cancel(run)
+        await over(engine, run)
 
 
 async def test_a_cancelled_run_of_a_silent_node_ends_when_it_answers(

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_channel import FakeChannel
 from folder_executor import FolderExecutor
 from support import LIMIT_S
 
@@ -24,6 +25,8 @@ from engine.domain.model import (
     WorkspaceSetup,
     WorkspaceSpec,
 )
+from engine.execution.cluster.cluster import Cluster
+from engine.execution.cluster.node.service import NodeService
 from engine.execution.executor import (
     AttemptFile,
     AttemptHandle,
@@ -51,16 +54,32 @@ def host(tmp_path: Path) -> Iterator[FolderExecutor]:
     made.end_all()
 
 
-@pytest.fixture(params=["this machine", "a folder"])
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[NodeService]:
+    """A node of a cluster in this process."""
+    (tmp_path / "node").mkdir()
+    made = NodeService(tmp_path / "node", "one", 4)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["this machine", "a folder", "a node"])
 def executor(
     request: pytest.FixtureRequest,
     paths: Paths,
     host: FolderExecutor,
+    node: NodeService,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Executor:
     """Each implementation of the port."""
     monkeypatch.setattr(local, "LATE_START_S", 0.01)
-    return LocalExecutor(paths) if request.param == "this machine" else host
+    paths.prepare()
+    known: dict[str, Callable[[], Executor]] = {
+        "this machine": lambda: LocalExecutor(paths),
+        "a folder": lambda: host,
+        "a node": lambda: Cluster(paths, FakeChannel({"one": node})).executor("one"),
+    }
+    return known[request.param]()
 
 
 async def begin(
