@@ -148,7 +148,13 @@ class Doctor:
         The latter may be live runs of a database that was lost: they are never ended.
         """
         executor = self._executors.of_host(host)
-        left = await executor.leftovers(lambda: self._store.runs(statuses=ACTIVE))
+        try:
+            left = await executor.leftovers(lambda: self._store.runs(statuses=ACTIVE))
+        except UserError as error:
+            # The check of the cluster reports a node that does not answer.
+            if not (error.entry.waits_for_node or error.code == "NODE_LOST"):
+                raise
+            return [], []
         if not left:
             return [], []
         known = {run.id for run in await self._store.runs(ids={orphan.run for orphan in left})}

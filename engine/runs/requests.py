@@ -353,8 +353,7 @@ class RunRequests:
         With a workspace that is there it needs no source for one.
         """
         executors = self._services.executors
-        there = run.workspace and await executors.workspaces(run.workspace).exists(run.workspace)
-        needs_none = there and not fresh
+        needs_none = not fresh and run.workspace is not None and await self._is_there(run.workspace)
         if needs_none and (await self._services.workspaces.check(run)).has_unknown_changes:
             raise user_error("CHANGES_UNKNOWN")
         if not needs_none:
@@ -370,6 +369,21 @@ class RunRequests:
             await self._check_root(run.spec)
         await self._services.logins.require_again(run)
         return asked
+
+    async def _is_there(self, workspace: Workspace) -> bool:
+        """Return whether a workspace exists, as far as its machine can be asked.
+
+        On a node that is lost there is none: the run starts over. One that does not answer is
+        waited for.
+        """
+        try:
+            return await self._services.executors.workspaces(workspace).exists(workspace)
+        except UserError as error:
+            if error.entry.waits_for_node:
+                return True
+            if error.code != "NODE_LOST":
+                raise
+            return False
 
     async def _check_there(self, workspace: Workspace) -> None:
         """Check that a workspace is still on its machine; raises `UserError`."""
