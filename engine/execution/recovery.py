@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.config.config_file import load_usable
 from engine.config.paths import Paths
+from engine.config.settings import Config
 from engine.domain.errors import UserError, user_error
 from engine.execution import run_records
+from engine.execution.executor import Executor
 from engine.execution.executors import Executors
 from engine.execution.run_rebuilding import RebuiltRun, rebuild
 from engine.execution.supervisor_lock import SupervisorLock
@@ -89,7 +93,9 @@ async def _set_aside_if_lost(paths: Paths) -> Path | None:
 
 
 async def _rebuild_all(store: Store, paths: Paths, aside: Path | None) -> RecoveryReport:
-    known, executors = {run.id for run in await store.runs()}, Executors.of_home(paths)
+    known = {run.id for run in await store.runs()}
+    config = (await asyncio.to_thread(load_usable, paths)).config
+    executors = Executors.of_home(paths, node=_nodes(paths, config))
     known.update((await store.forgotten()).runs)
     runs = events = 0
     unreadable: list[str] = []
@@ -107,6 +113,20 @@ async def _rebuild_all(store: Store, paths: Paths, aside: Path | None) -> Recove
                 await asyncio.to_thread(run_records.RunRecords(paths).rewrite, run)
         runs, events = runs + 1, events + len(made.events)
     return RecoveryReport(runs, events, tuple(unreadable), aside)
+
+
+def _nodes(paths: Paths, config: Config) -> Callable[[str], Executor] | None:
+    """Return what makes the executors of nodes; None where there is no cluster to reach."""
+    if not config.cluster.scheduler:
+        return None
+    from engine.execution.cluster.cluster import Cluster
+    from engine.execution.cluster.connection import channel_of
+
+    try:
+        return Cluster(paths, channel_of(config.cluster)).executor
+    except UserError as error:
+        _log.warning("runs on nodes are rebuilt without their output: %s", error.message)
+        return None
 
 
 async def _rebuilt(folder: Path, paths: Paths, executors: Executors) -> RebuiltRun | None:

@@ -69,7 +69,13 @@ async def rebuild(folder: Path, paths: Paths, executors: Executors) -> RebuiltRu
     made = RebuiltRun(*found)
     run = made.run
     executor = _executor_of(run, executors)
-    attempts = [one.number for one in await executor.recorded_attempts(run.id)] if executor else []
+    try:
+        recorded = await executor.recorded_attempts(run.id) if executor else []
+    except UserError as error:
+        if not (error.entry.waits_for_node or error.code == "NODE_LOST"):
+            raise
+        executor, recorded = None, []  # its output stays on the node
+    attempts = [one.number for one in recorded]
     last = max([run.attempt, *attempts])
     if last > run.attempt:  # the record of the last attempt is lost, or was never written
         run = made.run = replace(run, attempt=last, status=Status.INTERRUPTED)
