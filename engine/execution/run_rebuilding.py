@@ -39,7 +39,7 @@ from engine.domain.stamp import stamp
 from engine.domain.text import one_line
 from engine.execution import run_records
 from engine.execution.attempt_cursor import AttemptCursor, cursor_text
-from engine.execution.executor import AttemptRef, Executor, OutputChunk
+from engine.execution.executor import AttemptRef, Executor, OutputChunk, RecordedAttempt
 from engine.execution.executors import Executors
 from engine.execution.stages.agent import first_cursor
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE, REFS
@@ -69,12 +69,13 @@ async def rebuild(folder: Path, paths: Paths, executors: Executors) -> RebuiltRu
     made = RebuiltRun(*found)
     run = made.run
     executor = _executor_of(run, executors)
+    recorded: Sequence[RecordedAttempt] = ()
     try:
-        recorded = await executor.recorded_attempts(run.id) if executor else []
+        recorded = await executor.recorded_attempts(run.id) if executor else ()
     except UserError as error:
         if not (error.entry.waits_for_node or error.code == "NODE_LOST"):
             raise
-        executor, recorded = None, []  # its output stays on the node
+        executor = None  # its output stays on the node
     attempts = [one.number for one in recorded]
     last = max([run.attempt, *attempts])
     if last > run.attempt:  # the record of the last attempt is lost, or was never written
