@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import faulty
 import pytest
-from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, painted, plain, shown
+from fake_engine import LIMIT_S, NARROW, WIDE, FakeEngine, app_on, painted, plain, shown, toasts
 from node_samples import four_nodes, with_cluster
 from task_names import OF_CLUSTER
 from textual.pilot import Pilot
@@ -133,6 +133,23 @@ async def test_files_of_a_run_name_their_checkpoint_while_its_node_does_not_answ
         app.live_screen.tick()
         await until(pilot, lambda: "Files · checkpoint 4 · n2 does not answer" in shown(app))
         await until(pilot, lambda: "b.txt" in shown(app))
+
+
+@pytest.mark.parametrize("keys", [("exclamation_mark",), ("o", "o")], ids=["shell", "editor"])
+async def test_a_program_in_the_folder_of_a_run_on_a_node_is_refused_in_words(
+    keys: tuple[str, ...],
+) -> None:
+    engine = with_cluster()
+    run = next(iter(engine.view.runs))
+    place = Workspace("/srv/x", WorkspaceKind.WORKTREE, host="n2")
+    engine.view.runs[run] = replace(engine.view.runs[run], workspace=place)
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await painted(pilot)
+        assert isinstance(app.live_screen, RunsScreen)
+        app.live_screen.panes.run_list.move_to(run)
+        await pilot.press(*keys)
+        await until(pilot, lambda: any("A run on n2 cannot open" in one for one in toasts(app)))
 
 
 @pytest.mark.parametrize("times", ["once", "always"])
