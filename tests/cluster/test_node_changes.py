@@ -158,3 +158,26 @@ async def test_a_run_from_a_run_works_on_its_node(paths: Paths, node: Node, sour
         assert [file.path for file in (await engine.workspaces.changes(second)).files] == ["c.txt"]
         assert await engine.workspaces.home_of(engine.view.runs[second]) == str(source)
         assert (await engine.workspaces.apply(second, ApplyMode.EDITS)).files == ("c.txt",)
+
+
+async def test_a_forgotten_run_is_removed_from_its_node_at_once_or_later(
+    paths: Paths, node: Node, source: Path
+) -> None:
+    async with supervised(paths, node) as engine:
+        runs = [await ended(engine, there(source, f"write a.txt {n}")) for n in range(2)]
+        with pytest.raises(UserError) as caught:
+            await engine.forgetting.forget([runs[0]])
+        assert caught.value.code == "WORK_UNSAVED"
+        assert await engine.forgetting.forget([runs[0]], including_unsaved=True) == [runs[0]]
+        assert _there(node) == {runs[1]}
+        node.is_silent = True
+        await engine.forgetting.forget([runs[1]], including_unsaved=True)
+        assert not paths.run(runs[1]).exists()
+        node.is_silent = False
+        await ended(engine, there(source, "say on"))
+        assert runs[1] not in _there(node)
+
+
+def _there(node: Node) -> set[str]:
+    """Return the names of the workspaces on a node."""
+    return {path.name for path in node.paths.workspaces.glob("*/*")}

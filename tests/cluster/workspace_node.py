@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,33 +10,31 @@ from typing import Any
 import msgspec
 
 from engine.config.paths import Paths
-from engine.domain.errors import UserError
 from engine.execution.cluster.calls import NodeCalls
 from engine.execution.cluster.channel import ChannelError, NodeLease
-from engine.execution.cluster.messages import Envelope, Failure, Reply
-from engine.execution.cluster.node import checkpoints, files, workspaces
+from engine.execution.cluster.messages import Envelope, Reply
+from engine.execution.cluster.node import checkpoints, files, forgetting, workspaces
+from engine.execution.cluster.node.service import NodeService
 from engine.execution.cluster.workspaces import NodeWorkspaces
-from engine.execution.local.workspaces import LocalWorkspaces
 
 NODE = "one"
-HANDLERS = {**workspaces.HANDLERS, **checkpoints.HANDLERS, **files.HANDLERS}
-
-
-class Home:
-    """The home of a node for that of a sender."""
-
-    def __init__(self, paths: Paths) -> None:
-        self.paths = paths
-        self.workspaces = LocalWorkspaces(paths)
+HOME = "h1"
+KINDS = (
+    *workspaces.HANDLERS,
+    *checkpoints.HANDLERS,
+    *files.HANDLERS,
+    *forgetting.HANDLERS,
+)
 
 
 class Node:
     """A channel to one node; `lose` are names of messages, the next answer of each is lost."""
 
     def __init__(self, folder: Path) -> None:
-        self.paths = Paths(folder / "node", folder / "node.yaml")
-        self.paths.prepare()
-        self.home = Home(self.paths)
+        self._root = folder / "node"
+        self._root.mkdir()
+        self.paths = Paths(self._root / "homes" / HOME, folder / "node.yaml")
+        self.restart()
         self.is_silent = self.is_lost = False
         self.lose: list[str] = []
         self.tries = 0
@@ -47,7 +44,7 @@ class Node:
 
     def restart(self) -> None:
         """Forget all that is not in files."""
-        self.home = Home(self.paths)
+        self.service = NodeService(self._root, NODE, 2, config=self.paths.config)
 
     def answered_bytes(self, name: str) -> int:
         """Return how much the answers to messages of this name held."""
@@ -65,24 +62,14 @@ class Node:
             raise ChannelError("silent")
         envelope = msgspec.msgpack.decode(message, type=Envelope)
         self.calls.append(envelope.name)
-        kind = next(one for one in HANDLERS if one.kind_name() == envelope.name)
-        decoded = msgspec.msgpack.decode(bytes(envelope.body), type=kind)
-        self.sent.append(decoded)
-        reply = await self._reply(HANDLERS[kind], decoded)
+        kind = next(one for one in KINDS if one.kind_name() == envelope.name)
+        self.sent.append(msgspec.msgpack.decode(bytes(envelope.body), type=kind))
+        reply = msgspec.msgpack.decode(await self.service.handle(message), type=Reply)
         self.answers.append((envelope.name, len(bytes(reply.body))))
         if envelope.name in self.lose:
             self.lose.remove(envelope.name)
             raise ChannelError("lost")
         return msgspec.msgpack.encode(reply)
-
-    async def _reply(self, handler: Any, message: Any) -> Reply:
-        try:
-            answer = await handler(self.home, message)
-            return Reply(msgspec.Raw(msgspec.msgpack.encode(answer)))
-        except UserError as error:
-            return Reply(failure=Failure(error.code, error.message, error.recovery))
-        except OSError as error:
-            return Reply(os_error=error.errno or errno.EIO)
 
     async def leases(self) -> Sequence[NodeLease]:
         return []
@@ -99,7 +86,7 @@ def workspaces_of(paths: Paths, node: Node, patience_s: float = 2.0) -> NodeWork
 
     async def home() -> str:
         await asyncio.sleep(0)
-        return "h1"
+        return HOME
 
     watch: Any = node
     return NodeWorkspaces(paths, NODE, NodeCalls(node, NODE, home, watch, patience_s=patience_s))
