@@ -17,6 +17,8 @@ SHORT = {
     "engine/execution/cluster/workspaces.py": "one workspace, awaited even by who is cancelled",
     "engine/execution/cluster/blocking.py": "one piece of work, awaited even by who is cancelled",
     "engine/execution/cluster/node/operations.py": "work of a node, awaited by messages",
+    "engine/execution/cluster/node/inspection.py": "one look at the agent, kept and cancelled",
+    "engine/execution/cluster/node/service.py": "regular looks of a node, which has no tree",
     "engine/cluster_processes.py": "a command's own work, awaited in the same function",
     "engine/execution/cluster/dask/node_process.py": "a process's own work, awaited there",
     "engine/store/connect.py": "one piece of work on the database's thread",

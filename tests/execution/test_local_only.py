@@ -24,6 +24,7 @@ ALLOWED = {
         "engine/agents/codex/command.py": "the command with the names of these files",
     },
     "process": {
+        "engine/execution/cluster/node/": "a node: the guard of an attempt, and its free memory",
         "engine/system/short_command.py": "ends the program that it starts",
         "engine/system/ending.py": "ends a program that was started, for git and gh",
         "tui/app.py": "stops the dashboard itself",
