@@ -316,6 +316,11 @@ class LimitWindow:
     window_minutes: int | None = None
     resets_at: float | None = None
 
+    @property
+    def limit(self) -> str:
+        """The id of the limit that it belongs to; empty for the plan's own."""
+        return self.name.rpartition(":")[0]
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "used_percent", bounded_percent(self.used_percent))
         if self.window_minutes is not None:

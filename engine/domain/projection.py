@@ -14,7 +14,6 @@ from engine.domain import (
     hosts,
     interaction_fold,
     lifecycle,
-    limit_names,
     pull_request,
 )
 from engine.domain.account import AccountChosen, stored_name
@@ -352,7 +351,9 @@ def _measure(run: Run, body: Body) -> None:
         case ErrorRaised():
             run.error = body.error
         case LimitsSeen():
-            run.limits = limit_names.merged(run.limits, body.windows)
+            from engine.domain.limit_names import merged  # late: not for the first paint
+
+            run.limits = merged(run.limits, body.windows)
         case CheckpointTaken():
             run.checkpoint, run.uncheckpointed = body.n, False
             if body.n == BASELINE and run.baseline is None:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.domain.events import Event, LimitsSeen
-from engine.domain.limit_names import is_of_plan
 from engine.domain.model import LimitWindow, Pause, Run
 from engine.domain.queue import CLOCK_SLACK_S, hold_of
 from engine.domain.usage import LimitSample
@@ -55,7 +54,8 @@ class QueuePace:
 
         An agent may rename a window: by its kind it is found again.
         """
-        from engine.usage.pace import kind_of  # most settings hold nothing
+        from engine.domain.limit_names import is_of_plan  # most settings hold nothing
+        from engine.usage.pace import kind_of
 
         for sample in samples:
             if not is_of_plan(sample.name):

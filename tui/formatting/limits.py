@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from engine.domain.clock_time import clock_time
-from engine.domain.limit_names import limit_of
 from engine.domain.model import LimitWindow
 from tui.formatting.symbols import sign
 from tui.terminal.cells import clean
@@ -19,7 +18,7 @@ def window_name(window: LimitWindow) -> str:
     minutes = window.window_minutes
     if not minutes or minutes < 0:
         return clean(window.name, 20)
-    limit = clean(limit_of(window.name), 20)
+    limit = clean(window.limit, 20)
     length = _length(minutes)
     return f"{limit} {length}" if limit else length
 
