@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,6 +13,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from engine.config.paths import Paths
+
+# The programs that tests start a thousand times are compiled once, also where Python is told not to
+# keep what it compiles: each start would take twice as long.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A busy machine is no fault: what a test may take is the time limit's business.
 slow_machine = [HealthCheck.too_slow]
