@@ -24,7 +24,6 @@ from engine.domain.folder_size import FolderSize
 from engine.domain.interaction import InputRequest
 from engine.domain.live import LiveReport
 from engine.domain.model import LimitWindow, Run, RunSpec, Usage
-from engine.system.child_files import path_of
 
 if TYPE_CHECKING:  # the settings import the sections of the agents
     from engine.config.paths import AttemptFolder, Paths
@@ -141,6 +140,8 @@ class CommandRequest:
     def own_program(self, program: Path) -> str:
         """Return the file of a program of this package, where the command starts."""
         if self.elsewhere is None:
+            from engine.system.child_files import path_of  # not before the first paint
+
             return str(path_of(program))
         return f"{self.elsewhere.package}/{program.relative_to(PACKAGES).as_posix()}"
 
