@@ -7,7 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.terminal_theme import TerminalTheme
 from textual import events, on
@@ -190,9 +190,11 @@ class SwarmApp(App[None]):
         """Show the first screen as soon as it is composed, then start all that can wait."""
         from tui.screens.runs import RunsScreen
 
-        first = self.live_screen
-        if isinstance(first, RunsScreen):
-            first.call_later(first.unveil)
+        # A key that was pressed early may have shown another screen by now.
+        stack = self.get_screen_stack(self.DEFAULT_MODE)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  the library's type is partial
+        for first in cast("list[object]", stack):
+            if isinstance(first, RunsScreen):
+                first.call_later(first.unveil)
         self.screen.call_after_refresh(self._begin)
 
     def _begin(self) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from typing import cast
 
+import pytest
 from fake_engine import (
     NARROW,
     WIDE,
@@ -14,6 +17,7 @@ from fake_engine import (
     chosen,
     four_runs,
     listed,
+    painted,
     screen_of,
     shown,
     taken,
@@ -186,3 +190,30 @@ async def test_help_explains_every_glyph_on_the_screen() -> None:
         await pilot.press("question_mark")
         await pilot.pause()
         assert "same lines as another run (see i)" in shown(app)
+
+
+async def test_a_key_pressed_before_the_first_paint_leaves_no_frozen_screen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = SwarmApp.on_ready
+
+    async def on_ready(app: SwarmApp) -> None:
+        await app.switch_mode("doctor")
+        begin(app)
+
+    monkeypatch.setattr(SwarmApp, "on_ready", on_ready)
+    app, drawn = app_on(four_runs()), list[object]()
+    display = cast("Callable[[object, object], None]", app._display)  # pyright: ignore[reportPrivateUsage]
+
+    def displayed(screen: object, what: object) -> None:
+        drawn.append(screen)
+        display(screen, what)
+
+    monkeypatch.setattr(app, "_display", displayed)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("1")
+        await painted(pilot)
+        drawn.clear()
+        await pilot.press("j")
+        await painted(pilot)
+        assert app.screen in drawn
