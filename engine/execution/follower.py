@@ -81,7 +81,8 @@ class FollowedAttempt:
     def end(self) -> None:
         """Take in what the agent wrote elsewhere, once its output is read to its end."""
         self.bodies += self.reader.finish()
-        self.moved |= self.reader.moved
+        # What only the end shows is an event, too, although no source of it has moved.
+        self.moved |= self.reader.moved or bool(self.bodies)
 
     def cursor_text(self) -> str:
         """Return the cursor as it is to be stored now."""
