@@ -68,7 +68,7 @@ def _cluster(run: Run) -> ClusterSummary:
         memory_bytes=12 * gib,
         disk_bytes=84 * gib,
         version="0.1.0",
-        codex="0.171.0",
+        agent_version="0.171.0",
         login="ok",
     )
     there = (replace(run, status=Status.RUNNING),)

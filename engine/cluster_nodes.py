@@ -152,7 +152,7 @@ def _machine(state: NodeState, runs: Sequence[Run], seen_at: float) -> NodeMachi
         memory_bytes=facts.memory_bytes,
         disk_bytes=facts.disk_bytes,
         version=facts.version,
-        codex=facts.codex,
+        agent_version=facts.agent_version,
         login=facts.login,
         is_compatible=facts.protocol == PROTOCOL,
         accounts=facts.accounts,

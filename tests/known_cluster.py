@@ -27,7 +27,7 @@ def node_facts(name: str, *runs: str, **more: Any) -> NodeFacts:
         "processors": 4,
         "memory_bytes": 12 * GIB,
         "disk_bytes": 84 * GIB,
-        "codex": "0.171.0",
+        "agent_version": "0.171.0",
         "login": "ok",
     }
     return NodeFacts(name=name, **{**said, **more})

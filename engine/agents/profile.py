@@ -18,6 +18,8 @@ class AgentProfile:
     """The name that `RunSpec.agent` has for it."""
     title: str
     """Its name in texts."""
+    login_command: str = ""
+    """The command with which a user logs in to it."""
     errors: Mapping[str, CatalogueEntry] = field(default_factory=dict[str, CatalogueEntry])
     """The errors of its program, login and settings, for the catalogue."""
     options: tuple[RunOption, ...] = ()

@@ -61,6 +61,8 @@ class CatalogueEntry:
     """Nothing was started, for want of a slot: the run waits in the queue."""
     waits_for_node: bool = False
     """The run's node cannot be used at the moment: the run waits until it can, or is lost."""
+    is_node_away: bool = False
+    """The run's node does not answer, for now or for good."""
     condition: Condition | None = None
     """The condition of the machine that it reports, where that passes by itself."""
 
@@ -164,6 +166,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "The node does not answer at the moment.",
         "Wait: it comes back, or its runs are ended and reported as lost.",
         waits_for_node=True,
+        is_node_away=True,
     ),
     "NODE_FULL": CatalogueEntry(
         "The node has no free slot at the moment.",
@@ -177,6 +180,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         starts_over=True,
         is_retried=True,
         ends_checkpoints=True,
+        is_node_away=True,
     ),
     "NODE_FAILED": CatalogueEntry(
         "The node could not do this.",

@@ -10,11 +10,10 @@ from engine.domain.text import printable_name
 
 
 class HostFeature(StrEnum):
-    """Features that need the run's files, or its programs, on this machine; as a request."""
+    """Features that need the run's files on this machine; as a request."""
 
     IN_PLACE = "work in place"
     ADD_DIRS = "write in folders outside of its workspace (--add-dir)"
-    PROGRAM = "use another program of the agent (--codex-bin)"
     OPEN_FOLDER = "open its folder or files in an editor"
     OPEN_SHELL = "open a shell in its folder"
     OPEN_THREAD = "open its thread in the agent's own program"
@@ -48,7 +47,6 @@ def check_features(spec: RunSpec, host: str) -> None:
     needed = {
         HostFeature.IN_PLACE: spec.workspace.kind is WorkspaceKind.IN_PLACE,
         HostFeature.ADD_DIRS: bool(spec.add_dirs),
-        HostFeature.PROGRAM: spec.codex_bin is not None,
     }
     for feature, is_needed in needed.items():
         if is_needed:

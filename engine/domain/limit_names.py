@@ -1,7 +1,7 @@
 """Names of rate-limit windows: those of the plan, and those of further limits of an account.
 
 A provider may limit some models apart. The windows of such a limit have its id before their name:
-`codex_other:primary` is another window than `primary`.
+`other:primary` is another window than `primary`.
 """
 
 from __future__ import annotations
@@ -9,17 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.domain.model import LimitWindow
-from engine.domain.text import one_line
 
-ID_CHARACTERS = 40
 MOST_WINDOWS = 12
-PLAN_IDS = ("", "codex")
-
-
-def limit_name(limit: object, window: str) -> str:
-    """Return the name of a window of a limit, by the limit's id; without one, the plan's."""
-    id = one_line(limit, ID_CHARACTERS).replace(":", "_") if isinstance(limit, str) else ""
-    return window if id in PLAN_IDS else f"{id}:{window}"
 
 
 def limit_of(name: str) -> str:

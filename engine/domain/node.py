@@ -8,7 +8,7 @@ from engine.domain.model import ErrorInfo, Run
 from engine.domain.record import record
 
 READY_LOGIN = "ok"
-"""The login of a node on which Codex can work."""
+"""The login of a node on which its agent can work."""
 
 
 class NodeCondition(StrEnum):
@@ -38,10 +38,10 @@ class NodeMachine:
     """Room that is free where workspaces are."""
     version: str
     """The version of swarm-tui there."""
-    codex: str
-    """The version of Codex; empty where there is none."""
+    agent_version: str
+    """The version of the default agent; empty where there is none."""
     login: str
-    """Why Codex is not ready there, or `ok`."""
+    """Why that agent is not ready there, or `ok`."""
     is_compatible: bool = True
     """Whether it understands this version of swarm-tui."""
     accounts: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class NodeMachine:
 
     @property
     def is_logged_in(self) -> bool:
-        """Return whether Codex can work there."""
+        """Return whether the agent can work there."""
         return self.login == READY_LOGIN
 
     @property

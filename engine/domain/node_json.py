@@ -39,7 +39,7 @@ def _machine_json(machine: NodeMachine) -> dict[str, Any]:
         "disk_free": machine.disk_bytes,
         "version": machine.version,
         "is_compatible": machine.is_compatible,
-        "codex": machine.codex or None,
+        "agent_version": machine.agent_version or None,
         "login": machine.login,
         "accounts": list(machine.accounts),
         "other_runs": machine.other_runs,

@@ -102,6 +102,7 @@ class RunRequests:
         await check_requested_host(spec.workspace.host, self._services)
         check_features(spec, spec.workspace.host)
         spec = agent_of(spec.agent).complete(spec, self._services.config)
+        agent_of(spec.agent).check(spec)
         await self._services.check_budget(spec.budget, spec)
         checked = await self._check_spec(_checkable(spec))
         pinned = checked.workspace.base_commit
@@ -363,6 +364,7 @@ class RunRequests:
                 lambda place: executors.workspaces(place).exists(place),
             )
         asked = run_mode.changed(run, change)
+        agent_of(asked.agent).check(asked)
         spec = replace(asked, workspace=WorkspaceSpec()) if needs_none else _checkable(asked)
         await self._check_spec(spec, run if path_here(run) else None)
         if not needs_none:

@@ -16,8 +16,6 @@ KEPT = {
     ("domain/model.py", 'CODEX = "codex"'): "the agent that is stored with runs",
     ("domain/model.py", "agent: Agent = Agent.CODEX"): "runs of earlier versions name no agent",
     ("domain/model.py", "codex_bin: str | None = None"): "a field of stored runs",
-    ("execution/cluster/messages.py", "codex: str"): "a field of the protocol between machines",
-    ("execution/cluster/node/inspection.py", "codex=agent.version,"): "the same field",
     ("domain/model.py", "codex_config: tuple[str, ...] = ()"): "a field of stored runs",
 }
 """Lines that keep a name for compatibility, each with its reason. The list may only shrink."""

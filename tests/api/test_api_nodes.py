@@ -17,7 +17,7 @@ def cluster(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> KnownCluster:
     """The cluster of the settings."""
     paths.config.write_text(f"cluster: {{scheduler: '{SCHEDULER}'}}\n")
     found = KnownCluster(ready("n1", "one"), unreachable("n2"))
-    monkeypatch.setattr(LazyServices, "_cluster", found.connected)
+    monkeypatch.setattr(LazyServices, "require_cluster", found.connected)
     monkeypatch.setattr("engine.cluster_nodes.ClusterNodes.is_set", True)
     return found
 

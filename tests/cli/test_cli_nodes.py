@@ -21,7 +21,7 @@ def cluster(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> KnownCluster:
     """The cluster of the settings."""
     paths.config.write_text(SETTINGS)
     found = KnownCluster()
-    monkeypatch.setattr(LazyServices, "_cluster", found.connected)
+    monkeypatch.setattr(LazyServices, "require_cluster", found.connected)
     return found
 
 
@@ -52,7 +52,7 @@ def test_a_long_name_is_cut_on_a_terminal_only(
 
 def test_hostile_facts_of_a_node_harm_no_terminal(inside: Swarm, cluster: KnownCluster) -> None:
     evil = "\x1b[31mred\x1b]0;title\x07\n\x9b2J\u202e"
-    cluster.states = [ready(f"n{evil}", codex=evil, login=evil, version=evil)]
+    cluster.states = [ready(f"n{evil}", agent_version=evil, login=evil, version=evil)]
     done = inside("nodes")
     assert done.code == 0
     assert not set(done.out + done.err) & set("\x1b\x07\x9b\u202e")
@@ -61,7 +61,7 @@ def test_hostile_facts_of_a_node_harm_no_terminal(inside: Swarm, cluster: KnownC
 
 def test_problems_of_a_node_are_named(inside: Swarm, cluster: KnownCluster) -> None:
     cluster.states = [
-        ready("n1", codex=""),
+        ready("n1", agent_version=""),
         ready("n2", login="Codex is not logged in."),
         ready("n3", version="0.2.0"),
         ready("n4", version="9.0", protocol=99),

@@ -31,7 +31,7 @@ def machine(**more: object) -> NodeMachine:
         "memory_bytes": 1,
         "disk_bytes": 1,
         "version": "0.1.0",
-        "codex": "0.171.0",
+        "agent_version": "0.171.0",
         "login": "ok",
     }
     return NodeMachine(**{**said, **more})  # pyright: ignore[reportArgumentType]  by name
@@ -145,7 +145,7 @@ async def test_a_scheduler_that_does_not_answer_is_reported(tmp_path: Path) -> N
 async def test_each_problem_of_a_node_is_a_finding_of_its_own(tmp_path: Path) -> None:
     nodes = (
         node("n1", version="0.2.0"),
-        node("n2", codex=""),
+        node("n2", agent_version=""),
         node("n3", login="Codex is not\x1b[31m logged in."),
         NodeSummary("n4", NodeCondition.UNREACHABLE),
         NodeSummary("n5", NodeCondition.LOST),

@@ -120,7 +120,7 @@ async def test_facts_of_a_node(
     monkeypatch.setenv("SWARM_CODEX", str(codex))
     await start(channel, tmp_path, "echo ready; sleep 300")
     facts = [await ask(channel, InspectNode()) for _ in range(3)][-1]
-    assert (facts.name, facts.slots, facts.codex) == ("one", 2, "0.171.0")
+    assert (facts.name, facts.slots, facts.agent_version) == ("one", 2, "0.171.0")
     assert facts.runs == (NodeRun("h0me", REF.run),)
     assert min(facts.processors, facts.memory_bytes, facts.disk_bytes) > 0
     assert facts.login
@@ -133,7 +133,7 @@ async def test_node_without_an_agent_says_so(
 ) -> None:
     monkeypatch.setenv("SWARM_CODEX", str(tmp_path / "missing"))
     facts = await ask(channel, InspectNode())
-    assert facts.codex == ""
+    assert facts.agent_version == ""
     assert "not found" in facts.login
     await ask(channel, WriteInput(ref=REF, input="prompt", content=b""))
     with pytest.raises(UserError) as caught:

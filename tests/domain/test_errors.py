@@ -61,6 +61,7 @@ PROPERTIES = {
     "starts_over": "NODE_LOST",
     "returns_to_queue": "NODE_FULL",
     "waits_for_node": "NODE_FULL NODE_UNREACHABLE",
+    "is_node_away": "NODE_LOST NODE_UNREACHABLE",
     "condition": "DATABASE_LOCKED DISK_FULL",
 }
 

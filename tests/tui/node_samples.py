@@ -24,7 +24,7 @@ def machine(**more: Any) -> NodeMachine:
         "memory_bytes": 12 * GIB,
         "disk_bytes": 84 * GIB,
         "version": "0.1.0",
-        "codex": "0.171.0",
+        "agent_version": "0.171.0",
         "login": "ok",
     }
     return NodeMachine(**{**said, **more})

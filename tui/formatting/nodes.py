@@ -39,9 +39,9 @@ def _of_machine(text: Callable[[NodeMachine], str]) -> Callable[[NodeSummary], s
 
 
 def _codex(machine: NodeMachine) -> str:
-    if not machine.codex:
+    if not machine.agent_version:
         return "none"
-    return clean(machine.codex, 20) if machine.is_logged_in else "no login"
+    return clean(machine.agent_version, 20) if machine.is_logged_in else "no login"
 
 
 def _slots(machine: NodeMachine) -> str:
@@ -78,7 +78,7 @@ def node_problems(node: NodeSummary, now: float, version: str) -> Iterator[str]:
         yield f"{name} has swarm-tui {there}, this machine {version}: install the same version."
     elif machine.version != version:
         yield f"{name} has swarm-tui {clean(machine.version, 40)}, this machine {version}."
-    if not machine.codex:
+    if not machine.agent_version:
         yield f"{name} has no Codex."
     elif not machine.is_logged_in:
         yield f"{name}: Codex is not ready: {clean(machine.login, _LONGEST_REASON)}"
@@ -180,7 +180,7 @@ def _fact_lines(node: NodeSummary, machine: NodeMachine, now: float) -> Iterator
         )
     )
     free = f"{size(machine.memory_bytes)} memory and {size(machine.disk_bytes)} disk free"
-    codex = f"Codex {clean(machine.codex, 40)}" if machine.codex else "no Codex"
+    codex = f"Codex {clean(machine.agent_version, 40)}" if machine.agent_version else "no Codex"
     login = "login ok" if machine.is_logged_in else "no login"
     accounts = f", accounts: {clean(', '.join(machine.accounts), 100)}" if machine.accounts else ""
     yield free

@@ -18,6 +18,7 @@ CODEX = AgentProfile(
     name=Agent.CODEX.value,
     title="Codex",
     model_provider="openai",
+    login_command="codex login",
     errors=ERRORS,
     options=(
         RunOption(

@@ -17,9 +17,9 @@ import msgspec
 from msgspec import Struct
 
 from engine.agents.codex.compressed_rollout import SUFFIX, CompressedLineReader
+from engine.agents.codex.limit_ids import limit_name
 from engine.agents.codex.parsing import TokenUsage
 from engine.agents.codex.sandbox_refusals import MARKERS, refusal_within
-from engine.domain.limit_names import limit_name
 from engine.domain.model import LimitWindow, Usage
 from engine.domain.numeric import bounded_time
 from engine.domain.text import one_line

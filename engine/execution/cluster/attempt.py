@@ -82,7 +82,7 @@ class NodeAttempt:
         try:
             await self._calls.call(SyncFiles(ref=Ref.of(self.ref)))
         except UserError as error:
-            if error.code not in ("NODE_LOST", "NODE_UNREACHABLE"):
+            if not error.entry.is_node_away:
                 raise
 
     def close_output(self) -> None:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from engine.agents.profiles import DEFAULT
 from engine.config.settings import ClusterSettings
 from engine.domain.errors import CATALOGUE, UserError, user_error
 from engine.domain.finding import CheckHealth, Finding
@@ -153,7 +154,10 @@ def _problems(node: NodeSummary, version: str) -> Iterator[tuple[str, str]]:
     if not machine.is_compatible or machine.version != version:
         words = f"It has swarm-tui {machine.version}, this machine {version}."
         yield words, CATALOGUE["NODE_INCOMPATIBLE"].recovery
-    if not machine.codex:
-        yield "It has no Codex.", "Install Codex there."
+    if not machine.agent_version:
+        yield f"It has no {DEFAULT.title}.", f"Install {DEFAULT.title} there."
     elif not machine.is_logged_in:
-        yield f"Codex is not ready: {machine.login}", "Run `codex login` there."
+        yield (
+            f"{DEFAULT.title} is not ready: {machine.login}",
+            f"Run `{DEFAULT.login_command}` there.",
+        )

@@ -400,7 +400,7 @@ class NodeFacts(Struct, frozen=True):
     """Memory that is free."""
     disk_bytes: int
     """Room that is free where workspaces are."""
-    codex: str
+    agent_version: str
     """The version of the default agent there; empty where there is none."""
     login: str
     """Why that agent is not ready there, or `ok`."""

@@ -122,7 +122,7 @@ class StoreLink:
 
 def is_away(error: Exception) -> bool:
     """Return whether an error means that the node does not answer, for now or for good."""
-    return isinstance(error, UserError) and error.code in ("NODE_UNREACHABLE", "NODE_LOST")
+    return isinstance(error, UserError) and error.entry.is_node_away
 
 
 def checkpoint_of(point: Point) -> Checkpoint:

@@ -23,8 +23,10 @@ class NodeMachineJson(Shape):
     disk_free: Annotated[int, Meta(ge=0, description="bytes, where workspaces are")]
     version: Annotated[str, Meta(description="of swarm-tui there")]
     is_compatible: Annotated[bool, Meta(description="false: it understands another version only")]
-    codex: Annotated[str | None, Meta(description="version of Codex; null: there is none")]
-    login: Annotated[str, Meta(description="`ok`, or why Codex is not ready there")]
+    agent_version: Annotated[
+        str | None, Meta(description="version of the default agent; null: there is none")
+    ]
+    login: Annotated[str, Meta(description="`ok`, or why that agent is not ready there")]
     accounts: Annotated[list[str], Meta(description="of the settings there")]
     other_runs: Annotated[int, Meta(ge=0, description="runs of other homes there")]
 

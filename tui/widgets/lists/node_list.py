@@ -155,7 +155,7 @@ def _tone(column: NodeColumn, node: NodeSummary) -> str:
     if node.is_away:
         return "dim"
     machine = node.machine
-    if column.name == "CODEX" and machine and not (machine.codex and machine.is_logged_in):
+    if column.name == "CODEX" and machine and not (machine.agent_version and machine.is_logged_in):
         return "warn"
     return "plain"
 

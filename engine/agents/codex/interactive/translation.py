@@ -23,6 +23,7 @@ from engine.agents.codex.interactive.wire import (
     read_request,
     read_request_head,
 )
+from engine.agents.codex.limit_ids import limit_name
 from engine.agents.codex.parsing import (
     CodexItem,
     CodexLine,
@@ -50,7 +51,6 @@ from engine.domain.interaction import (
     RequestPhase,
     TurnInterrupt,
 )
-from engine.domain.limit_names import limit_name
 from engine.domain.model import LimitWindow, Usage
 from engine.domain.text import one_line, printable
 from engine.system.decoding import json_decoder

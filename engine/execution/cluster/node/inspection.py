@@ -49,7 +49,7 @@ class AgentInspection:
     """The state of the agent, asked for in the background once a minute at most."""
 
     def __init__(self) -> None:
-        self._found = AgentState("", NOT_CHECKED)
+        self._found: AgentState | None = None
         self._valid_until = 0.0
         self._asking: asyncio.Task[None] | None = None
 
@@ -58,9 +58,9 @@ class AgentInspection:
         now = asyncio.get_running_loop().time()
         if now >= self._valid_until and (self._asking is None or self._asking.done()):
             self._asking = asyncio.create_task(self._ask(config))
-        if self._asking and self._found.login == NOT_CHECKED:
+        if self._asking and self._found is None:
             await asyncio.wait({self._asking}, timeout=PATIENCE_S)
-        return self._found
+        return self._found or AgentState("", NOT_CHECKED)
 
     def close(self) -> None:
         """Ask no longer."""
@@ -103,7 +103,7 @@ def _facts(home: NodeHome, config: Config, agent: AgentState) -> NodeFacts:
         processors=_processors(),
         memory_bytes=_free_memory(),
         disk_bytes=free_bytes(service.root),
-        codex=agent.version,
+        agent_version=agent.version,
         login=agent.login,
         accounts=tuple(agent_of(DEFAULT.name).accounts.names(config)),
     )
