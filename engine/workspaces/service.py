@@ -429,6 +429,10 @@ class Workspaces:
             return (await self._last_message(run, MESSAGE_BYTES)).decode("utf-8", "replace")
         except OSError:
             return ""
+        except UserError as error:
+            if not error.entry.waits_for_node and error.code != "NODE_LOST":
+                raise
+            return ""  # the node does not answer: the title has to do
 
     async def _record_applied(
         self,

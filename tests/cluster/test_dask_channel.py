@@ -2,12 +2,13 @@
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
 from loopback_cluster import a_node, a_scheduler, certificates, until
 
-from engine.execution.cluster.channel import ChannelError, NodeMissingError
+from engine.execution.cluster.channel import ChannelError, NodeMissingError, RefusedError
 from engine.execution.cluster.dask.channel import DaskChannel
 from engine.execution.cluster.dask.tls import TlsFiles
 
@@ -152,3 +153,28 @@ async def test_channel_works_again_after_a_restart_of_the_scheduler(tmp_path: Pa
         assert node.ended == 1, "it kept its lease: its runs went on"
         await channel.close()
         await node_context.__aexit__(None, None, None)
+
+
+async def test_call_to_a_port_that_nothing_listens_at_is_refused_at_once() -> None:
+    channel = DaskChannel("tcp://127.0.0.1:1", None)
+    begun = time.monotonic()
+    for _ in range(3):
+        with pytest.raises(RefusedError):
+            await channel.call("n1", b"", 30)
+    with pytest.raises(RefusedError):
+        await channel.leases()
+    assert time.monotonic() < begun + 2
+    await channel.close()
+
+
+async def test_call_after_the_end_of_a_scheduler_that_was_reached_may_be_tried_again(
+    tmp_path: Path,
+) -> None:
+    async with a_scheduler(tmp_path / "s") as address:
+        channel = DaskChannel(address, None)
+        assert not await channel.leases()
+    for _ in range(2):
+        with pytest.raises(ChannelError) as caught:
+            await channel.call("n1", b"", 5)
+        assert not isinstance(caught.value, RefusedError)
+    await channel.close()

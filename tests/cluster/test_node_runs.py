@@ -15,6 +15,7 @@ from support import LIMIT_S, quick, spec, texts, until
 from engine.config.paths import Paths
 from engine.domain.events import Event, Notice
 from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.usage import UsageQuery
 from engine.engine import Engine
 from engine.execution import node_notices, outcome
 from engine.execution.cluster import cluster as clusters
@@ -72,10 +73,11 @@ async def has(engine: Engine, run: str, is_there: Callable[[list[Event]], bool])
             await asyncio.sleep(0.05)
 
 
-async def over(engine: Engine, run: str) -> Run:
-    """Wait for the end of a run, and return it."""
-    await until(engine, lambda: engine.view.runs[run].finished_at)
-    return engine.view.runs[run]
+async def over(engine: Engine, run: str, attempt: int = 1) -> Run:
+    """Wait for the end of a run, at this attempt or a later one, and return it."""
+    known = engine.view.runs
+    await until(engine, lambda: known[run].attempt >= attempt and known[run].finished_at)
+    return known[run]
 
 
 def notices(events: list[Event]) -> list[str]:
@@ -101,6 +103,24 @@ async def test_a_run_on_a_node_is_as_one_here(
         assert await engine.workspaces.message(run.id) == "a title\n\nlast"
         assert await engine.doctor.orphans() == []
     assert not list(paths.home.glob("runs/*/attempt-*/stdout.jsonl"))
+
+
+@pytest.mark.parametrize("is_interactive", [False, True])
+async def test_tokens_of_a_run_on_a_node_are_counted_over_resumes_and_retries(
+    paths: Paths, two: FakeChannel, is_interactive: bool
+) -> None:
+    async with supervised(paths, two) as engine:
+        run = await engine.start(there("say first", interactive=is_interactive))
+        once = (await over(engine, run.id)).usage
+        assert once.input and once.output and once.requests == 1
+        await engine.resume(run.id, "sim: say second")
+        twice = (await over(engine, run.id, 2)).usage
+        assert once.input < twice.input < 3 * once.input and twice.requests == 2
+        await engine.retry(run.id, fresh=True)
+        thrice = (await over(engine, run.id, 3)).usage
+        assert thrice.input == twice.input + once.input and thrice.requests == 3
+        report = await engine.usage.report(UsageQuery(runs=frozenset({run.id})))
+        assert report.total.usage.input == thrice.input
 
 
 @pytest.mark.parametrize("lost", ["requests", "answers"])

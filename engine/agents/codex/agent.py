@@ -210,7 +210,8 @@ class CodexAgent:
         known = (
             before.counter for before in map(state_from, earlier) if before.thread_id == thread
         )
-        total = next((max(one.total, one.floor, key=_tokens) for one in known), Usage())
+        totals = ((one.total, one.floor, one.told or Usage()) for one in known)
+        total = max(next(totals, (Usage(),)), key=_tokens)
         counter = ThreadCounter(floor=total)
         return state_json(CodexState(message=message, usage_before=used, counter=counter))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -11,13 +12,17 @@ import msgspec
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.text import printable, printable_name
 from engine.domain.transient import transient
-from engine.execution.cluster.channel import Channel, ChannelError
+from engine.execution.cluster.channel import Channel, ChannelError, RefusedError
 from engine.execution.cluster.messages import Answer, Hello, Message, pack, unpack
 
 TRY_S = 10.0
 """How long an answer may take that needs no work to speak of."""
 PATIENCE_S = 4.0
 """How long a call is sent again and again."""
+READ_PATIENCE_S = 1.0
+"""How long a node may be silent that something is only read from, which is here in part."""
+AWAY_S = 4.0
+"""How long it counts that such a question got no answer."""
 SILENT_S = 2.0
 """The shortest time that a node gets to show that it answers."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
@@ -64,6 +69,25 @@ class NodeCalls:
         self.patience_s = patience_s
         self._channel = channel
         self._home = home
+        self._away_until = 0.0
+
+    async def read(self, message: Message[Answer], try_s: float = TRY_S) -> Answer:
+        """Return the answer to a question that can be answered from here, too.
+
+        Of a node that does not answer, only the first of several is waited for.
+        """
+        self.check_answers()
+        try:
+            return await self.call(message, try_s=try_s, patience_s=READ_PATIENCE_S)
+        except UserError as error:
+            if error.code == "NODE_UNREACHABLE":
+                self._away_until = time.monotonic() + AWAY_S
+            raise
+
+    def check_answers(self) -> None:
+        """Raise NODE_UNREACHABLE while it counts that the node does not answer."""
+        if time.monotonic() < self._away_until:
+            raise self.unreachable()
 
     async def call(
         self,
@@ -93,10 +117,13 @@ class NodeCalls:
                     await self._answer(pack(home, Hello()), limit_s, is_probe=is_probe)
                     self.watch.answered()
                 data = await self._answer(sent, try_s, is_probe=is_probe)
+            except RefusedError:
+                raise self.unreachable() from None
             except ChannelError:
                 await self.watch.failed()
             else:
                 self.watch.answered()
+                self._away_until = 0.0
                 return self._unpacked(data, message)
             if not self.watch.is_lost and clock() + pause_s >= until:
                 raise self.unreachable()

@@ -16,6 +16,10 @@ class ChannelError(OSError):
     """A call that got no answer: it may have been carried out, or not."""
 
 
+class RefusedError(ChannelError):
+    """No process listens at the scheduler's address, and none has since this one began."""
+
+
 class NodeMissingError(ChannelError):
     """No node of this name is a member of the cluster at the moment."""
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable, printable_name
-from engine.execution.cluster.calls import NodeCalls
+from engine.execution.cluster.calls import READ_PATIENCE_S, NodeCalls
 from engine.execution.cluster.messages import Answer, Message
 from engine.execution.cluster.workspace_messages import (
     DropDownload,
@@ -35,8 +35,6 @@ from engine.workspaces.files.rooted_dir import is_gits
 from engine.workspaces.git.git import Git
 
 TRY_S = 60.0
-READ_PATIENCE_S = 4.0
-"""How long a node may be silent that something is only read from."""
 SMALL_BYTES = 512 * 1024
 """Packs up to this size are unpacked: one of each checkpoint would be many."""
 LIMIT_S = 3600.0
@@ -71,12 +69,12 @@ class StoreLink:
 
     async def state(self) -> StoreState:
         """Return the checkpoints of the node."""
-        return await self.call(ListPoints(run=self.run, path=self.path), READ_PATIENCE_S)
+        return await self.calls.read(ListPoints(run=self.run, path=self.path), TRY_S)
 
     async def snapshot(self) -> Taken:
         """Take in the workspace as it is."""
         message = TakeSnapshot(token=uuid4().hex, run=self.run, path=self.path)
-        while not (taken := await self.call(message, READ_PATIENCE_S)).is_done:
+        while not (taken := await self.calls.read(message, TRY_S)).is_done:
             pass
         return taken
 

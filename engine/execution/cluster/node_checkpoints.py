@@ -63,6 +63,7 @@ class NodeStore:
     async def record_or_last(self, store: Checkpoints, message: str) -> Checkpoint:
         """Take a checkpoint; where the node does not answer, return the last that is here."""
         try:
+            self._link.calls.check_answers()
             return await store.record(message)
         except UserError as error:
             if not is_away(error):

@@ -14,7 +14,7 @@ from engine.domain.errors import UserError
 from engine.domain.text import printable_name
 from engine.execution.cluster.calls import NodeCalls
 from engine.execution.cluster.messages import CHUNK_BYTES, Answer, Message
-from engine.execution.cluster.mirror import READ_PATIENCE_S, TRY_S, is_away
+from engine.execution.cluster.mirror import TRY_S, is_away
 from engine.execution.cluster.mirror_files import MirrorFiles
 from engine.execution.cluster.workspace_messages import (
     FileEntry,
@@ -117,7 +117,7 @@ class NodeFiles:
             return None
 
     async def _call(self, message: Message[Answer]) -> Answer:
-        return await self.calls.call(message, try_s=TRY_S, patience_s=READ_PATIENCE_S)
+        return await self.calls.read(message, TRY_S)
 
     async def _mirror(self) -> MirrorFiles:
         store = await self.mirrored()

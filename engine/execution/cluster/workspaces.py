@@ -15,10 +15,10 @@ from engine.config.paths import Paths, private_folder
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import ForkOrigin, Workspace, WorkspaceKind, WorkspaceSpec
 from engine.execution.cluster import node_checkpoints
-from engine.execution.cluster.calls import NodeCalls
+from engine.execution.cluster.calls import READ_PATIENCE_S, NodeCalls
 from engine.execution.cluster.forgotten_runs import ForgottenRuns
 from engine.execution.cluster.messages import Answer, ForgetRun, Message
-from engine.execution.cluster.mirror import READ_PATIENCE_S, StoreLink
+from engine.execution.cluster.mirror import StoreLink
 from engine.execution.cluster.node_files import NodeFiles
 from engine.execution.cluster.node_watcher import NodeWatcher
 from engine.execution.cluster.source_packs import SourcePack

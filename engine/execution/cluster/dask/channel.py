@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from typing import TypeVar
 
 import msgspec
 
 from engine.domain.errors import UserError
-from engine.execution.cluster.channel import ChannelError, NodeLease, NodeMissingError
+from engine.execution.cluster.channel import (
+    ChannelError,
+    NodeLease,
+    NodeMissingError,
+    RefusedError,
+)
 from engine.execution.cluster.dask import roles
 from engine.execution.cluster.dask.library import Library, Pool, load
-from engine.execution.cluster.dask.requests import Requester
+from engine.execution.cluster.dask.requests import Requester, is_refused
 from engine.execution.cluster.dask.tls import TlsFiles, outgoing
 from engine.execution.cluster.dask.wire import (
     PROTOCOL,
@@ -26,6 +32,8 @@ from engine.system.decoding import msgpack_decoder
 
 MOST_CONNECTIONS = 128
 LEASES_S = 5.0
+REFUSED_S = 2.0
+"""How long it counts that no process listens at the address."""
 Body = TypeVar("Body")
 
 
@@ -43,7 +51,8 @@ class DaskChannel:
         self._starting = asyncio.Lock()
         self._pool: Pool | None = None
         self._requester: Requester | None = None
-        self._is_closed = False
+        self._is_closed = self._was_reached = False
+        self._refused_until = 0.0
 
     async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
         """Return a node's answer to a message; raises `ChannelError` after `limit_s` seconds."""
@@ -82,12 +91,27 @@ class DaskChannel:
         return listed
 
     async def _ask(self, kind: Kind, data: bytes, limit_s: float, answer: type[Body]) -> Body:
-        requester = await self._ready()
-        body = await requester.send(self._address, roles.SCHEDULER, kind, data, limit_s)
+        if time.monotonic() < self._refused_until:
+            raise self._refused()
+        try:
+            requester = await self._ready()
+            body = await requester.send(self._address, roles.SCHEDULER, kind, data, limit_s)
+        except RefusedError as error:
+            self._refused_until = time.monotonic() + REFUSED_S
+            raise self._refused() from error
+        self._was_reached = True
         try:
             return msgpack_decoder(answer)(body)
         except msgspec.ValidationError as error:
             raise ChannelError(f"{self._address}: invalid answer: {error}") from error
+
+    def _refused(self) -> ChannelError:
+        """Return the error of a call that no process listens to.
+
+        It is of a kind of its own until one was reached: then it was started again, perhaps.
+        """
+        kind = ChannelError if self._was_reached else RefusedError
+        return kind(f"{self._address}: no process listens there")
 
     async def _ready(self) -> Requester:
         if self._requester is None:
@@ -99,6 +123,8 @@ class DaskChannel:
         return self._requester
 
     async def _start(self) -> Requester:
+        if await is_refused(self._address):  # at once, without the import
+            raise self._refused()
         try:
             library: Library = await asyncio.to_thread(load)
         except UserError as error:

@@ -160,6 +160,7 @@ async def _serve(task: NodeTask, root: Path, reports: _Reports, stops: _Stops) -
     address = NodeAddress(task.name, identity, task.scheduler, files, task.host, task.port)
     server = NodeServer(library, root, address, service.handle)
     runs = NodeRuns(service)
+    service.agent.warm_up(service.settings)
     try:
         reports.address = await server.start()
         membership = server.membership(service.lease, runs.end, reports)

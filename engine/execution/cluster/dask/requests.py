@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import urlsplit
 
-from engine.execution.cluster.channel import ChannelError
+from engine.execution.cluster.channel import ChannelError, RefusedError
 from engine.execution.cluster.dask import roles
 from engine.execution.cluster.dask.library import Comm, Library, Pool
 from engine.execution.cluster.dask.tls import tls_problem
@@ -17,6 +18,8 @@ UNKNOWN_OPERATION = (
 )
 
 CLOSED = ("Stream is closed", "Connection reset", "Broken pipe")
+SOON_S = 0.3
+"""How long a connection may take before it is found out whether a process listens at all."""
 CONNECT_S = 5.0
 """Dask tries for this long to connect, also to a port that no process listens at."""
 
@@ -44,12 +47,38 @@ class Requester:
     async def _exchange(
         self, address: str, role: str, kind: str, data: bytes, limit_s: float
     ) -> object:
-        comm = await self._pool.connect(address, min(limit_s, CONNECT_S))
+        comm = await self._connected(address, min(limit_s, CONNECT_S))
         try:
             _check(address, comm, role)
             return await self._library.send_recv(comm, op=OPERATION, kind=kind, data=data)
         finally:
             self._pool.reuse(address, comm)
+
+
+    async def _connected(self, address: str, limit_s: float) -> Comm:
+        """Return a connection; raises `RefusedError` soon where no process listens."""
+        connecting = asyncio.ensure_future(self._pool.connect(address, limit_s))
+        try:
+            await asyncio.wait({connecting}, timeout=SOON_S)
+            if not connecting.done() and await is_refused(address):
+                raise RefusedError(f"{address}: no process listens there")
+            return await connecting
+        finally:
+            connecting.cancel()
+
+
+async def is_refused(address: str) -> bool:
+    """Return whether no process listens at an address: Dask tries again and again there."""
+    parts = urlsplit(address)
+    try:
+        async with asyncio.timeout(SOON_S):
+            _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    except ConnectionRefusedError:
+        return True
+    except (TimeoutError, OSError, ValueError):
+        return False
+    writer.close()
+    return False
 
 
 def _check(address: str, comm: Comm, role: str) -> None:

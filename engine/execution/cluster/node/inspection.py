@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 
 from engine.agents.profiles import DEFAULT
@@ -61,6 +61,14 @@ class AgentInspection:
         if self._asking and self._found is None:
             await asyncio.wait({self._asking}, timeout=PATIENCE_S)
         return self._found or AgentState("", NOT_CHECKED)
+
+    def warm_up(self, settings: Callable[[], Config]) -> None:
+        """Ask for the state in the background, before anyone wants it."""
+
+        async def ask() -> None:
+            await self._ask(await asyncio.to_thread(settings))
+
+        self._asking = asyncio.create_task(ask())
 
     def close(self) -> None:
         """Ask no longer."""
