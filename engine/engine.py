@@ -576,6 +576,11 @@ class Engine:
         return self._services.disk
 
     @property
+    def mirrored(self) -> Mapping[str, int]:
+        """The last checkpoints that were shown of runs whose node did not answer."""
+        return self._services.mirrored
+
+    @property
     def cluster(self) -> ClusterNodes:
         """The nodes of the cluster; no connection is made before they are asked for."""
         return self._services.nodes

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -192,6 +192,11 @@ class LazyServices:
         from engine.execution.cluster.connection import channel_of
 
         return Cluster(self.paths, channel_of(settings), scheduler=settings.scheduler)
+
+    @property
+    def mirrored(self) -> Mapping[str, int]:
+        """The checkpoints that were shown of runs whose node did not answer."""
+        return self._connected.shown() if self._connected else {}
 
     async def close(self) -> None:
         """Close the connection to the cluster, if one was made here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -99,6 +100,26 @@ async def test_a_run_on_a_node_is_shown_and_applied_as_one_here(
         assert applied.files == ("a.txt", "new.txt")
         assert (source / "a.txt").read_text().strip() == "two"
         assert engine.view.runs[run].is_applied
+
+
+async def test_a_run_of_a_silent_node_is_applied_from_its_last_checkpoint_without_a_wait(
+    paths: Paths, node: Node, source: Path
+) -> None:
+    async with supervised(paths, node) as engine:
+        run = await ended(engine, there(source, "write a.txt two"))
+        node.is_silent = True
+        spaces = engine.workspaces
+        out = io.BytesIO()
+        await spaces.write_diff(run, out)  # the first question waits a moment
+        begun, before = time.monotonic(), node.tries
+        for _ in range(3):
+            assert (await spaces.changes(run)).files
+            assert await spaces.files(run)
+            assert (await spaces.read(run, "a.txt")).strip() == b"two"
+        assert time.monotonic() < begun + 3 and node.tries == before
+        applied = await spaces.apply(run, ApplyMode.EDITS)
+        assert applied.files == ("a.txt",) and "does not answer" in applied.left_out[0]
+        assert (source / "a.txt").read_text().strip() == "two"
 
 
 async def test_all_is_there_after_the_node_is_gone(paths: Paths, node: Node, source: Path) -> None:

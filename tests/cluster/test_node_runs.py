@@ -102,6 +102,10 @@ async def test_a_run_on_a_node_is_as_one_here(
         assert [file.path for file in (await engine.workspaces.changes(run.id)).files] == ["a.txt"]
         assert await engine.workspaces.message(run.id) == "a title\n\nlast"
         assert await engine.doctor.orphans() == []
+        assert not engine.mirrored
+        two.faults[ended.workspace.host].request_is_lost = True
+        assert [file.path for file in (await engine.workspaces.changes(run.id)).files] == ["a.txt"]
+        assert engine.mirrored == {run.id: ended.checkpoint}
     assert not list(paths.home.glob("runs/*/attempt-*/stdout.jsonl"))
 
 

@@ -41,6 +41,9 @@ class FolderCluster:
             if self.condition(name) is NodeCondition.READY
         }
 
+    def shown(self) -> Mapping[str, int]:
+        return {}
+
     def runs_seen(self, node: str) -> Collection[str]:
         started = self.nodes_of[node].started.items()
         return {ref.run for ref, attempt in started if attempt.end() is None}

@@ -69,6 +69,8 @@ class NodeCalls:
         self.patience_s = patience_s
         self._channel = channel
         self._home = home
+        self.shown: dict[str, int] = {}
+        """The last checkpoints that were shown in place of runs on a node that does not answer."""
         self._away_until = 0.0
 
     async def read(self, message: Message[Answer], try_s: float = TRY_S) -> Answer:

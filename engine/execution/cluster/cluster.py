@@ -58,6 +58,10 @@ class ClusterPort(Protocol):
         """Return the condition of a node, as last seen; UNREACHABLE where it is not known."""
         ...
 
+    def shown(self) -> Mapping[str, int]:
+        """Return the checkpoints that were shown of runs whose node did not answer."""
+        ...
+
     async def refresh(self) -> None:
         """Ask for slots and leases again, for `free_slots` and `condition`; never raises."""
         ...
@@ -160,6 +164,7 @@ class Cluster:
         self._book = NodeBook(paths, scheduler)
         self._nodes: dict[str, KnownNode] = {}
         self._executors: dict[str, NodeExecutor] = {}
+        self._shown: dict[str, int] = {}
         self._home: str | None = None
         self._looking = asyncio.Lock()
         self._looked_at = -LOOK_S
@@ -168,6 +173,7 @@ class Cluster:
         """Return the executor of a node, which need not answer at the moment."""
         if node not in self._executors:
             calls = self._calls(node)
+            calls.shown = self._shown
             workspaces = self._make_workspaces(self._paths, node, calls)
             self._executors[node] = NodeExecutor(calls, workspaces)
         return self._executors[node]
@@ -197,6 +203,10 @@ class Cluster:
     def condition(self, node: str) -> NodeCondition:
         """Return the condition of a node, as last seen; UNREACHABLE where it is not known."""
         return self._node(node).condition
+
+    def shown(self) -> Mapping[str, int]:
+        """Return the checkpoints that were shown of runs whose node did not answer."""
+        return self._shown
 
     async def refresh(self) -> None:
         """Ask for slots and leases again; never raises."""

@@ -157,10 +157,11 @@ async def opened(paths: Paths, workspace: Workspace, link: StoreLink) -> Checkpo
     Raises `UserError` CHANGES_UNKNOWN where neither has a baseline.
     """
     folder, node = paths.checkpoints(link.run, workspace.path), NodeStore(link)
-    state: StoreState | None = None
+    state, away = None, False
     try:
         state = await link.state()
     except (UserError, OSError) as error:
+        away = is_away(error)
         _log.info("run %s: the checkpoints of its node are not read: %s", link.run, error)
     if await asyncio.to_thread(has_baseline, folder) or await _is_repaired(folder):
         store = await _found(folder, workspace, node)
@@ -171,6 +172,8 @@ async def opened(paths: Paths, workspace: Workspace, link: StoreLink) -> Checkpo
     if state:
         async with store.held():
             await node.mirror(store, state)
+    elif away:
+        link.calls.shown[link.run] = (await store.list())[-1].n
     return store
 
 

@@ -14,6 +14,7 @@ from collections.abc import (
     Coroutine,
     Generator,
     Iterable,
+    Mapping,
     Sequence,
 )
 from contextlib import (
@@ -94,12 +95,20 @@ async def open_engine(
         ) as engine:
             with _handed_over(engine) if supervise else nullcontext():
                 yield engine
+            if not supervise:
+                _say_mirrored(engine.mirrored)
         has_receivers = settings.config.webhooks or settings.config.notify.apprise
         if has_receivers and engine.notifications.has_written and not supervise:
             go_on(places)  # a supervisor has to deliver it
     finally:
         if supervise:
             await _leave(places, settings)
+
+
+def _say_mirrored(shown: Mapping[str, int]) -> None:
+    """Print on stderr which runs were shown as they last were here."""
+    for run, n in shown.items():
+        output.say_aside(f"The node of {run} does not answer: this is its checkpoint {n}.")
 
 
 def _handed_over(engine: EnginePort) -> AbstractContextManager[None]:

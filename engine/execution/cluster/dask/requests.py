@@ -54,7 +54,6 @@ class Requester:
         finally:
             self._pool.reuse(address, comm)
 
-
     async def _connected(self, address: str, limit_s: float) -> Comm:
         """Return a connection; raises `RefusedError` soon where no process listens."""
         connecting = asyncio.ensure_future(self._pool.connect(address, limit_s))
