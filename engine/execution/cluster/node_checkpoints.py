@@ -122,6 +122,7 @@ class NodeStore:
         return tree
 
     def _away(self, last: Checkpoint) -> str:
+        self._link.calls.shown[self._link.run] = last.n
         return f"all since checkpoint {last.n}: the node {self._link.node} does not answer"
 
 
