@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from node_calls import REF, ask, drained, ready, start, starting
 from support import becomes
 
 from engine.domain.errors import UserError
+from engine.execution.cluster.dask.node_runs import NodeRuns
 from engine.execution.cluster.messages import (
     End,
     FindAttempt,
@@ -25,6 +27,7 @@ from engine.execution.cluster.messages import (
     NodeRun,
     WriteInput,
 )
+from engine.execution.cluster.node import workspaces
 from engine.execution.cluster.node.lease import now_s
 from engine.execution.cluster.node.service import NodeService
 from engine.execution.local import process_marks
@@ -89,10 +92,28 @@ async def test_what_guards_left_is_ended_before_the_next_lease(killed: NodeServi
     for pid in guards:  # stopped, they end nothing
         os.kill(pid, 19)
     killed.lease.end()
-    await killed.end_runs()
+    await NodeRuns(killed).end()
     assert not _alive(killed)
     _, last = await drained(killed)
     assert last.end == End(None, is_fenced=True)
+
+
+async def test_closed_node_ends_its_work_on_workspaces(service: NodeService) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    operations = workspaces.opened(await service.home("h1")).operations
+    asking = asyncio.create_task(operations.result("token", work))
+    await begun.wait()
+    service.close()
+    await asyncio.wait_for(ended.wait(), 10)
+    assert await asking is None  # the sender asks again
 
 
 async def test_forgotten_run_leaves_nothing(channel: FakeChannel, tmp_path: Path) -> None:

@@ -43,6 +43,8 @@ class Operations:
             task = self._tasks[token] = asyncio.create_task(_clear(work))
         # The work goes on where the message is given up.
         await asyncio.wait({task}, timeout=self._wait_s)
+        if task.cancelled():  # the node ends: the next one begins it again
+            return None
         return Done(task.result()) if task.done() else None
 
     async def ended(self, token: str) -> None:
@@ -50,19 +52,23 @@ class Operations:
         if task := self._tasks.get(token):
             await asyncio.wait({task})
 
-    async def close(self) -> None:
-        """End what is at work."""
-        tasks = list(self._tasks.values())
-        for task in tasks:
+    def close(self) -> None:
+        """End what is at work; the senders ask for it again."""
+        for task in self._tasks.values():
+            task.add_done_callback(_read)
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
 
     def _forget_some(self) -> None:
         done = [token for token, task in self._tasks.items() if task.done()]
         for token in done[: max(0, len(done) - KEPT)]:
-            task = self._tasks.pop(token)
-            if not task.cancelled():
-                task.exception()  # it was read, or no message asked again
+            _read(self._tasks.pop(token))
+
+
+def _read(task: asyncio.Task[Any]) -> None:
+    """Take note of an error that no message asked for again."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _clear(work: Callable[[], Awaitable[T]]) -> T:

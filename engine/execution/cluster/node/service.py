@@ -98,12 +98,13 @@ class NodeService:
         return msgspec.msgpack.encode(await self._reply(data))
 
     def close(self) -> None:
-        """Release all attempts, alive."""
+        """Release all attempts, alive, and end work on workspaces."""
         self.agent.close()
         self.bell.close()
         if self._tending:
             self._tending.cancel()
         for home in self._homes.values():
+            workspaces.close(home)
             home.close()
         self._homes.clear()
 

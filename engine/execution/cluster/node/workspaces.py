@@ -74,9 +74,9 @@ class HomeWorkspaces:
         self._making: dict[tuple[str, str], str] = {}
         """The token of the last try to make a workspace, by project and name."""
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """End what is at work."""
-        await self.operations.close()
+        self.operations.close()
 
     async def put_chunk(self, sent: PutChunk) -> int:
         """Store a piece of a file."""
@@ -180,6 +180,12 @@ def opened(home: HomeFolders) -> HomeWorkspaces:
     if home not in _opened:
         _opened[home] = HomeWorkspaces(home)
     return _opened[home]
+
+
+def close(home: HomeFolders) -> None:
+    """End what is at work for the workspaces of a home."""
+    if found := _opened.pop(home, None):
+        found.close()
 
 
 def on(answer: Callable[[HomeWorkspaces, Any], Awaitable[object]]) -> Handler:
