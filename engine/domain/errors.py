@@ -176,7 +176,7 @@ CATALOGUE: dict[str, CatalogueEntry] = {
     ),
     "NODE_LOST": CatalogueEntry(
         "The node of the run was cut off, and ended it.",
-        "Retry: the run starts over on another node.",
+        "Retry: the run starts over, with `--on any` on another node.",
         starts_over=True,
         is_retried=True,
         ends_checkpoints=True,

@@ -176,7 +176,7 @@ async def test_checkpoint_that_was_never_reported_is_taken_again(
 ) -> None:
     where = WorkspaceSpec(WorkspaceKind.IN_PLACE, str(source))
     taken = asyncio.Event()
-    real = checkpoint.Checkpointer._taken
+    real = checkpoint.Checkpointer._taken  # pyright: ignore[reportPrivateUsage]
 
     async def cut_short(self: checkpoint.Checkpointer, run: Run) -> list[object]:
         await real(self, run)
@@ -244,7 +244,7 @@ async def test_last_checkpoint_fails(paths: Paths, git: FakeGit, source: Path) -
         await settled(engine)
         run = engine.view.runs[run.id]
         assert run.status is Status.SUCCEEDED
-        assert "the work after the last checkpoint is in none" in run.notice
+        assert "the work after the last checkpoint is in no checkpoint" in run.notice
         assert not run.is_applied
         git.fail(0)
         assert (await engine.disk.unsaved(run.id)).words == "1 changed file not applied"

@@ -51,8 +51,31 @@ async def test_nodes_are_listed_with_their_condition_slots_and_runs() -> None:
         for words in ("garden-1", "unreachable", "lost", "3/8", "0.50", "84.0 GiB", "no login"):
             assert words in text
         await pilot.press("down", "down")
-        await until(pilot, lambda: "2 runs there may be at work, and are waited for" in plain(app))
+        await until(pilot, lambda: "2 runs there may still be at work." in plain(app))
         assert "Port the tests" in shown(app)
+
+
+async def test_a_lost_node_has_no_slots_that_its_ended_runs_still_take() -> None:
+    engine = with_cluster()
+    ready = four_nodes().nodes[0]
+    lost = replace(ready, name="n9", condition=NodeCondition.LOST, since=engine.now - 60)
+    engine.cluster.found = replace(engine.cluster.found, nodes=(lost,))
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        await until(pilot, lambda: "n9 was cut off, and has ended its runs." in plain(app))
+        assert "3/8" not in shown(app)
+        assert "slots taken" not in shown(app)
+
+
+async def test_runs_on_nodes_take_no_slots_of_this_machine_in_the_top_bar() -> None:
+    engine = with_cluster()
+    run = engine.view.runs["1qj8a0k2m4"]
+    run.host = "garden-1"
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await painted(pilot)
+        assert f"1/{engine.config.slots} slots" in shown(app)
 
 
 async def test_enter_shows_the_runs_of_the_node_in_the_list() -> None:

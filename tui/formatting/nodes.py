@@ -33,6 +33,12 @@ class NodeColumn:
     is_number: bool = True
 
 
+def _slots_of(node: NodeSummary) -> str:
+    """Return the taken slots and all; unknown for a node that is lost, which has ended its runs."""
+    known = node.machine if node.condition is not NodeCondition.LOST else None
+    return f"{known.busy_slots}/{known.slots}" if known else sign("–", "-")
+
+
 def _of_machine(text: Callable[[NodeMachine], str]) -> Callable[[NodeSummary], str]:
     """Return the text of a fact that is unknown until the node has answered."""
     return lambda node: text(node.machine) if node.machine else sign("–", "-")
@@ -44,14 +50,10 @@ def _codex(machine: NodeMachine) -> str:
     return clean(machine.agent_version, 20) if machine.is_logged_in else "no login"
 
 
-def _slots(machine: NodeMachine) -> str:
-    return f"{machine.busy_slots}/{machine.slots}"
-
-
 NODE_COLUMNS = (
     NodeColumn("STATE", lambda node: node.condition.value, 11, is_number=False),
     NodeColumn("RUNS", lambda node: str(len(node.runs)), 4),
-    NodeColumn("SLOTS", _of_machine(_slots), 7),
+    NodeColumn("SLOTS", _slots_of, 7),
     NodeColumn("LOAD", _of_machine(lambda it: f"{it.load_per_processor:.2f}"), 5),
     NodeColumn("MEMORY", _of_machine(lambda it: size(it.memory_bytes)), 10),
     NodeColumn("DISK", _of_machine(lambda it: size(it.disk_bytes)), 10),
@@ -93,8 +95,8 @@ def away_sentence(node: NodeSummary, now: float) -> str:
     away = (
         "does not answer" if node.since is None else f"has not answered for {age(now - node.since)}"
     )
-    rest = f"; {runs} there may be at work, and {_are(node)} waited for" if node.runs else ""
-    return f"{name} {away}{rest}."
+    rest = f" {runs} there may still be at work." if node.runs else ""
+    return f"{name} {away}.{rest}"
 
 
 def away_words(cluster: ClusterSummary) -> str:
@@ -130,7 +132,11 @@ def scheduler_words(cluster: ClusterSummary, now: float) -> str:
     ready = [node for node in cluster.nodes if not node.is_away]
     free = sum(node.machine.free_slots for node in ready if node.machine)
     count = f"{len(ready)} of {len(cluster.nodes)} nodes ready"
-    return f"{address} {sign('·', '-')} {count} {sign('·', '-')} {free} slots free"
+    return f"{address} {sign('·', '-')} {count} {sign('·', '-')} {_free_slots(free)}"
+
+
+def _free_slots(free: int) -> str:
+    return f"{free} slot{'' if free == 1 else 's'} free"
 
 
 def total_slots(nodes: Sequence[NodeSummary]) -> tuple[int, int]:
@@ -141,10 +147,6 @@ def total_slots(nodes: Sequence[NodeSummary]) -> tuple[int, int]:
 
 def _counted(runs: int) -> str:
     return f"{runs} run{'' if runs == 1 else 's'}"
-
-
-def _are(node: NodeSummary) -> str:
-    return "is" if len(node.runs) == 1 else "are"
 
 
 def node_filter(node: NodeSummary) -> str:
@@ -173,12 +175,10 @@ def _fact_lines(node: NodeSummary, machine: NodeMachine, now: float) -> Iterator
     if node.is_away:
         yield f"As it was {ago(machine.seen_at, now)}:"
     other = f", {_counted(machine.other_runs)} of other homes" if machine.other_runs else ""
-    yield between.join(
-        (
-            f"{machine.busy_slots} of {machine.slots} slots taken{other}",
-            f"load {machine.load:.2f} on {machine.processors} processors",
-        )
-    )
+    # A lost node has ended its runs: their slots are not taken any more.
+    taken = f"{machine.busy_slots} of {machine.slots} slots taken{other}"
+    load = f"load {machine.load:.2f} on {machine.processors} processors"
+    yield between.join((load,) if node.condition is NodeCondition.LOST else (taken, load))
     free = f"{size(machine.memory_bytes)} memory and {size(machine.disk_bytes)} disk free"
     codex = f"Codex {clean(machine.agent_version, 40)}" if machine.agent_version else "no Codex"
     login = "login ok" if machine.is_logged_in else "no login"

@@ -131,7 +131,8 @@ def _state(cluster: ClusterSummary) -> Finding:
         message = "No node of the cluster is ready."
         return Finding(_NAME, CheckHealth.WARNING, message, "Start one: `swarm-tui node`.")
     free = sum(node.machine.free_slots for node in ready if node.machine)
-    message = f"{len(ready)} of {len(cluster.nodes)} nodes ready, {free} slots free"
+    slots = f"{free} slot{'' if free == 1 else 's'} free"
+    message = f"{len(ready)} of {len(cluster.nodes)} nodes ready, {slots}"
     return Finding(_NAME, CheckHealth.OK, message)
 
 

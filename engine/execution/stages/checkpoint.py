@@ -111,7 +111,7 @@ class Checkpointer:
             why = "nothing was waited for."
         except UserError as error:
             why = error.message
-        words = f"the work after the last checkpoint is in none: {why}"
+        words = f"the work after the last checkpoint is in no checkpoint: {why}"
         await self._append([Notice("warning", words, uncheckpointed=True)])
 
     async def _sync_work(self, run: Run) -> None:

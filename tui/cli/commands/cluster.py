@@ -224,4 +224,5 @@ def _settings_text(address: str, files: TlsFiles) -> str:
     # A string of JSON is one of YAML, whatever the path contains.
     lines = [f"  {key}: {json.dumps(value)}" for key, value in _settings(address, files).items()]
     head = "# Settings of this cluster (`swarm-tui config edit`); then: swarm-tui run --on any"
-    return "\n".join((head, "cluster:", *lines))
+    # An empty line separates the settings from the reports of nodes that follow.
+    return "\n".join((head, "cluster:", *lines, ""))

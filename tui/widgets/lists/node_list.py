@@ -9,7 +9,7 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from engine.domain.node import NodeSummary
+from engine.domain.node import NodeCondition, NodeSummary
 from tui import formatting
 from tui.formatting.nodes import NODE_COLUMNS, NODE_TONES, NodeColumn, node_name
 from tui.terminal.cells import clean, fit, wrap
@@ -143,7 +143,7 @@ class NodeList(LineView):
 
 def _slots_bar(node: NodeSummary, width: int) -> str:
     machine = node.machine
-    if machine is None or not machine.slots:
+    if machine is None or not machine.slots or node.condition is NodeCondition.LOST:
         return ""
     return formatting.bar(100 * machine.busy_slots / machine.slots, width)
 

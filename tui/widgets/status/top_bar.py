@@ -15,7 +15,8 @@ from engine.domain import lifecycle
 from engine.domain.activity import clock, held_words
 from engine.domain.attention import Attention, attention_of, is_asking
 from engine.domain.events import Event
-from engine.domain.model import LimitWindow, Pause, Run
+from engine.domain.hosts import host_of
+from engine.domain.model import LOCAL, LimitWindow, Pause, Run
 from engine.domain.queue import paused
 from engine.domain.record import record
 from engine.domain.usage import LimitCycle
@@ -108,7 +109,8 @@ class TopBar(Widget):
                 self._add(*self._kinds.pop(run_id), by=-1)
             if run_id in runs:
                 run = runs[run_id]
-                is_busy = run.status in lifecycle.ACTIVE
+                # The slots shown are those of this machine: each node has its own.
+                is_busy = run.status in lifecycle.ACTIVE and host_of(run) == LOCAL
                 self._kinds[run_id] = kind = attention_of(run), is_busy, is_asking(run)
                 self._add(*kind, by=1)
 
