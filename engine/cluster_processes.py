@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,6 +72,12 @@ def require_cluster() -> None:
         raise user_error("CLUSTER_NOT_INSTALLED")
 
 
+def require_linux() -> None:
+    """Raise `UserError` NODE_NEEDS_LINUX where the guards of attempts cannot work."""
+    if sys.platform != "linux":
+        raise user_error("NODE_NEEDS_LINUX")
+
+
 def cluster_folder(places: Paths) -> Path:
     """Return where nodes and certificates of this machine are by default: beside the home."""
     return places.home.with_name(f"{places.home.name}-cluster")
@@ -112,6 +119,7 @@ class NodeRunner:
         from engine.execution.cluster.dask.nanny import Nanny
         from engine.execution.cluster.dask.tls import incoming
 
+        require_linux()
         require_cluster()
         settings = load_usable(places).config
         given = (options.ca, options.certificate, options.key)
@@ -197,6 +205,7 @@ class Trial:
         """Run until `stopping` is set or all nodes failed, then end all. Raises `UserError`."""
         from engine.execution.cluster.dask.certificates import Certificates
 
+        require_linux()
         require_cluster()
         names = [f"n{number}" for number in range(1, self.nodes + 1)]
         folder = cluster_folder(self.places) / "certificates"

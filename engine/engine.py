@@ -31,8 +31,7 @@ from engine.execution.shared_settings import SharedSettings
 from engine.execution.supervision_monitor import SupervisionMonitor
 from engine.execution.supervisor_lock import SupervisorLock
 from engine.execution.task_tree import SupervisedTask, TaskTree
-from engine.lazy_services import MODULE_OF, LazyServices
-from engine.other_machines import OtherMachines
+from engine.lazy_services import MODULE_OF, LazyServices, OtherMachines
 from engine.runs.finder import find_run, find_shortest_ends
 from engine.store.history import EventHistory
 from engine.store.store import Store, open_store

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,8 @@ from engine.domain.budget import Budget, BudgetUnit
 from engine.domain.errors import UserError, user_error
 from engine.domain.fault import Fault
 from engine.domain.model import Run, RunSpec, Workspace
+from engine.domain.placement import NodePlaces
 from engine.execution.journal import Journal
-from engine.other_machines import OtherMachines
 from engine.runs.finder import find_run
 from engine.search import HistorySearch
 from engine.store.store import Store
@@ -110,6 +111,21 @@ CheckRequest = Callable[[RunSpec, bool], Awaitable[RunSpec]]
 """Checks a request for a run; the second argument: its missing trust is not an error."""
 
 MODULE_OF = {name: module for module, names in WHERE.items() for name in names}
+
+
+@dataclass(slots=True)
+class OtherMachines:
+    """Executors of machines by name, and a cluster in the place of the one of the settings."""
+
+    executors: Mapping[str, Executor] = field(default_factory=dict[str, "Executor"])
+    cluster: ClusterPort | None = None
+    seen: Callable[[], NodePlaces] = NodePlaces
+    """Returns the places on nodes, as the supervising engine saw them last."""
+
+    def places(self, config: Config) -> NodePlaces:
+        """Return the places on nodes, as the nodes were last seen."""
+        is_set = self.cluster is not None or bool(config.cluster.scheduler)
+        return replace(self.seen(), is_set=is_set, machines=frozenset(self.executors))
 
 
 class LazyServices:

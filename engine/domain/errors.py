@@ -130,6 +130,10 @@ CATALOGUE: dict[str, CatalogueEntry] = {
         "Cluster support is not installed.",
         "Install it: `pip install 'swarm-tui[cluster]'`.",
     ),
+    "NODE_NEEDS_LINUX": CatalogueEntry(
+        "Nodes need Linux: only there can their runs be ended for sure when they are cut off.",
+        "Start the node on a machine with Linux; engines and the scheduler can run elsewhere.",
+    ),
     "CLUSTER_UNREACHABLE": CatalogueEntry(
         "The scheduler of the cluster cannot be reached.",
         "Check `cluster` in the settings, and that the scheduler runs: `swarm-tui nodes`.",

@@ -78,8 +78,14 @@ def left_node(run: Run, host: str, nodes: NodePlaces) -> str:
     return there if is_left and moves(run, there, nodes) else ""
 
 
-def node_hold(view: View, run: Run, nodes: NodePlaces) -> Pause | None:
-    """Return why a queued run waits for a node, as a hold of that run; None where it does not."""
+def node_hold(view: View, run: Run, places: Callable[[], NodePlaces]) -> Pause | None:
+    """Return why a queued run waits for a node, as a hold of that run; None where it does not.
+
+    The places are asked for only if it is not for this machine.
+    """
+    if wanted_host(view, run, NodePlaces()) == LOCAL:
+        return None
+    nodes = places()
     wanted = wanted_host(view, run, nodes)
     reason = _reason(wanted, nodes) if nodes.is_node(wanted) else ""
     return Pause(reason, waiting_for=WaitingFor.NODE) if reason else None

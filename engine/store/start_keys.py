@@ -9,13 +9,11 @@ from engine.domain.start_key import KEPT_S, StartKey, already_started
 FIND = "SELECT digest, started FROM start_keys WHERE client = ? AND key = ? AND created_at > ?"
 
 
-def claim(db: sqlite3.Connection, key: StartKey | None, started: str, now: float) -> None:
+def claim(db: sqlite3.Connection, key: StartKey, started: str, now: float) -> None:
     """Store what a request started, in the transaction that starts it; drop old keys.
 
     Raises `UserError` if a request with this key has started something.
     """
-    if key is None:
-        return
     if db.execute(FIND, place(key, now)).fetchone():
         raise already_started()
     db.execute("DELETE FROM start_keys WHERE created_at <= ?", (now - KEPT_S,))

@@ -25,7 +25,6 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.messages import Message, Subscription
 from engine.domain.model import AttemptRequest, Run, RunSpec, Status
 from engine.domain.pattern import Pattern
-from engine.domain.start_key import StartKey
 from engine.store import (
     batches,
     codec,
@@ -34,7 +33,6 @@ from engine.store import (
     patterns,
     search,
     shrinking,
-    start_keys,
     usage_ledger,
 )
 from engine.store.appending import Appender, AppendRequest, Committed, insert_run, note_folder
@@ -51,6 +49,7 @@ from engine.system.reserve import OpeningReserve, Reserve
 if TYPE_CHECKING:
     from engine.domain.children import ChildLimits
     from engine.domain.rule_answers import RulesOf
+    from engine.domain.start_key import StartKey
     from engine.store.api_tokens import StoredApiTokens
     from engine.store.rules import StoredRules
     from engine.store.session_ledger import SessionLedger
@@ -122,7 +121,7 @@ class Store(StoreReader):
 
         def add(db: sqlite3.Connection) -> Committed:
             run = self._add(db, spec, _newest(db), keep)
-            start_keys.claim(db, key, run, self._clock())
+            _claim(db, key, run, self._clock())
             return self._append(db, [_queued(run, first)])
 
         return await self._write(add)
@@ -139,7 +138,7 @@ class Store(StoreReader):
         def add(db: sqlite3.Connection) -> Committed:
             named = replace(swarm, id=batches.free_id(db, swarm.name))
             batches.add(db, named, self._clock())
-            start_keys.claim(db, key, named.id, self._clock())
+            _claim(db, key, named.id, self._clock())
             made: list[str] = []
             newest = _newest(db)
             for each in planned:
@@ -448,3 +447,10 @@ async def open_store(
         reserve.keep()
         store.reserve = reserve
         yield store
+
+
+def _claim(db: sqlite3.Connection, key: StartKey | None, started: str, now: float) -> None:
+    if key is not None:
+        from engine.store import start_keys  # most requests have no key
+
+        start_keys.claim(db, key, started, now)

@@ -14,7 +14,10 @@ import pytest
 from cluster_processes import LIMIT_S, ROOT, Cluster, Command, a_cluster, ask
 from loopback_cluster import certificates, until
 
+from engine.cluster_processes import NodeOptions, NodeRunner
+from engine.config.paths import Paths
 from engine.config.settings import ClusterSettings
+from engine.domain.errors import UserError
 from engine.execution.cluster.channel import Channel
 from engine.execution.cluster.connection import channel_of
 from engine.execution.cluster.messages import (
@@ -214,3 +217,11 @@ def test_commands_without_a_cluster_do_not_import_its_library(
         timeout=LIMIT_S,
     )
     assert done.stdout.endswith("[]\n"), done
+
+
+def test_node_needs_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    places = Paths(tmp_path / "home", tmp_path / "config.yaml")
+    with pytest.raises(UserError) as error:
+        NodeRunner(places, NodeOptions("tcp://127.0.0.1:8786"), print)
+    assert error.value.code == "NODE_NEEDS_LINUX"

@@ -42,7 +42,7 @@ def started(view: View, nodes: NodePlaces, slots: int = 1, **rules: Any) -> tupl
 
 
 def held(wanted: Run, nodes: NodePlaces, *others: Run) -> str:
-    hold = node_hold(View([wanted, *others]), wanted, nodes)
+    hold = node_hold(View([wanted, *others]), wanted, lambda: nodes)
     assert hold is None or hold.waiting_for is WaitingFor.NODE
     return hold.reason if hold else ""
 

@@ -107,7 +107,7 @@ class RunDetails(Dialog[None]):
         held = (
             pause_of(run, engine.pause, now)
             or engine.queue_pace.hold_of(run, now)
-            or node_hold(engine.view, run, engine.cluster.places)
+            or node_hold(engine.view, run, lambda: engine.cluster.places)
         )
         doing = activity(run, now, self._engine.position(run.id), pause=held)
         overlaps = self._engine.view.radar.overlaps(run.id)

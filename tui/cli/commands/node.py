@@ -74,7 +74,8 @@ def node(
     It joins the scheduler and waits for runs; it starts again by itself after a crash, and goes on
     with its runs. The first signal (Ctrl-C, SIGTERM) lets its runs end and takes no new ones; the
     second ends them; the third leaves them to their lease. Options left out come from `cluster` in
-    the settings. Needs this package's `cluster` extra; docs/cluster.md explains the set-up.
+    the settings. Needs Linux, and this package's `cluster` extra; docs/cluster.md explains the
+    set-up.
     """
     from engine.cluster_processes import NodeOptions
     from tui.cli.support import session

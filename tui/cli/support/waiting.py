@@ -12,7 +12,7 @@ from engine.domain.activity import activity, held_words, is_hold, paused_words
 from engine.domain.errors import UserError
 from engine.domain.lifecycle import ACTIVE, LIVE
 from engine.domain.model import Pause, Run, Status
-from engine.domain.placement import node_hold
+from engine.domain.placement import NodePlaces, node_hold
 from engine.domain.projection import View
 from engine.domain.queue import hold_of, pause_of, paused, present_holds, unfinished
 from engine.domain.record import record
@@ -41,10 +41,13 @@ class QueueWait:
 
 def of_view(view: View, engine: EnginePort, now: float) -> dict[str, QueueWait]:
     """Return the reasons why each queued run waits."""
-    pause, holds, nodes = engine.pause, engine.queue_pace.holds(now), engine.cluster.places
+    pause, holds = engine.pause, engine.queue_pace.holds(now)
+
+    def places() -> NodePlaces:
+        return engine.cluster.places
 
     def wait(place: int, run: Run) -> QueueWait:
-        held = pause_of(run, pause, now) or hold_of(run, holds) or node_hold(view, run, nodes)
+        held = pause_of(run, pause, now) or hold_of(run, holds) or node_hold(view, run, places)
         return QueueWait(place, tuple(unfinished(view, run)), held)
 
     return {run.id: wait(place, run) for place, run in enumerate(view.queue(), start=1)}

@@ -111,7 +111,7 @@ class Panes(Splitters):
             after=tuple(map(self._name_of, unfinished(self._engine.view, run))),
             pause=pause_of(run, self._engine.pause, now)
             or self._engine.queue_pace.hold_of(run, now)
-            or node_hold(self._engine.view, run, self._engine.cluster.places),
+            or node_hold(self._engine.view, run, lambda: self._engine.cluster.places),
         )
 
     def _name_of(self, run_id: str) -> str:
