@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 from engine.agents.profiles import profile_of
 from engine.agents.registry import agent_of
@@ -58,13 +59,17 @@ class LoginCheck:
         if error := await login_error(spec, self._config, requested_environment(), account):
             raise error
 
-    async def require_again(self, run: Run) -> None:
-        """Raise `UserError` where the agent of a run is missing or no longer logged in."""
+    async def require_again(self, run: Run, host: str) -> None:
+        """Raise `UserError` where the agent of a run is missing or no longer logged in.
+
+        `host` is the machine of its next attempt.
+        """
+        spec = replace(run.spec, workspace=replace(run.spec.workspace, host=host))
         try:
             environment = await asyncio.to_thread(requested, self._paths, run.id)
         except OSError:  # a damaged file: the attempt reports it
             return
-        await self._require(run.spec, environment, run.account)
+        await self._require(spec, environment, run.account)
 
     async def _require(
         self, spec: RunSpec, environment: Mapping[str, str], present: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
 from engine.domain.errors import UserError
@@ -69,6 +69,13 @@ class KnownCluster:
         return self.states
 
     def free_slots(self) -> Mapping[str, int]:
+        return {}
+
+    def runs_seen(self, node: str) -> Collection[str]:
+        del node
+        return ()
+
+    def shown(self) -> Mapping[str, int]:
         return {}
 
     def condition(self, node: str) -> NodeCondition:

@@ -181,7 +181,9 @@ class Batches:
                 spec = replace(spec, workspace=WorkspaceSpec())
             if (key := _place(spec)) not in known:
                 known[key] = await self._check(spec, ask_later)
-                pinned[each.spec.workspace] = known[key].workspace
+                # The commit is that of all rows from this source; the machine is each row's own.
+                host = each.spec.workspace.host
+                pinned[each.spec.workspace] = replace(known[key].workspace, host=host)
             files: list[Mapping[str, str]] = []
             if each.spec.preparation.guarded:
                 wish = each.spec.workspace

@@ -39,6 +39,8 @@ class RunRights:
     may_set_up: bool = True
     """Whether set-up commands may run in a workspace made from these folders."""
     may_verify: bool = False
+    may_leave: bool = False
+    """Whether it may work on another machine than this one."""
     budget: Budget | None = None
     """The most that it may use; None: unbounded."""
 
@@ -156,7 +158,8 @@ def _workspace(spec: RunSpec, rights: RunRights) -> str:
     wish = spec.workspace
     if wish.kind is WorkspaceKind.IN_PLACE:
         return "A run may not work in place: use a worktree or a copy."
-    if wish.host != LOCAL or spec.on not in (None, LOCAL):
+    is_here = wish.host == LOCAL and spec.on in (None, LOCAL)
+    if not (is_here or rights.may_leave):
         return "A run may not work on another machine."
     is_made = wish.kind in _MADE_FROM_FOLDERS and rights.sources is not None
     if is_made and wish.source not in (rights.sources or ()):

@@ -369,7 +369,7 @@ class RunRequests:
         await self._check_spec(spec, run if path_here(run) else None)
         if not needs_none:
             await self._check_root(run.spec)
-        await self._services.logins.require_again(run)
+        await self._services.logins.require_again(run, change.on or host_of(run))
         return asked
 
     async def _is_there(self, workspace: Workspace) -> bool:

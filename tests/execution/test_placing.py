@@ -13,6 +13,7 @@ from folder_cluster import FolderCluster
 from folder_executor import FolderAttempt
 from support import becomes, quick, spec, until
 
+from engine import login_check
 from engine.agents.base import AttemptOutcome
 from engine.config.paths import Paths
 from engine.config.settings import ClusterSettings, ProjectSettings, WatchdogSettings
@@ -24,6 +25,7 @@ from engine.domain.interaction import ModeChange
 from engine.domain.model import (
     ANY_NODE,
     LOCAL,
+    Agent,
     AttemptRequest,
     Run,
     RunSpec,
@@ -33,7 +35,7 @@ from engine.domain.model import (
 )
 from engine.domain.node import NodeCondition
 from engine.domain.reasons import Cause, WaitingFor
-from engine.engine import Engine
+from engine.engine import BatchRequest, Engine
 from engine.execution import supervisor
 from engine.execution.outcome import decide
 from tui.cli.support.waiting import of_view
@@ -162,6 +164,27 @@ async def test_a_retry_starts_over_on_the_machine_that_is_named(
         assert refused.value.code == "NODE_UNKNOWN"
 
 
+async def test_a_retry_needs_the_login_of_the_machine_that_is_named(
+    paths: Paths, cluster: FolderCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def none(*_: object) -> UserError:
+        return user_error("CODEX_AUTH_REQUIRED")
+
+    async with supervised(paths, cluster) as engine:
+        here, there = await engine.start(spec("say x")), await engine.start(spec("say x", on="n1"))
+        await done(engine, here)
+        await done(engine, there)
+        monkeypatch.setattr(login_check, "login_error", none)
+        monkeypatch.setattr(login_check, "VALID_S", -1.0)
+        for run, on in ((here, ""), (there, LOCAL)):
+            with pytest.raises(UserError) as refused:
+                await engine.retry(run.id, change=ModeChange(on=on))
+            assert refused.value.code == "CODEX_AUTH_REQUIRED"
+        for run, on in ((here, "n2"), (there, "")):
+            await engine.retry(run.id, change=ModeChange(on=on))
+            assert (await done(engine, run, 2)).status is Status.SUCCEEDED
+
+
 async def test_settings_choose_the_machine_where_a_run_names_none(
     paths: Paths, cluster: FolderCluster
 ) -> None:
@@ -211,7 +234,7 @@ async def test_what_a_node_cannot_do_is_refused_at_once(
         with pytest.raises(UserError) as refused:
             await engine.start(spec("say x", on=on, **wishes[feature]))
         assert refused.value.code == "NODE_CANNOT"
-        assert words in refused.value.message
+        assert words in f"{refused.value.message} {refused.value.recovery}"
         assert not engine.view.runs
 
 
@@ -302,3 +325,28 @@ async def test_runs_on_nodes_take_no_slot_here_and_none_is_lost(
         runs += [await engine.start(spec("say x")) for _ in range(2)]
         ended = await asyncio.gather(*(done(engine, run) for run in runs))
         assert {run.status for run in ended} == {Status.SUCCEEDED}
+
+
+async def test_templates_and_rows_name_the_machine(
+    paths: Paths, cluster: FolderCluster, tmp_path: Path
+) -> None:
+    (tmp_path / "rows.csv").write_text("prompt,on\nsim: say a,n1\nsim: say b,n2\nsim: say c,\n")
+    (tmp_path / "wrong.csv").write_text("prompt,on\nsim: say a,n1\nsim: say b,n9\n")
+    own = paths.config.parent / "templates"
+    own.mkdir()
+    (own / "far.yaml").write_text("description: d\nprompt: 'sim: say far'\non: n2\n")
+    cluster.slots.update(n1=3, n2=3)
+    asked = RunSpec("", "", "garden", agent=Agent.SIMULATED)
+    async with supervised(paths, cluster) as engine:
+
+        async def hosts(**more: Any) -> list[str]:
+            plan = await engine.swarms.plan(BatchRequest(asked, **more))
+            _, runs = await engine.swarms.start(plan)
+            ended = [await done(engine, run) for run in runs]
+            assert {run.status for run in ended} == {Status.SUCCEEDED}, [run.error for run in ended]
+            return [run.workspace.host for run in ended if run.workspace]
+
+        assert await hosts(file=tmp_path / "rows.csv") == ["n1", "n2", LOCAL]
+        assert await hosts(template="far") == ["n2"]
+        with pytest.raises(UserError, match=r"no node named n9"):
+            await hosts(file=tmp_path / "wrong.csv")

@@ -22,7 +22,7 @@ from tui.cli.support.options import (
     full_option,
     json_option,
 )
-from tui.cli.support.run_options import mode_change, mode_options
+from tui.cli.support.run_options import machine_option, mode_change, mode_options
 
 if TYPE_CHECKING:
     from engine.domain.batch import Batch
@@ -68,6 +68,7 @@ async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
     metavar="AMOUNT",
     help="Set a new limit for all runs, in tokens, money or percent as --budget.",
 )
+@machine_option
 @mode_options
 @click.option("-d", "--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import click
 
 from tui.cli.support import output
-from tui.cli.support.argument_completion import machines
 from tui.cli.support.options import (
     BatchParam,
     RunParam,
@@ -21,7 +19,7 @@ from tui.cli.support.options import (
     json_option,
     read_stdin,
 )
-from tui.cli.support.run_options import mode_change, mode_options
+from tui.cli.support.run_options import machine_option, mode_change, mode_options
 
 
 @click.command(
@@ -46,13 +44,7 @@ from tui.cli.support.run_options import mode_change, mode_options
     metavar="TEXT",
     help="Use this prompt instead, in a new thread of the same workspace; - reads stdin.",
 )
-@click.option(
-    "--on",
-    type=TextParam(),
-    metavar="NODE",
-    shell_complete=machines,
-    help="Start over on this machine (local), on a node of the cluster, or on any node.",
-)
+@machine_option
 @mode_options
 @click.option("-d", "--detach", is_flag=True, help="Print the ids and return; the runs continue.")
 @full_option
@@ -91,7 +83,7 @@ async def _retry(
     prompt, detach = asked["prompt"], asked["detach"]
     if prompt is not None and not prompt.strip():
         raise click.UsageError("--prompt is empty.")
-    change = replace(mode_change(asked), on=asked["on"] or "")
+    change = mode_change(asked)
     how: dict[str, Any] = {"prompt": prompt, "fresh": asked["fresh"], "change": change}
     async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
         found = await to_retry(engine, names, batch)

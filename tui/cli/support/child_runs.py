@@ -77,7 +77,8 @@ async def _rights(engine: EnginePort, parent: str | None, count: int) -> RunRigh
     if parent is None:
         sandbox = Sandbox(engine.config.codex.sandbox)
         usual = values_of(RunSpec("", "", ""), OF_AGENTS)
-        return RunRights(sandbox=sandbox, of_agent=usual, may_verify="verify" in settings.enable)
+        may_verify = "verify" in settings.enable
+        return RunRights(sandbox=sandbox, of_agent=usual, may_verify=may_verify, may_leave=True)
     above = await engine.find(parent)
     sources = None if "sources" in settings.enable else _sources(above)
     budget = await _budget_left(engine, above)

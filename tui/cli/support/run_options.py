@@ -72,11 +72,23 @@ def mode_options(function: Function) -> Function:
     return function
 
 
+def machine_option(function: Function) -> Function:
+    """Add the flag that starts runs over on another machine."""
+    return click.option(
+        "--on",
+        type=TextParam(),
+        metavar="NODE",
+        shell_complete=argument_completion.machines,
+        help="Start over on this machine (local), on a node of the cluster, or on any node.",
+    )(function)
+
+
 def mode_change(asked: Mapping[str, Any]) -> ModeChange:
     """Return the change of mode that was requested on the command line."""
     approvals = asked["approvals"]
     mode = approvals and ApprovalPolicy(approvals)
-    return ModeChange(asked["interactive"], mode, asked["ignore_pace"])
+    on = asked.get("on") or ""
+    return ModeChange(asked["interactive"], mode, asked["ignore_pace"], on)
 
 
 def with_flags(function: Function, options: Sequence[RunOption]) -> Function:

@@ -47,6 +47,13 @@ class RunOptionArguments(ToolArguments):
     base: Annotated[ShortText | None, Meta(description="branch, tag or commit of a worktree")] = (
         None
     )
+    on: Annotated[
+        ShortText | None,
+        Meta(
+            description="machine to work on: local, any, or the name of a node; runs of agents "
+            "work on this machine"
+        ),
+    ] = None
     model: Annotated[ShortText | None, Meta(description="model of the agent")] = None
     sandbox: Annotated[
         Sandbox | None, Meta(description="what its commands may write; never looser than yours")
