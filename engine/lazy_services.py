@@ -409,7 +409,17 @@ class LazyServices:
         """Disk usage, and how to free space."""
         from engine.disk.service import Disk
 
-        return Disk(self.paths, self.config, self._store, self._journal.change, self.check_config)
+        def machine(host: str) -> object:
+            return self.executors.of_host(host).workspaces
+
+        return Disk(
+            self.paths,
+            self.config,
+            self._store,
+            self._journal.change,
+            self.check_config,
+            machine,
+        )
 
     @cached_property
     def nodes(self) -> ClusterNodes:

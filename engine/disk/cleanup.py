@@ -15,8 +15,16 @@ from engine.config.paths import Paths
 from engine.config.settings import Config
 from engine.disk import rebuildable
 from engine.disk.backup import keep
-from engine.disk.cleanup_plan import CleanupCandidate, CleanupFilter, CleanupItem, CleanupPlan, plan
+from engine.disk.cleanup_plan import (
+    CleanupCandidate,
+    CleanupFilter,
+    CleanupItem,
+    CleanupPlan,
+    place_of,
+    plan,
+)
 from engine.disk.current_workspaces import standing
+from engine.disk.node_workspaces import NodeWorkspaceSizes
 from engine.disk.scan.scanner import FolderScanner, FolderSize
 from engine.disk.trash import Trash, TrashEntry
 from engine.disk.unsaved import UnsavedWork, unsaved
@@ -64,8 +72,15 @@ class WorkspaceCleanup:
     """Cleanup of workspaces; every method raises `UserError`."""
 
     def __init__(
-        self, paths: Paths, config: Config, store: Store, trash: Trash, append: AppendDecided
+        self,
+        paths: Paths,
+        config: Config,
+        store: Store,
+        trash: Trash,
+        append: AppendDecided,
+        nodes: NodeWorkspaceSizes,
     ) -> None:
+        self._nodes = nodes
         self._paths = paths
         self._config = config
         self._store = store
@@ -96,6 +111,8 @@ class WorkspaceCleanup:
 
         async with FolderScanner(self._config.cleanup.rebuildable) as scanner:
             candidates = await asyncio.gather(*(examine(run) for run in runs))
+        if not (wish.here_only or wish.artefacts_only):
+            candidates += await self._nodes.candidates(await self._store.runs())
         return plan(candidates, wish, time.time())
 
     async def _candidate(
@@ -187,6 +204,9 @@ class WorkspaceCleanup:
         self, item: CleanupItem, wish: CleanupFilter, why: str, together: str
     ) -> CleanupItemResult:
         unsaved_too = wish.including_unsaved
+        if item.host:
+            await self._remove_there(item, why, including_unsaved=unsaved_too)
+            return CleanupItemResult(item, item.size)
         entry = await self.delete(
             item.run,
             item.path,
@@ -196,6 +216,28 @@ class WorkspaceCleanup:
             together=together,
         )
         return CleanupItemResult(item, item.size, entry.id)
+
+    async def _remove_there(self, item: CleanupItem, why: str, *, including_unsaved: bool) -> None:
+        """Remove a workspace on its node, now or once that answers; its checkpoints stay here."""
+        run = await self.run(item.run)
+        check_ended(run)
+        there = self._nodes.of_host(item.host)
+        if there is None or run.in_trash or not run.workspace or place_of(run) != item.path:
+            raise user_error("WORKSPACE_MISSING")
+        found = await self._nodes.candidates([run])
+        if not including_unsaved and any(one.unsaved for one in found):
+            raise user_error("WORK_UNSAVED", f"The run {run.id} is kept: {found[0].unsaved}.")
+        thread_lock.check_free(self._paths, run.id)
+        node = printable_name(item.host)
+        words = _said(f"workspace removed on the node {node}", why)
+        await self.note(run, words, trash=True, subject=Subject.CLEAN_UP)
+        try:
+            is_gone = await there.remove(run.id, run.workspace.path)
+        except BaseException:
+            await asyncio.shield(self.note(run, "workspace still there", trash=False))
+            raise
+        if not is_gone:
+            await self.note(run, f"the node {node} does not answer: it removes it once it does")
 
     async def _strip(self, item: CleanupItem, why: str) -> CleanupItemResult:
         run = await self.standing(item.run, item.path)

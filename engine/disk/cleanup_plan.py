@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from engine.domain.digest import digest_of
 from engine.domain.hosts import path_here
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Run, WorkspaceKind
+from engine.domain.model import LOCAL, Run, WorkspaceKind
+from engine.domain.text import printable_name
 
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
@@ -32,6 +33,8 @@ class CleanupFilter:
     """Take only what can be made again: `node_modules` and the like."""
     including_unsaved: bool = False
     """Take work that is nowhere else, too; it is kept in the trash."""
+    here_only: bool = False
+    """Take no workspaces on nodes, which have no trash."""
     sessions: bool = False
     """Take agents' session files of runs that cannot go on, not workspaces."""
 
@@ -64,6 +67,8 @@ class CleanupCandidate:
     """What of it can be made again, one by one, where that was asked for."""
     problem: str = ""
     """Why that is unknown; empty where it is known."""
+    is_size_known: bool = True
+    """False while the node that it is on does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,8 @@ class CleanupItem:
     """Changed files that were not applied, where that is the only reason why it stays."""
     unsaved: str = ""
     """The work in it that is nowhere else, in words, where it goes with it."""
+    host: str = ""
+    """The node that it is on, without a trash: it goes for good; empty: it is here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +108,13 @@ class CleanupPlan:
     @property
     def is_for_good(self) -> bool:
         """Return whether what is taken does not go to the trash."""
-        return self.artefacts_only or self.sessions
+        is_there = bool(self.take) and all(item.host for item in self.take)
+        return self.artefacts_only or self.sessions or is_there
+
+    @property
+    def on_nodes(self) -> int:
+        """The number of workspaces on nodes that go, for good."""
+        return sum(bool(item.host) for item in self.take)
 
     @property
     def noun(self) -> str:
@@ -146,7 +159,7 @@ def plan(candidates: Iterable[CleanupCandidate], wish: CleanupFilter, now: float
         is_forced = wish.artefacts_only or wish.including_unsaved
         unsaved = "" if kept or is_forced else one.unsaved
         why = kept or unsaved or _taken(one, wish, now)
-        path, title = path_here(one.run), one.run.spec.title
+        path, title = place_of(one.run), one.run.spec.title
         unapplied = one.unapplied if unsaved else 0
         item = CleanupItem(
             one.run.id,
@@ -159,6 +172,7 @@ def plan(candidates: Iterable[CleanupCandidate], wish: CleanupFilter, now: float
             bool(unsaved),
             unapplied,
             one.unsaved,
+            _node(one.run),
         )
         (keep if kept or unsaved else take).append(item)
     return CleanupPlan(largest_first(take), largest_first(keep), wish.artefacts_only)
@@ -167,7 +181,7 @@ def plan(candidates: Iterable[CleanupCandidate], wish: CleanupFilter, now: float
 def _wanted(run: Run, wish: CleanupFilter) -> bool:
     return (
         (not wish.runs or run.id in wish.runs)
-        and (not wish.paths or path_here(run) in wish.paths)
+        and (not wish.paths or place_of(run) in wish.paths)
         and (not wish.statuses or run.status in wish.statuses)
         and wish.project in (None, run.spec.project)
     )
@@ -195,7 +209,21 @@ def _taken(one: CleanupCandidate, wish: CleanupFilter, now: float) -> str:
     if wish.artefacts_only:
         return ended
     stays = f", the branch {one.branch} stays" if one.branch else ""
-    return f"{ended}; {one.unsaved or 'nothing is lost'}{stays}"
+    lost = one.unsaved or "nothing is lost"
+    if node := _node(one.run):
+        stays = f"; on the node {printable_name(node)}, for good"
+        stays += "" if one.is_size_known else "; its size is unknown: the node does not answer"
+    return f"{ended}; {lost}{stays}"
+
+
+def place_of(run: Run) -> str:
+    """Return where the workspace of a run is: a path here, or `NODE:PATH`."""
+    node = _node(run)
+    return f"{node}:{run.workspace.path}" if node and run.workspace else path_here(run)
+
+
+def _node(run: Run) -> str:
+    return run.workspace.host if run.workspace and run.workspace.host != LOCAL else ""
 
 
 def _age_s(run: Run, now: float) -> float:

@@ -29,6 +29,8 @@ class LocationKind(StrEnum):
     """An agent's own home, which is the user's: looked at, and no more."""
     ROLLOUT = "rollout"
     """A session file there of a run here, known or not; it counts in the sessions, too."""
+    NODE = "node"
+    """A workspace on another machine: it takes no room here."""
     OTHER = "other"
 
 

@@ -85,12 +85,14 @@ class Maintenance:
         """
         if not self._settings.auto:
             return 0
-        wish = CleanupFilter(older_than_s=self._settings.older_than, keep=self._settings.keep)
+        wish = CleanupFilter(
+            older_than_s=self._settings.older_than, keep=self._settings.keep, here_only=True
+        )
         count = await self._clean(await self._disk.plan(wish), wish, AUTO)
         over = await self._measure() - self._settings.budget
         if over <= 0:
             return count
-        wish = CleanupFilter(older_than_s=HOUR_S, keep=self._settings.keep)
+        wish = CleanupFilter(older_than_s=HOUR_S, keep=self._settings.keep, here_only=True)
         plan = await self._disk.plan(wish)
         oldest = CleanupPlan(tuple(_enough(plan, over)))
         return count + await self._clean(oldest, wish, f"{AUTO}, more than cleanup.budget is used")

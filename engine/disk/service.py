@@ -17,12 +17,14 @@ from engine.disk import locations
 from engine.disk.cleanup import CleanupItemResult, CleanupReport, WorkspaceCleanup
 from engine.disk.cleanup_plan import CleanupFilter, CleanupPlan
 from engine.disk.locations import DiskLocation, LocationKind
+from engine.disk.node_workspaces import NodeWorkspaceSizes
 from engine.disk.scan.scanner import FolderScanner, FolderSize
 from engine.disk.session_cleanup import SessionCleanup
 from engine.disk.trash import Trash, TrashEntry
 from engine.disk.unsaved import UnsavedWork
 from engine.domain.errors import UserError, user_error
 from engine.domain.hosts import path_here
+from engine.domain.model import Run
 from engine.store.store import USED, Store
 from engine.workspaces.files import removal
 from engine.workspaces.files.removal import RemovalResult
@@ -55,7 +57,9 @@ class Disk:
         store: Store,
         append: AppendDecided,
         check_config: Callable[[], None],
+        machine: Callable[[str], object] | None = None,
     ) -> None:
+        self._nodes = NodeWorkspaceSizes(machine)
         self._check_config = check_config
         self._paths = paths
         self._config = config
@@ -64,7 +68,7 @@ class Disk:
         self._sizes: dict[str, int] = {}
         """What entries of the trash take, in bytes: nothing changes in there."""
         self.sessions = SessionCleanup(paths, config, store, self._trash, append)
-        self.cleaning = WorkspaceCleanup(paths, config, store, self._trash, append)
+        self.cleaning = WorkspaceCleanup(paths, config, store, self._trash, append, self._nodes)
         self.delete = self.cleaning.delete
 
     # Looking
@@ -109,12 +113,25 @@ class Disk:
         ):
             for _ in range(scanner.workers):
                 group.create_task(_measure(scanner, waiting, linked, counted))
-        if LocationKind.ROLLOUT in kinds:
-            for one in await self.sessions.find():
-                told(DiskUsage(locations.of_session(one), one.figures, done=True))
+        await self._report_elsewhere(runs, kinds, told)
         with suppress(UserError):  # on a full disk it goes without
             await self._store.change_setting(USED, lambda _: str(sum(used.values())))
         return sum(used.values())
+
+    async def _report_elsewhere(
+        self,
+        runs: Sequence[Run],
+        kinds: Collection[LocationKind],
+        told: Callable[[DiskUsage], None],
+    ) -> None:
+        """Report what does not count here: workspaces on nodes, and agents' session files."""
+        if LocationKind.NODE in kinds:
+            for place, size_bytes, error in await self._nodes.places(runs):
+                figures = FolderSize(disk=size_bytes, apparent=size_bytes)
+                told(DiskUsage(place, figures, done=True, error=error or None))
+        if LocationKind.ROLLOUT in kinds:
+            for one in await self.sessions.find():
+                told(DiskUsage(locations.of_session(one), one.figures, done=True))
 
     async def inside(self, path: Path, told: Callable[[DiskUsage], None]) -> None:
         """Measure what lies directly in a folder of a place, one by one."""

@@ -24,7 +24,7 @@ from engine.domain.interaction import (
     TurnInterrupt,
 )
 from engine.domain.lifecycle import CANCELLABLE, FINISHED, LIVE, status_words
-from engine.domain.model import AttemptRequest, ErrorInfo, Run, RunSpec, Status
+from engine.domain.model import LOCAL, AttemptRequest, ErrorInfo, Run, RunSpec, Status
 from engine.domain.reasons import Cause
 from engine.domain.run_mode import UNCHANGED
 from engine.domain.text import printable, printable_name
@@ -303,6 +303,14 @@ def without_workspace(run: Run) -> UserError:
 
 def check_not_deleted(run: Run) -> None:
     """Raise `UserError` WORKSPACE_MISSING, with both fixes, if the workspace is in the trash."""
+    if run.in_trash and run.workspace and run.workspace.host != LOCAL:
+        raise user_error(
+            "WORKSPACE_MISSING",
+            f"The workspace of the run {run.id} was removed on its node.",
+            "Its checkpoints are here: "
+            f"`swarm-tui diff {run.id} --checkpoint {run.checkpoint or 0}`; "
+            "or start over with `retry --fresh`.",
+        )
     if run.in_trash:
         raise user_error(
             "WORKSPACE_MISSING",

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,12 @@ from support import quick, spec, until
 from workspace_node import NODE, Node, workspaces_of
 
 from engine.config.paths import Paths
+from engine.disk.cleanup_plan import CleanupFilter
+from engine.disk.locations import LocationKind
+from engine.disk.node_workspaces import AWAY
+from engine.disk.service import DiskUsage
 from engine.domain.errors import UserError
-from engine.domain.model import RunSpec, WorkspaceKind, WorkspaceSpec
+from engine.domain.model import RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import ApplyMode, Engine
 from engine.execution.cluster.workspaces import NodeWorkspaces
 from engine.execution.local.executor import LocalExecutor
@@ -202,3 +207,63 @@ async def test_a_forgotten_run_is_removed_from_its_node_at_once_or_later(
 def _there(node: Node) -> set[str]:
     """Return the names of the workspaces on a node."""
     return {path.name for path in node.paths.workspaces.glob("*/*")}
+
+
+async def test_a_workspace_on_a_node_is_measured_and_removed_once_its_work_is_applied(
+    paths: Paths, node: Node, source: Path
+) -> None:
+    async with supervised(paths, node) as engine:
+        run = await ended(engine, there(source, "write a.txt two"))
+        workspace = engine.view.runs[run].workspace
+        assert workspace
+        places: list[DiskUsage] = []
+        await engine.disk.measure(places.append, [LocationKind.NODE])
+        assert [(one.place.run, one.error) for one in places] == [(run, None)]
+        assert places[0].figures.disk > 4
+        wish = CleanupFilter(runs=frozenset({run}))
+        plan = await engine.disk.plan(wish)
+        assert not plan.take and plan.keep[0].unapplied == 1
+        assert not (await engine.disk.plan(replace(wish, here_only=True))).keep
+        await engine.workspaces.apply(run, ApplyMode.EDITS)
+        plan = await engine.disk.plan(wish)
+        assert plan.is_for_good and plan.take[0].host == NODE and plan.take[0].size > 4
+        report = await engine.disk.clean(plan, wish)
+        assert [one.failure for one in report.cleaned] == [None]
+        assert not Path(workspace.path).exists()
+        assert engine.view.runs[run].in_trash
+        assert not (await engine.disk.plan(wish)).take
+        with pytest.raises(UserError, match="removed on its node"):
+            await engine.workspaces.changes(run)
+        assert (await engine.workspaces.changes(run, until=1)).files
+        await engine.retry(run, fresh=True)
+        await until(engine, lambda: engine.view.runs[run].attempt == 2)
+        await until(engine, lambda: engine.view.runs[run].finished_at)
+        assert engine.view.runs[run].status is Status.SUCCEEDED
+
+
+async def test_a_workspace_on_a_silent_node_is_removed_once_the_node_answers(
+    paths: Paths, node: Node, source: Path
+) -> None:
+    async with supervised(paths, node) as engine:
+        run = await ended(engine, there(source, "write a.txt two"))
+        workspace = engine.view.runs[run].workspace
+        assert workspace
+        node.is_silent = True
+        wish = CleanupFilter(runs=frozenset({run}), including_unsaved=True)
+        places: list[DiskUsage] = []
+        await engine.disk.measure(places.append, [LocationKind.NODE])
+        assert [one.error for one in places] == [AWAY]
+        plan = await engine.disk.plan(wish)
+        assert "its size is unknown" in plan.take[0].why
+        report = await engine.disk.clean(plan, wish)
+        assert [one.failure for one in report.cleaned] == [None]
+        assert Path(workspace.path).exists()
+        there_again = workspaces_of(paths, node)
+        with pytest.raises(UserError):
+            await there_again.settle()
+        node.is_silent = False
+        await there_again.settle()
+        assert not Path(workspace.path).exists()
+        before = node.tries
+        await there_again.settle()
+        assert node.tries == before

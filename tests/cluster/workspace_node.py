@@ -13,7 +13,7 @@ from engine.config.paths import Paths
 from engine.execution.cluster.calls import NodeCalls
 from engine.execution.cluster.channel import ChannelError, NodeLease
 from engine.execution.cluster.messages import Envelope, Reply
-from engine.execution.cluster.node import checkpoints, files, forgetting, workspaces
+from engine.execution.cluster.node import checkpoints, clearing, files, forgetting, workspaces
 from engine.execution.cluster.node.service import NodeService
 from engine.execution.cluster.workspaces import NodeWorkspaces
 
@@ -24,6 +24,7 @@ KINDS = (
     *checkpoints.HANDLERS,
     *files.HANDLERS,
     *forgetting.HANDLERS,
+    *clearing.HANDLERS,
 )
 
 

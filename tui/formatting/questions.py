@@ -104,7 +104,12 @@ def delete(plan: CleanupPlan, runs: Mapping[str, Run]) -> str:
         return f"Delete {amount} of {_folders(plan.take)} in {where}? They can be built again."
     if plan.sessions:
         return f"Delete {count} for good ({amount})? Only Codex's records of conversations go."
+    if plan.is_for_good:
+        named = _named(plan.take) or count
+        return f"Delete {named} ({amount}) on the node for good? This cannot be undone."
     question = f"Move {_named(plan.take) or count} ({amount}) to the trash?"
+    if plan.on_nodes:
+        question += f" {plan.on_nodes} of them on nodes: these go for good."
     return f"{question} {_unsaved(unsaved, runs, more=True)}" if unsaved else question
 
 

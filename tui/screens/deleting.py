@@ -135,7 +135,7 @@ class WorkspaceDeletion:
         question = questions.delete(plan, self._screen.engine.view.runs)
         details = questions.delete_details(plan, app.size.width - MARGIN)
         # Enter never deletes for good, nor changes that are nowhere else.
-        default = "delete" if plan.take and not plan.is_for_good else KEEP
+        default = "delete" if plan.take and not (plan.is_for_good or plan.on_nodes) else KEEP
         dialog = ConfirmDialog(question, choices, details=details, default=default)
         app.push_screen(dialog, answered)
 
@@ -168,7 +168,9 @@ class WorkspaceDeletion:
         if plan.is_for_good:
             words = f"{done} deleted: {amount} freed."
         else:
-            self._remember(one.item.run for one in report.cleaned if not one.failure)
+            self._remember(
+                one.item.run for one in report.cleaned if not (one.failure or one.item.host)
+            )
             words = f"{done} moved to the trash ({amount}): u undoes."
         words += f" {len(failed)} stay: {_first(failed)}" if failed else ""
         words += " Stopped before the rest." if report.stopped else ""

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from engine.config.paths import Paths
 from engine.domain.errors import UserError, user_error
@@ -33,6 +33,15 @@ class NodeState:
     facts: NodeFacts | None = None
     unreachable_s: float = 0.0
     """For how long it has not answered, in seconds."""
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """The workspaces of a node that removes what it could not before."""
+
+    async def settle(self) -> None:
+        """Remove it; raises `UserError` and OSError."""
+        ...
 
 
 class ClusterPort(Protocol):
@@ -80,6 +89,8 @@ LOOK_S = 1.0
 """The shortest time between two questions about leases."""
 FRESH_S = 10.0
 """For how long an answer of a node shows that it can be reached."""
+SETTLE_S = 30.0
+"""How often a node that answers is asked to remove what it could not before."""
 MakeWorkspaces = Callable[[Paths, str, NodeCalls], HostWorkspaces]
 _log = logging.getLogger(__name__)
 
@@ -96,6 +107,7 @@ class KnownNode:
         self.condition = NodeCondition.UNREACHABLE
         self.silent_since = time.monotonic()
         self.facts: NodeFacts | None = None
+        self.settles_at = 0.0
         self._look = look
         self._answered_at = -FRESH_S
 
@@ -166,6 +178,7 @@ class Cluster:
         self._executors: dict[str, NodeExecutor] = {}
         self._shown: dict[str, int] = {}
         self._home: str | None = None
+        self._settlings: set[asyncio.Task[None]] = set()
         self._looking = asyncio.Lock()
         self._looked_at = -LOOK_S
 
@@ -224,6 +237,8 @@ class Cluster:
         """Close the connection."""
         for executor in self._executors.values():
             executor.close()
+        for task in self._settlings:
+            task.cancel()
         await self._channel.close()
 
     # Leases
@@ -284,6 +299,17 @@ class Cluster:
             node.free_slots = 0
         else:
             node.free_slots, node.runs = answer.free_slots, frozenset(answer.runs)
+            self._settle(node)
+
+    def _settle(self, node: KnownNode) -> None:
+        """Have a node remove, in the background, what was to be removed while it was away."""
+        workspaces = self.executor(node.name).workspaces
+        if time.monotonic() < node.settles_at or not isinstance(workspaces, Settling):
+            return
+        node.settles_at = time.monotonic() + SETTLE_S
+        task = asyncio.create_task(_settled(node.name, workspaces))
+        self._settlings.add(task)
+        task.add_done_callback(self._settlings.discard)
 
     async def _inspected(self, node: KnownNode) -> NodeFacts | None:
         if not _is_member(node):
@@ -295,6 +321,13 @@ class Cluster:
             _log.info("the node %s does not report its state: %s", node.name, error)
             return None
         return node.facts
+
+
+async def _settled(name: str, workspaces: Settling) -> None:
+    try:
+        await workspaces.settle()
+    except (UserError, OSError) as error:
+        _log.info("the node %s keeps what is to be removed: %s", name, error)
 
 
 def _is_member(node: KnownNode) -> bool:

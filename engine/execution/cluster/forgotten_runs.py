@@ -13,13 +13,14 @@ from engine.system.decoding import json_decoder
 from engine.system.durable import write_synced
 
 NAME = "on-nodes.json"
+WORKSPACES = "workspaces-on-nodes.json"
 
 
 class ForgottenRuns:
-    """The runs of a home that are still on a node."""
+    """The runs of a home that are still on a node; with `WORKSPACES`, workspaces there."""
 
-    def __init__(self, paths: Paths) -> None:
-        self._path = paths.forgotten / NAME
+    def __init__(self, paths: Paths, name: str = NAME) -> None:
+        self._path = paths.forgotten / name
 
     async def of(self, node: str) -> tuple[str, ...]:
         """Return the runs that a node has to remove."""

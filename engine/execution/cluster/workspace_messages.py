@@ -148,6 +148,29 @@ class WorkspaceExists(Message[bool], frozen=True, kw_only=True):
     path: str
 
 
+class WorkspaceSizes(Struct, frozen=True):
+    """The sizes of workspaces on the disk, in bytes, by path; a missing one is left out."""
+
+    is_done: bool
+    sizes: dict[str, int] = {}
+
+
+class MeasureWorkspaces(Message[WorkspaceSizes], frozen=True, kw_only=True):
+    """Measure workspaces."""
+
+    ANSWER = WorkspaceSizes
+    token: str
+    paths: tuple[str, ...]
+
+
+class RemoveWorkspace(Message[bool], frozen=True, kw_only=True):
+    """Remove a workspace of a run that has ended; one that is gone is fine."""
+
+    ANSWER = bool
+    run: str
+    path: str
+
+
 class FoundWorkspace(Struct, frozen=True):
     """A workspace, as its node knows it."""
 

@@ -16,9 +16,9 @@ from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.model import ForkOrigin, Workspace, WorkspaceKind, WorkspaceSpec
 from engine.execution.cluster import node_checkpoints
 from engine.execution.cluster.calls import READ_PATIENCE_S, NodeCalls
-from engine.execution.cluster.forgotten_runs import ForgottenRuns
+from engine.execution.cluster.forgotten_runs import WORKSPACES, ForgottenRuns
 from engine.execution.cluster.messages import Answer, ForgetRun, Message
-from engine.execution.cluster.mirror import StoreLink
+from engine.execution.cluster.mirror import StoreLink, is_away
 from engine.execution.cluster.node_files import NodeFiles
 from engine.execution.cluster.node_watcher import NodeWatcher
 from engine.execution.cluster.source_packs import SourcePack
@@ -29,7 +29,9 @@ from engine.execution.cluster.workspace_messages import (
     FindWorkspace,
     MadeWorkspace,
     MakeWorkspace,
+    MeasureWorkspaces,
     ProgramFiles,
+    RemoveWorkspace,
     StopMaking,
     WorkingFolder,
     WorkspaceExists,
@@ -55,6 +57,7 @@ class NodeWorkspaces:
         self._node = node
         self._calls = calls
         self._forgotten = ForgottenRuns(paths)
+        self._removed = ForgottenRuns(paths, WORKSPACES)
 
     # Make and discard
 
@@ -65,7 +68,7 @@ class NodeWorkspaces:
         if request.spec.kind is WorkspaceKind.IN_PLACE:
             raise user_error("NODE_CANNOT", IN_PLACE, "Use a worktree or a copy, or --on local.")
         with suppress(UserError, OSError):  # the next run asks again
-            await self._remove_forgotten()
+            await self.settle()
         is_closing = False
         making = asyncio.create_task(self._prepared(request, lambda: is_closing or stop()))
         try:
@@ -103,6 +106,8 @@ class NodeWorkspaces:
                 )
             while (making := await calls.call(message)).made is None:
                 pass
+            # What was to be removed at this place is gone: this is another workspace.
+            await self._removed.remove(self._node, [_removal(request.name, making.made.path)])
             return self._created(request, message, making.made, notices)
         except BaseException:
             await self._undone(request, token, uploads)
@@ -261,10 +266,42 @@ class NodeWorkspaces:
     async def forget(self, runs: Sequence[str]) -> None:
         """Remove all that the node has of runs, later where it does not answer."""
         await self._forgotten.add(self._node, runs)
-        await self._remove_forgotten()
+        await self.settle()
 
-    async def _remove_forgotten(self) -> None:
-        """Remove the runs that were forgotten while the node did not answer."""
+    async def remove(self, run: str, path: str) -> bool:
+        """Remove a workspace; False where the node does not answer: once it does."""
+        await self._removed.add(self._node, [_removal(run, path)])
+        try:
+            await self._remove_there(run, path)
+        except UserError as error:
+            if is_away(error):
+                return False
+            await self._removed.remove(self._node, [_removal(run, path)])
+            raise
+        return True
+
+    async def sizes(self, paths: Sequence[str]) -> Mapping[str, int]:
+        """Return what workspaces take there, in bytes; raises NODE_UNREACHABLE, NODE_LOST."""
+        message = MeasureWorkspaces(token=uuid4().hex, paths=tuple(paths))
+        while not (found := await self._calls.read(message)).is_done:
+            pass
+        return found.sizes
+
+    async def _remove_there(self, run: str, path: str) -> None:
+        await self._calls.call(
+            RemoveWorkspace(run=run, path=path),
+            try_s=60.0,
+            patience_s=READ_PATIENCE_S,
+            is_probe=True,
+        )
+        await self._removed.remove(self._node, [_removal(run, path)])
+
+    async def settle(self) -> None:
+        """Remove what was to be removed while the node did not answer; raises `UserError`."""
+        for one in await self._removed.of(self._node):
+            run, _, path = one.partition(":")
+            await self._remove_there(run.partition("-")[0], path)
+            await self._removed.remove(self._node, [one])
         runs = await self._forgotten.of(self._node)
         if runs:
             await self._calls.call(
@@ -288,6 +325,10 @@ class NodeWorkspaces:
             raise user_error(
                 "NODE_FAILED", f"The node failed: {os_failure(error).message}"
             ) from error
+
+
+def _removal(run: str, path: str) -> str:
+    return f"{run.partition('-')[0]}:{path}"
 
 
 def _files(staged: Staged) -> tuple[Path | None, ...]:

@@ -135,7 +135,7 @@ async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
             if as_json:
                 output.say_json(plan_json(plan, CleanupReport()))
             return 0
-        if not asked["force"] and not agreed(f"Delete {_counted(len(plan.take), plan.noun)}?"):
+        if not asked["force"] and not agreed(_question(plan)):
             return failure.EXIT_CANCELLED
         return await clean_up(engine, plan, wish, as_json=as_json)
 
@@ -157,6 +157,8 @@ async def clean_up(
     else:
         done = _counted(len(report.cleaned) - len(failed), plan.noun)
         where = "for good" if plan.is_for_good else "in the trash; --undo brings them back"
+        if plan.on_nodes and not plan.is_for_good:
+            where += f", except {plan.on_nodes} on nodes, for good"
         output.say(f"{done}, {formatting.size(report.freed)}: {where}")
     if report.stopped:
         return failure.EXIT_CANCELLED
@@ -204,6 +206,13 @@ def tell_plan(plan: CleanupPlan) -> None:
                 output.say(f"{formatting.size(folder.size):>14}  {printable_name(folder.path)}")
     if not plan.take:
         output.say("There is nothing to delete.")
+
+
+def _question(plan: CleanupPlan) -> str:
+    question = f"Delete {_counted(len(plan.take), plan.noun)}?"
+    if plan.on_nodes:
+        question += f" {plan.on_nodes} on nodes, which have no trash: this cannot be undone."
+    return question
 
 
 def _run(item: CleanupItem) -> str:

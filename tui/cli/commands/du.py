@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SHOWN = 10
 KINDS = {
     "workspace": "workspaces",
+    "node": "workspaces on nodes (no room here)",
     "files": "run files",
     "database": "database",
     "trash": "trash",
@@ -67,7 +68,8 @@ def _tell_usage(found: list[DiskUsage], free: int, titles: dict[str, str], *, wh
         for one in shown:
             label = one.place.run or one.place.name
             title = titles.get(one.place.run, "")
-            words = "  ".join(w for w in (one.place.project, label, title, one.place.state) if w)
+            parts = (one.place.project, label, title, one.place.state, one.error)
+            words = "  ".join(part for part in parts if part)
             output.say(f"{formatting.size(one.figures.disk):>20}  {words}")
         if len(shown) < len(largest):
             rest = sum(one.figures.disk for one in largest[len(shown) :])

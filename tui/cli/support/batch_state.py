@@ -74,5 +74,5 @@ async def plan_drop(
     from engine.engine import CleanupFilter, CleanupPlan
 
     losers = await engine.swarms.losers(batch.id, kept)
-    wish = CleanupFilter(runs=losers, including_unsaved=True)
+    wish = CleanupFilter(runs=losers, including_unsaved=True, here_only=True)
     return await engine.disk.plan(wish) if losers else CleanupPlan(), wish

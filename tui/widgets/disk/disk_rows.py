@@ -10,7 +10,7 @@ from engine.domain.model import Run
 from engine.engine import DiskUsage, FolderSize, LocationKind, TrashEntry, UnsavedWork
 
 TABS: dict[str, tuple[LocationKind, ...]] = {
-    "workspaces": (LocationKind.WORKSPACE,),
+    "workspaces": (LocationKind.WORKSPACE, LocationKind.NODE),
     "run files": (LocationKind.FILES,),
     "database": (LocationKind.DATABASE, LocationKind.OTHER),
     "trash": (LocationKind.TRASH,),
@@ -113,7 +113,7 @@ class DiskRows:
         wanted = set(ids)
         return [
             str(node.path)
-            for project in self._projects((LocationKind.WORKSPACE,))
+            for project in self._projects(TABS["workspaces"])
             for node in project.children
             if node.run and wanted & {project.id, node.id}
         ]
@@ -138,7 +138,7 @@ class DiskRows:
         return [
             (str(path), one.place.run)
             for path, one in self._usage.items()
-            if one.place.kind is LocationKind.WORKSPACE and one.place.run
+            if one.place.kind in (LocationKind.WORKSPACE, LocationKind.NODE) and one.place.run
         ]
 
     def total(self) -> FolderSize:
@@ -176,7 +176,7 @@ class DiskRows:
 
     def _top(self) -> list[_Node]:
         kinds = TABS[self.tab]
-        if kinds in ((LocationKind.WORKSPACE,), (LocationKind.FILES,)):
+        if kinds in (TABS["workspaces"], TABS["run files"]):
             return self._projects(kinds)
         nodes = [self._node(one) for one in self._usage.values() if one.place.kind in kinds]
         return self._with_sessions(nodes) if LocationKind.ROLLOUT in kinds else nodes

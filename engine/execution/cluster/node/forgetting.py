@@ -59,12 +59,17 @@ def _remove_files(home: NodeHome, run: str) -> None:
 def _remove_workspaces(home: NodeHome, run: str) -> None:
     notes = Notes(home.paths)
     while note := notes.of_run(run):
-        spec = WorkspaceSpec(WorkspaceKind.COPY)
-        if note.source and note.kind != WorkspaceKind.COPY.value:
-            spec = WorkspaceSpec(WorkspaceKind.WORKTREE, note.source)
-        create.discard(spec, Path(note.path), home.paths.home)
-        clear(Path(note.path))
-        _unlink(home, note)
+        remove_workspace(home, note)
+
+
+def remove_workspace(home: NodeHome, note: Note) -> None:
+    """Remove a workspace, and then its note. Blocking; raises OSError."""
+    spec = WorkspaceSpec(WorkspaceKind.COPY)
+    if note.source and note.kind != WorkspaceKind.COPY.value:
+        spec = WorkspaceSpec(WorkspaceKind.WORKTREE, note.source)
+    create.discard(spec, Path(note.path), home.paths.home)
+    clear(Path(note.path))
+    _unlink(home, note)
 
 
 def _unlink(home: NodeHome, note: Note) -> None:

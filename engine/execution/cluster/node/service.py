@@ -26,6 +26,7 @@ from engine.execution.cluster.messages import PROTOCOL, Envelope, Failure, Messa
 from engine.execution.cluster.node import (
     attempts,
     checkpoints,
+    clearing,
     files,
     forgetting,
     guard,
@@ -48,6 +49,7 @@ GUARD = Path(guard.__file__)
 _TABLES = (
     attempts.HANDLERS,
     forgetting.HANDLERS,
+    clearing.HANDLERS,
     inspection.HANDLERS,
     workspaces.HANDLERS,
     checkpoints.HANDLERS,
