@@ -88,7 +88,7 @@ class NodeWorkspaceSizes:
         return [pair for pairs in found for pair in pairs]
 
     async def _on(self, host: str, runs: Sequence[Run]) -> list[tuple[Run, int | None]]:
-        """Measure what is on a machine; what it said last counts while it does not answer."""
+        """Measure what is on a machine; its last answer counts while it does not answer."""
         paths = {run.id: run.workspace.path for run in runs if run.workspace}
         there = self.of_host(host)
         try:

@@ -302,7 +302,7 @@ class Cluster:
             self._settle(node)
 
     def _settle(self, node: KnownNode) -> None:
-        """Have a node remove, in the background, what was to be removed while it was away."""
+        """Start the removal, in the background, of what was to be removed while it was away."""
         workspaces = self.executor(node.name).workspaces
         if time.monotonic() < node.settles_at or not isinstance(workspaces, Settling):
             return
