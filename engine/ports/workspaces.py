@@ -98,8 +98,11 @@ class WorkspacesPort(Protocol):
         since: int = ...,
         until: int | None = None,
         paths: Sequence[str] = (),
-    ) -> None:
-        """Write the unified diff of what a run changed, of all or some files, into an open file."""
+    ) -> tuple[str, ...]:
+        """Write the unified diff of what a run changed, of all or some files, into an open file.
+
+        Returns what could not be read, by name.
+        """
         ...
 
     async def content(self, run: str, path: str, at: int) -> bytes | None:

@@ -264,10 +264,14 @@ class Workspaces:
         since: int = BASELINE,
         until: int | None = None,
         paths: Sequence[str] = (),
-    ) -> None:
-        """Write the unified diff of what a run changed, of all or some files, into an open file."""
+    ) -> tuple[str, ...]:
+        """Write the unified diff of what a run changed, of all or some files, into an open file.
+
+        Returns what could not be read, by name.
+        """
         async with self._noted(run):
-            await (await self._open_store(run, until)).write_diff(file, since, until, paths)
+            store = await self._open_store(run, until)
+            return await store.write_diff(file, since, until, paths)
 
     async def content(self, run: str, path: str, at: int) -> bytes | None:
         """Return a file as it was at a checkpoint of a run; None where it was not there."""

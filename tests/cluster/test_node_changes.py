@@ -145,8 +145,9 @@ async def test_all_is_there_after_the_node_is_gone(paths: Paths, node: Node, sou
             with pytest.raises(UserError):
                 await spaces.read(run, path)
         out = io.BytesIO()
-        await spaces.write_diff(run, out)
+        left_out = await spaces.write_diff(run, out)
         assert b"+two" in out.getvalue()
+        assert "does not answer" in left_out[0]
         assert (await spaces.save_patch(run)).stat().st_size
         assert (await spaces.apply(run, ApplyMode.MERGE, check=True)).files
         applied = await spaces.apply(run, ApplyMode.COMMIT)

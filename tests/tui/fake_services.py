@@ -298,7 +298,7 @@ class FakeWorkspaces:
         since: int = 0,
         until: int | None = None,
         paths: Sequence[str] = (),
-    ) -> None:
+    ) -> NoReturn:
         _missing()
 
     async def checkpoints(self, run: str) -> list[Checkpoint]:

@@ -13,6 +13,7 @@ from engine.config.paths import Paths
 from engine.domain.errors import UserError, user_error
 from engine.domain.node import NodeCondition
 from engine.domain.record import record
+from engine.domain.text import printable
 from engine.execution.cluster.calls import PATIENCE_S, NodeCalls
 from engine.execution.cluster.channel import MARGIN_S, SAFETY, Channel, ChannelError, NodeLease
 from engine.execution.cluster.executor import NodeExecutor
@@ -85,6 +86,7 @@ ASK_S = 3.0
 INSPECT_S = 9.0
 """How long it may take to report its state; it may have to ask its agent."""
 SCHEDULER_S = 5.0
+WHY_CHARACTERS = 300
 LOOK_S = 1.0
 """The shortest time between two questions about leases."""
 FRESH_S = 10.0
@@ -196,7 +198,9 @@ class Cluster:
         try:
             await self._update(await self._leases())
         except ChannelError as error:
-            raise user_error("CLUSTER_UNREACHABLE") from error
+            why = printable(str(error), WHY_CHARACTERS)
+            message = f"The scheduler of the cluster cannot be reached: {why}."
+            raise user_error("CLUSTER_UNREACHABLE", message) from error
         known = [node for node in self._nodes.values() if node.lease]
         facts = await asyncio.gather(*(self._inspected(node) for node in known))
         return [node.state(found) for node, found in zip(known, facts, strict=True)]

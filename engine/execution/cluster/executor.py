@@ -256,9 +256,10 @@ class NodeExecutor:
             part = await self._call(message)
             if part.content is None:
                 return bytes(found) if found else None
-            found += part.content
+            content = part.content[: message.limit_bytes]
+            found += content
             begun = start if start >= 0 else max(0, part.size_bytes + start)
-            start = begun + len(part.content)
+            start = begun + len(content)
             is_enough = 0 <= limit_bytes <= len(found)
             if is_enough or not part.content or start >= part.size_bytes:
                 return bytes(found)

@@ -12,16 +12,19 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 from engine.domain.errors import UserError, user_error
-from engine.domain.text import printable, printable_name
+from engine.domain.text import printable, printable_name, size
 from engine.execution.cluster.calls import READ_PATIENCE_S, NodeCalls
+from engine.execution.cluster.long_work import ended
 from engine.execution.cluster.messages import Answer, Message
 from engine.execution.cluster.workspace_messages import (
     DropDownload,
     FetchObjects,
     ListPoints,
+    PackBeginning,
     Point,
     ReadDownload,
     StoreState,
@@ -30,6 +33,7 @@ from engine.execution.cluster.workspace_messages import (
     Taken,
     TakeSnapshot,
 )
+from engine.system.files import free_bytes
 from engine.workspaces.checkpoints.checkpoint_refs import Checkpoint
 from engine.workspaces.files.rooted_dir import is_gits
 from engine.workspaces.git.git import Git
@@ -40,6 +44,7 @@ SMALL_BYTES = 512 * 1024
 LIMIT_S = 3600.0
 _SUBMODULE = b"160000"
 _FILES = (b"100644", b"100755", b"120000")
+Work = TypeVar("Work", StoreState, PackBeginning)
 _log = logging.getLogger(__name__)
 
 
@@ -60,12 +65,16 @@ class StoreLink:
         """Return the answer to a message; raises `UserError` and OSError."""
         return await self.calls.call(message, try_s=TRY_S, patience_s=patience_s)
 
+    async def ended(self, message: Message[Work]) -> Work:
+        """Return the answer to a message whose work takes long, once it is done."""
+        return await ended(
+            self.calls.node, lambda: self.call(message), lambda answer: answer.is_done
+        )
+
     async def take(self, words: str) -> StoreState:
         """Take a checkpoint on the node."""
         message = TakeCheckpoint(token=uuid4().hex, run=self.run, path=self.path, message=words)
-        while not (state := await self.call(message)).is_done:
-            pass
-        return state
+        return await self.ended(message)
 
     async def state(self) -> StoreState:
         """Return the checkpoints of the node."""
@@ -74,9 +83,11 @@ class StoreLink:
     async def snapshot(self) -> Taken:
         """Take in the workspace as it is."""
         message = TakeSnapshot(token=uuid4().hex, run=self.run, path=self.path)
-        while not (taken := await self.calls.read(message, TRY_S)).is_done:
-            pass
-        return taken
+        return await ended(
+            self.calls.node,
+            lambda: self.calls.read(message, TRY_S),
+            lambda answer: answer.is_done,
+        )
 
     async def sync_work(self, n: int) -> None:
         """Write the files that changed to the disk there."""
@@ -94,8 +105,8 @@ class StoreLink:
             commits=tuple(commits),
             trees=tuple(trees),
         )
-        while not (begun := await self.call(message)).is_done:
-            pass
+        begun = await self.ended(message)
+        await asyncio.to_thread(_check_room, folder, begun.size_bytes)
         path = folder / f"incoming-{message.token}"
         try:
             await self._rest(path, message.token, begun.content, begun.size_bytes)
@@ -116,6 +127,13 @@ class StoreLink:
             await self.call(DropDownload(download=token), READ_PATIENCE_S)
         except (UserError, OSError) as error:  # the node removes it by itself, later
             _log.info("%s stays on the node %s: %s", token, self.node, error)
+
+
+def _check_room(folder: Path, size_bytes: int) -> None:
+    free = free_bytes(folder)
+    if size_bytes > free:
+        message = f"The checkpoints take {size(size_bytes)}, and only {size(free)} are free here."
+        raise user_error("NODE_FAILED", message, "Free some space on this machine, then retry.")
 
 
 def is_away(error: Exception) -> bool:

@@ -233,9 +233,7 @@ async def _store_made(
         origin_run=origin_run,
         origin_path=origin_path,
     )
-    while not (state := await link.call(message)).is_done:
-        pass
-    return state
+    return await link.ended(message)
 
 
 def _here(workspace: Workspace, folder: Path) -> Workspace:

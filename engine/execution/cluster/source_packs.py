@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.text import printable_name
+from engine.execution.cluster.long_work import ended
 from engine.execution.cluster.uploads import PatientCalls, Uploads
 from engine.execution.cluster.workspace_messages import AskSource, FillSource
 from engine.system.files import read_regular
@@ -73,8 +74,7 @@ class SourcePack:
             attributes=await asyncio.to_thread(self._info, "attributes"),
         )
         await asyncio.to_thread(pack.unlink)
-        while not (filled := await calls.call(message)).is_done:
-            pass
+        filled = await ended(calls.node, lambda: calls.call(message), lambda answer: answer.is_done)
         return filled.is_whole
 
     async def _write(self, pack: Path, known: Sequence[str]) -> None:

@@ -26,6 +26,11 @@ class PatientCalls:
         self._calls = calls
         self.stop = stop
 
+    @property
+    def node(self) -> str:
+        """The name of the node."""
+        return self._calls.node
+
     async def call(self, message: Message[Answer], try_s: float = CHUNK_S) -> Answer:
         """Return the answer to a message; raises InterruptedError where `stop` came first."""
         while True:

@@ -17,6 +17,7 @@ from engine.domain.model import ForkOrigin, Workspace, WorkspaceKind, WorkspaceS
 from engine.execution.cluster import node_checkpoints
 from engine.execution.cluster.calls import READ_PATIENCE_S, NodeCalls
 from engine.execution.cluster.forgotten_runs import WORKSPACES, ForgottenRuns
+from engine.execution.cluster.long_work import ended
 from engine.execution.cluster.messages import Answer, ForgetRun, Message
 from engine.execution.cluster.mirror import StoreLink, is_away
 from engine.execution.cluster.node_files import NodeFiles
@@ -104,8 +105,10 @@ class NodeWorkspaces:
                     calls,
                     uploads,
                 )
-            while (making := await calls.call(message)).made is None:
-                pass
+            making = await ended(
+                self._node, lambda: calls.call(message), lambda answer: answer.made is not None
+            )
+            assert making.made
             # What was to be removed at this place is gone: this is another workspace.
             await self._removed.remove(self._node, [_removal(request.name, making.made.path)])
             return self._created(request, message, making.made, notices)

@@ -310,11 +310,15 @@ class Checkpoints:
         since: int = BASELINE,
         until: int | None = None,
         paths: Sequence[str] = (),
-    ) -> None:
-        """Write the unified diff of all or some files; raises `UserError` PATCH_TOO_LARGE."""
+    ) -> tuple[str, ...]:
+        """Write the unified diff of all or some files; return what could not be read.
+
+        Raises `UserError` PATCH_TOO_LARGE.
+        """
         async with self._written():
-            old, new, _ = await self.trees(since, until)
+            old, new, left_out = await self.trees(since, until)
             await patches.write_diff(self.git, (old, new), paths, file)
+            return left_out
 
     async def write_patch(
         self, file: BinaryIO | None, since: int = BASELINE, until: int | None = None

@@ -29,6 +29,8 @@ from tui.cli.support.options import (
 from tui.cli.support.shown_names import all_meant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from engine.engine import Changes
     from engine.ports.engine import EnginePort
 
@@ -77,14 +79,16 @@ async def _diff(run: str, paths: tuple[str, ...], asked: dict[str, Any], *, as_j
         # Nothing is printed before all of it is there: half a diff looks like a whole one.
         with TemporaryFile(dir=engine.paths.home) as file:
             paths = tuple(all_meant(paths))
+            left_out: tuple[str, ...] = ()
             if other := asked["against"]:
                 await engine.workspaces.write_run_diff(run, other, file, paths)
             else:
                 since, until = asked["since"] or 0, asked["checkpoint"]
-                await engine.workspaces.write_diff(run, file, since, until, paths)
+                left_out = await engine.workspaces.write_diff(run, file, since, until, paths)
             is_same = not file.tell()
             file.seek(0)
             _say_diff(file)
+    _say_left_out(left_out)
     if is_same and output.is_terminal(sys.stderr):
         output.say_aside("no differences")
     return 0
@@ -108,7 +112,11 @@ def _say_diff(file: BinaryIO) -> None:
 
 def _say_stat(changes: Changes) -> None:
     output.say("\n".join(stat_lines(changes)))
-    for path in changes.left_out:
+    _say_left_out(changes.left_out)
+
+
+def _say_left_out(paths: Sequence[str]) -> None:
+    for path in paths:
         output.say_aside(f"left out, not readable: {printable_name(path)}")
 
 
