@@ -71,6 +71,7 @@ async def supervised(paths: Paths, channel: FakeChannel) -> AsyncGenerator[Engin
     async with Engine.open(paths, quick(), supervise=True, cluster=cluster) as engine:
         yield engine
     await cluster.close()
+    channel.close_nodes()  # while there is a loop to end its work in
 
 
 def there(*lines: str, **more: Any) -> RunSpec:

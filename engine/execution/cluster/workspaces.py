@@ -286,8 +286,9 @@ class NodeWorkspaces:
     async def sizes(self, paths: Sequence[str]) -> Mapping[str, int]:
         """Return what workspaces take there, in bytes; raises NODE_UNREACHABLE, NODE_LOST."""
         message = MeasureWorkspaces(token=uuid4().hex, paths=tuple(paths))
-        while not (found := await self._calls.read(message)).is_done:
-            pass
+        found = await ended(
+            self._node, lambda: self._calls.read(message), lambda answer: answer.is_done
+        )
         return found.sizes
 
     async def _remove_there(self, run: str, path: str) -> None:
