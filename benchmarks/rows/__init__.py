@@ -22,6 +22,7 @@ GROUPS = (
     "paging",
     "sessions",
     "streams",
+    "cluster",
 )
 
 

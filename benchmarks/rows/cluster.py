@@ -1,0 +1,238 @@
+"""Runs on nodes of a cluster on this machine, against the same runs without one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+from benchmarks.fleet import LIMIT_S, end, fake_codex
+from benchmarks.row import Bench, Round, Row, alternating
+
+if TYPE_CHECKING:
+    from engine.config.settings import ClusterSettings
+    from engine.engine import Engine
+
+ROOT = Path(__file__).parents[2]
+NODES = 4
+_LINE = '{"type":"item.completed","item":{"id":"i$i","type":"agent_message","text":"at %s"}}\\n'
+_BEGIN = (
+    'printf \'{"type":"thread.started","thread_id":"00000000-0000-0000-0000-000000000000"}\\n\''
+)
+_SAY = (
+    f"{_BEGIN}; for i in 1 2 3 4 5 6 7 8 9 10; do printf '{_LINE}' $(date +%s.%N); sleep 0.2; done"
+)
+_WAIT = f"{_BEGIN}; sleep 600"
+_END = f'{_BEGIN}; printf \'{{"type":"turn.completed","usage":{{}}}}\\n\''
+
+
+class Trial:
+    """A scheduler and nodes on this machine, in processes of their own."""
+
+    def __init__(self, folder: Path, slots: int) -> None:
+        words = ["cluster", "up", "--nodes", str(NODES), "--slots", str(slots), "--port", "0"]
+        home = {"SWARM_HOME": str(folder / "trial"), "SWARM_CONFIG": os.devnull}
+        self._process = subprocess.Popen(
+            [sys.executable, str(ROOT / "swarm_tui.py"), *words, "--json"],
+            env={**os.environ, **home},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout
+        joined = 0
+        while joined < NODES:
+            line = self._process.stdout.readline()
+            assert line, "the trial cluster ended"
+            report = json.loads(line)
+            if report["event"] == "listening":
+                self.settings = {name: report[name] for name in _FILES}
+            joined += report["event"] == "joined"
+
+    def close(self) -> None:
+        """End it."""
+        self._process.terminate()
+        self._process.communicate()
+
+
+_FILES = ("scheduler", "ca", "certificate", "key")
+
+
+@asynccontextmanager
+async def _engine(folder: Path, trial: Trial | None, slots: int) -> AsyncGenerator[Engine]:
+    from engine.config.paths import Paths
+    from engine.config.settings import ClusterSettings, Config, QueueSettings
+    from engine.engine import Engine
+
+    cluster: ClusterSettings = ClusterSettings(**trial.settings) if trial else ClusterSettings()
+    config = Config(slots=slots, queue=QueueSettings(stagger_s=0), cluster=cluster)
+    paths = Paths(folder / "home", folder / "config.yaml")
+    try:
+        async with Engine.open(paths, config, supervise=True) as engine:
+            yield engine
+    finally:
+        end(paths)
+        if trial:
+            end(Paths(folder.parent, folder / "config.yaml"))
+
+
+async def _start(engine: Engine, codex: str, number: int, *, remote: bool) -> str:
+    from engine.domain.model import ANY_NODE, LOCAL, RunSpec, WorkspaceSpec
+
+    place = WorkspaceSpec(host=ANY_NODE if remote else LOCAL)
+    spec = RunSpec(f"{number}\n", f"run {number}", "bench", codex_bin=codex, workspace=place)
+    return (await engine.start(spec)).id
+
+
+async def _first_event(engine: Engine, codex: str, *, remote: bool) -> float:
+    """Return the seconds from the request for a run until its agent's first event is stored."""
+    began = time.perf_counter()
+    run = await _start(engine, codex, 1, remote=remote)
+    await _until(lambda: bool(engine.view.runs[run].thread_id))
+    took = time.perf_counter() - began
+    await engine.cancel(run)
+    await _until(lambda: bool(engine.view.runs[run].finished_at))
+    return took
+
+
+async def _delay(engine: Engine, codex: str, *, remote: bool) -> float:
+    """Return the median seconds from an agent's line until its event is stored."""
+    from engine.domain.events import Step
+
+    run = await _start(engine, codex, 1, remote=remote)
+    took: list[float] = []
+    seen = 0
+    while len(took) < 10:
+        events = await engine.events(run)
+        now = time.time()
+        for event in events[seen:]:
+            if isinstance(event.body, Step) and event.body.text.startswith("at "):
+                took.append(now - float(event.body.text[3:]))
+        seen = len(events)
+        await asyncio.sleep(0.002)
+    await _until(lambda: bool(engine.view.runs[run].finished_at))
+    return median(took)
+
+
+async def _cancel(engine: Engine, codex: str, *, remote: bool) -> float:
+    """Return the seconds from a cancel until the run has ended."""
+    run = await _start(engine, codex, 1, remote=remote)
+    await _until(lambda: bool(engine.view.runs[run].thread_id))
+    began = time.perf_counter()
+    await engine.cancel(run)
+    await _until(lambda: bool(engine.view.runs[run].finished_at))
+    return time.perf_counter() - began
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        while not holds():  # noqa: ASYNC110  nothing reports it
+            await asyncio.sleep(0.002)
+
+
+async def _many(engine: Engine, codex: str, count: int, *, remote: bool) -> float:
+    """Return the seconds from the first request until all of many short runs have ended."""
+    began = time.perf_counter()
+    runs = [await _start(engine, codex, number, remote=remote) for number in range(count)]
+    await _until(lambda: all(engine.view.runs[run].finished_at for run in runs))
+    return time.perf_counter() - began
+
+
+Measure = Callable[["Engine", str], Coroutine[None, None, float]]
+
+
+@contextmanager
+def _measured(
+    bench: Bench, does: str, times: int, measure: Callable[..., object]
+) -> Generator[Round]:
+    """Measure on nodes and on this machine in turn, in one engine each."""
+    folder = bench.folder()
+    codex = fake_codex(folder, does)
+    trial = Trial(folder, 50)
+    with asyncio.Runner() as runner:
+
+        async def of(remote: bool) -> float:
+            home = bench.folder()
+            async with _engine(home, trial if remote else None, 200) as engine:
+                await _first_event(engine, fake_codex(home, _WAIT), remote=remote)  # connected
+                return median([await measure(engine, codex, remote=remote) for _ in range(times)])
+
+        try:
+            yield alternating(lambda: runner.run(of(True)), lambda: runner.run(of(False)))
+        finally:
+            trial.close()
+
+
+@contextmanager
+def _first_events(bench: Bench) -> Generator[Round]:
+    with _measured(bench, _WAIT, bench.size(9, 3), _first_event) as round_:
+        yield round_
+
+
+@contextmanager
+def _delays(bench: Bench) -> Generator[Round]:
+    with _measured(bench, _SAY, bench.size(5, 1), _delay) as round_:
+        yield round_
+
+
+@contextmanager
+def _cancels(bench: Bench) -> Generator[Round]:
+    with _measured(bench, _WAIT, bench.size(9, 3), _cancel) as round_:
+        yield round_
+
+
+@contextmanager
+def _two_hundred(bench: Bench) -> Generator[Round]:
+    with _measured(bench, _END, 1, partial(_many, count=200)) as round_:
+        yield round_
+
+
+HERE = "the same on this machine, without a cluster"
+ROWS = [
+    Row(
+        name="cluster.start",
+        what="a run on a node from its request to the first event",
+        yardstick=HERE,
+        target=3,
+        aim=2,
+        rounds=_first_events,
+        quick_times=1,
+    ),
+    Row(
+        name="cluster.delay",
+        what="an agent's line on a node until its event is stored",
+        yardstick=HERE,
+        target=3,
+        aim=2,
+        rounds=_delays,
+        quick_times=1,
+    ),
+    Row(
+        name="cluster.cancel",
+        what="a run on a node from its cancel to its end",
+        yardstick=HERE,
+        target=3,
+        aim=2,
+        rounds=_cancels,
+        quick=False,
+    ),
+    Row(
+        name="cluster.runs",
+        what=f"200 short runs on {NODES} nodes, from the first request to the last end",
+        yardstick=HERE,
+        target=3,
+        aim=2,
+        rounds=_two_hundred,
+        times=2,
+        quick=False,
+    ),
+]
