@@ -300,7 +300,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     asked = parser.parse_args()
     print(f"seed {asked.seed}")
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="cs") as folder:
         cluster = StormyCluster(Path(folder), asked.nodes, asked.slots, asked.seed)
         try:
             found = asyncio.run(
