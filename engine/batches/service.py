@@ -25,7 +25,16 @@ from engine.domain.consent import Consent, TrustRequest
 from engine.domain.cost import RunCost
 from engine.domain.errors import UserError, user_error
 from engine.domain.lifecycle import FINISHED, LIVE
-from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSetup, WorkspaceSpec
+from engine.domain.model import (
+    ANY_NODE,
+    LOCAL,
+    Run,
+    RunSpec,
+    Status,
+    WorkspaceKind,
+    WorkspaceSetup,
+    WorkspaceSpec,
+)
 from engine.domain.reasons import Cause
 from engine.domain.run_option import value_of, with_values
 from engine.domain.text import one_line, printable_name
@@ -190,7 +199,8 @@ class Batches:
                 if wish not in roots:
                     roots[wish] = str(await asyncio.to_thread(root_of, wish) or "")
                 files = [consent.programs.get(roots[wish], {}) for consent in consents]
-            checked.append(replace(each, spec=_as_checked(each, known[key], files)))
+            done = _as_checked(each, known[key], files)
+            checked.append(replace(each, spec=_where_it_follows(each, done, checked)))
         return replace(plan, planned=tuple(checked))
 
     async def size(self, plan: BatchPlan) -> int | None:
@@ -369,6 +379,16 @@ def _as_checked(each: PlannedRun, done: RunSpec, files: Sequence[Mapping[str, st
         approvals=done.approvals,
         lesson=done.lesson,
     )
+
+
+def _where_it_follows(each: PlannedRun, spec: RunSpec, before: Sequence[PlannedRun]) -> RunSpec:
+    """Return the spec of a run, which works on the machine of the run that it starts from."""
+    if each.starts_from is None:
+        return spec
+    is_here = before[each.starts_from].spec.workspace.host == LOCAL
+    # The node is not chosen yet, or may still change: at the start it is that of the workspace.
+    host = LOCAL if is_here else ANY_NODE
+    return replace(spec, workspace=replace(spec.workspace, host=host))
 
 
 def _guarded(planned: Sequence[PlannedRun]) -> tuple[str, ...]:

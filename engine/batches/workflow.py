@@ -121,6 +121,8 @@ def _check_values(step: WorkflowStep, where: str) -> None:
     needless = [option.key for option in FILE_OPTIONS if option.worktree_only]
     if step.starts_from and (found := [key for key in needless if getattr(step, key)]):
         raise invalid(f"{where}: `{found[0]}` goes with a worktree, not with `from`.")
+    if step.starts_from and getattr(step, "on"):  # noqa: B009  options are added at run time
+        raise invalid(f"{where}: `on` does not go with `from`: it works where that step did.")
 
 
 def _in_order(steps: Sequence[WorkflowStep], name: str) -> tuple[WorkflowStep, ...]:

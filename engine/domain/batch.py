@@ -45,7 +45,9 @@ class PlannedRun:
         spec = replace(self.spec, batch=batch, after=waits)
         if self.starts_from is None:
             return spec
-        wish = WorkspaceSpec(WorkspaceKind.FROM_RUN, made[self.starts_from], cwd=spec.workspace.cwd)
+        place = spec.workspace
+        source = made[self.starts_from]
+        wish = WorkspaceSpec(WorkspaceKind.FROM_RUN, source, cwd=place.cwd, host=place.host)
         return replace(spec, workspace=wish)
 
 

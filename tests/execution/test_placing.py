@@ -327,6 +327,25 @@ async def test_runs_on_nodes_take_no_slot_here_and_none_is_lost(
         assert {run.status for run in ended} == {Status.SUCCEEDED}
 
 
+async def test_a_step_works_where_the_step_that_it_starts_from_did(
+    paths: Paths, cluster: FolderCluster, tmp_path: Path
+) -> None:
+    flow = tmp_path / "flow.yaml"
+    steps = "steps:\n- {name: one, prompt: 'sim: write a.txt 1', on: n1}\n- {name: two, from: one, "
+    flow.write_text(steps + "prompt: 'sim: append a.txt 2'}\n")
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(steps + "prompt: 'sim: say x', on: n2}\n")
+    cluster.slots.update(n1=1, n2=3)
+    asked = RunSpec("", "", "garden", agent=Agent.SIMULATED)
+    async with supervised(paths, cluster) as engine:
+        plan = await engine.swarms.plan(BatchRequest(asked, file=flow))
+        _, runs = await engine.swarms.start(plan)
+        ended = [await done(engine, run) for run in runs]
+        assert [(run.status, host_of(run)) for run in ended] == [(Status.SUCCEEDED, "n1")] * 2
+        with pytest.raises(UserError, match="`on` does not go with `from`"):
+            await engine.swarms.plan(BatchRequest(asked, file=wrong))
+
+
 async def test_templates_and_rows_name_the_machine(
     paths: Paths, cluster: FolderCluster, tmp_path: Path
 ) -> None:
