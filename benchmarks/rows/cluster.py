@@ -147,12 +147,9 @@ async def _many(engine: Engine, codex: str, count: int, *, remote: bool) -> floa
     return time.perf_counter() - began
 
 
-Measure = Callable[["Engine", str], Coroutine[None, None, float]]
-
-
 @contextmanager
 def _measured(
-    bench: Bench, does: str, times: int, measure: Callable[..., object]
+    bench: Bench, does: str, times: int, measure: Callable[..., Coroutine[None, None, float]]
 ) -> Generator[Round]:
     """Measure on nodes and on this machine in turn, in one engine each."""
     folder = bench.folder()

@@ -74,7 +74,7 @@ def config(address: str) -> Config:
 class ClusterStorm:
     """The result of a storm; everything after `seconds` must be zero."""
 
-    kills: Counter[str] = field(default_factory=Counter)
+    kills: Counter[str] = field(default_factory=Counter[str])
     runs: int = 0
     attempts: int = 0
     nodes_lost: int = 0
