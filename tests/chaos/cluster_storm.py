@@ -309,7 +309,7 @@ def main() -> None:
         finally:
             cluster.close()
     for name, value in vars(found).items():
-        print(f"{name:>15} {dict(value) if isinstance(value, Counter) else value}")
+        print(f"{name:>15} {value}")
     sys.exit(bool(found.faults))
 
 

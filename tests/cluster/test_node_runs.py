@@ -14,6 +14,7 @@ from support import LIMIT_S, quick, spec, texts, until
 
 from engine.config.paths import Paths
 from engine.domain.events import Event, Notice
+from engine.domain.hosts import HostChosen
 from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.domain.usage import UsageQuery
 from engine.engine import Engine
@@ -202,7 +203,9 @@ async def test_a_run_of_a_lost_node_starts_over_on_another(paths: Paths, two: Fa
         assert again.workspace and again.workspace.host == again.host != first
         told = notices(await engine.events(run))
         assert sum("was cut off, and ended its runs. Trying again" in text for text in told) == 1
-        assert f"the node {first} is lost: it starts over" in told
+        bodies = [event.body for event in await engine.events(run)]
+        chosen = [body.host for body in bodies if isinstance(body, HostChosen)]
+        assert (chosen[0], chosen[-1]) == (first, again.host)
         # It comes back with the attempt that it has not ended itself: that one is not followed.
         two.heal(first)
         await engine.cancel(run)

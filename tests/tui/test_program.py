@@ -210,6 +210,7 @@ async def test_every_command_has_somebody_who_carries_it_out(engine: FakeEngine)
             "doctor",
             "find",
             "inbox",
+            "nodes",
             "patterns",
             "rundiff",
             "templates",

@@ -55,8 +55,11 @@ class Operations:
     def close(self) -> None:
         """End what is at work; the senders ask for it again."""
         for task in self._tasks.values():
-            task.add_done_callback(_read)
-            task.cancel()
+            if task.done():
+                _read(task)
+            elif not task.get_loop().is_closed():
+                task.add_done_callback(_read)
+                task.cancel()
         self._tasks.clear()
 
     def _forget_some(self) -> None:
