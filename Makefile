@@ -47,6 +47,7 @@ chaos: $(READY) ## Inject 1,000 faults and kill 400 processes; count what was lo
 	@$(BIN)/python tests/chaos/chaos.py $(ARGS)
 	@$(BIN)/python tests/chaos/storm.py
 	@$(BIN)/python tests/chaos/request_storm.py
+	@$(BIN)/python tests/chaos/cluster_storm.py
 	@$(BIN)/python tests/chaos/real_storm.py
 	@$(BIN)/python tests/chaos/power.py
 
