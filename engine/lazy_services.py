@@ -191,7 +191,8 @@ class LazyServices:
         try:
             return self.require_cluster()
         except UserError as error:
-            _log.warning("no cluster: %s", error)
+            if self.machines.places(self.config).is_set:
+                _log.warning("no cluster: %s", error)
             return None
 
     def require_cluster(self) -> ClusterPort:

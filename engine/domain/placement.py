@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 
@@ -35,11 +34,12 @@ class NodePlaces:
 
 
 def place_of(
-    view: View, run: Run, nodes: NodePlaces, *, is_full_here: bool, pick: Pick = random.choice
+    view: View, run: Run, nodes: NodePlaces, *, is_full_here: bool, pick: Pick | None = None
 ) -> str | None:
     """Return the machine on which a queued run can start now; None: it waits for one.
 
-    Of any node, it is the one with the most free slots; `pick` chooses among equals.
+    Of any node, it is the one with the most free slots. `pick` chooses among equals; without it,
+    chance does.
     """
     wanted = wanted_host(view, run, nodes)
     if not nodes.is_node(wanted):
@@ -48,7 +48,13 @@ def place_of(
         return wanted if nodes.free.get(wanted, 0) > 0 else None
     most = max(nodes.free.values(), default=0)
     best = sorted(node for node, free in nodes.free.items() if free == most)
-    return pick(best) if most > 0 else None
+    if most <= 0:
+        return None
+    if pick is None:
+        import random  # which a list of runs does not need
+
+        pick = random.choice
+    return pick(best)
 
 
 def wanted_host(view: View, run: Run, nodes: NodePlaces) -> str:

@@ -36,7 +36,7 @@ from storm import integrity  # noqa: E402  the path is set first
 from engine.config.paths import Paths  # noqa: E402  the path is set first
 from engine.config.settings import ClusterSettings, Config, QueueSettings  # noqa: E402
 from engine.domain.errors import UserError  # noqa: E402  the path is set first
-from engine.domain.events import ErrorRaised, Step  # noqa: E402  the path is set first
+from engine.domain.events import ErrorRaised, Event, Notice, Step  # noqa: E402  the path is set first
 from engine.domain.lifecycle import LIVE  # noqa: E402  the path is set first
 from engine.domain.model import (  # noqa: E402  the path is set first
     ANY_NODE,
@@ -276,9 +276,8 @@ async def _count(engine: Engine, numbers: int) -> ClusterStorm:
         is_good = run.status is Status.SUCCEEDED
         found.unfinished += not is_good
         found.exit_unknown += is_good and run.exit_code != 0
-        errors = [event for event in events if isinstance(event.body, ErrorRaised)]
-        found.nodes_lost += sum(event.body.error.code == "NODE_LOST" for event in errors)
-        told = {event.attempt for event in errors}
+        told = {event.attempt: _reason(event) for event in events if _reason(event)}
+        found.nodes_lost += sum("was cut off" in reason for reason in told.values())
         found.without_message += sum(n not in told for n in range(1, run.attempt))
         by_attempt: dict[int, list[int]] = defaultdict(list)
         for event in events:
@@ -291,6 +290,17 @@ async def _count(engine: Engine, numbers: int) -> ClusterStorm:
             found.lost += bool(seen) and sorted(set(seen)) != list(range(1, max(seen) + 1))
         found.lost += is_good and by_attempt[run.attempt] != list(range(1, numbers + 1))
     return found
+
+
+def _reason(event: Event) -> str:
+    """Return why an attempt ended without success, as its run's log has it; else empty."""
+    match event.body:
+        case ErrorRaised(error):
+            return error.message
+        case Notice(text=text) if "Trying again" in text:
+            return text
+        case _:
+            return ""
 
 
 def main() -> None:

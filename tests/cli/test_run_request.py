@@ -50,6 +50,7 @@ VALUES: dict[str, tuple[Any, list[str]]] = {
     "account": ("work", ["--account", "work"]),
     "interactive": (False, ["--no-interactive"]),
     "approvals": ("untrusted", ["--approvals", "untrusted"]),
+    "on": ("local", ["--on", "local"]),
     "codex_bin": ("codex-next", ["--codex-bin", "codex-next"]),
 }
 """A value of each option in JSON, and the flags that set the same one."""

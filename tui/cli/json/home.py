@@ -102,6 +102,9 @@ class CleanupItemJson(Shape):
     folders: Annotated[
         list[RebuildableFolderJson], Meta(description="folders to delete with `--artefacts-only`")
     ]
+    host: Annotated[
+        str, Meta(description="the node that it is on, without a trash; empty: this machine")
+    ]
 
 
 class CleanedUpJson(Shape):
