@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.fleet import LIMIT_S, end, fake_codex
+from benchmarks.fleet import LIMIT_S, end
 from benchmarks.row import Bench, Round, Row, alternating
 
 if TYPE_CHECKING:
@@ -24,15 +24,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 NODES = 4
-_LINE = '{"type":"item.completed","item":{"id":"i$i","type":"agent_message","text":"at %s"}}\\n'
-_BEGIN = (
-    'printf \'{"type":"thread.started","thread_id":"00000000-0000-0000-0000-000000000000"}\\n\''
-)
-_SAY = (
-    f"{_BEGIN}; for i in 1 2 3 4 5 6 7 8 9 10; do printf '{_LINE}' $(date +%s.%N); sleep 0.2; done"
-)
-_WAIT = f"{_BEGIN}; sleep 600"
-_END = f'{_BEGIN}; printf \'{{"type":"turn.completed","usage":{{}}}}\\n\''
+LINES = 10
+_SAY = "sim: numbered 10 every=0.2"
+_WAIT = "sim: say hello\nsim: hang"
+_END = "sim: say hello"
 
 
 class Trial:
@@ -85,18 +80,18 @@ async def _engine(folder: Path, trial: Trial | None, slots: int) -> AsyncGenerat
             end(Paths(folder.parent, folder / "config.yaml"))
 
 
-async def _start(engine: Engine, codex: str, number: int, *, remote: bool) -> str:
-    from engine.domain.model import ANY_NODE, LOCAL, RunSpec, WorkspaceSpec
+async def _start(engine: Engine, prompt: str, *, remote: bool) -> str:
+    from engine.domain.model import ANY_NODE, LOCAL, Agent, RunSpec, WorkspaceSpec
 
     place = WorkspaceSpec(host=ANY_NODE if remote else LOCAL)
-    spec = RunSpec(f"{number}\n", f"run {number}", "bench", codex_bin=codex, workspace=place)
+    spec = RunSpec(prompt, "a run", "bench", agent=Agent.SIMULATED, workspace=place)
     return (await engine.start(spec)).id
 
 
-async def _first_event(engine: Engine, codex: str, *, remote: bool) -> float:
+async def _first_event(engine: Engine, prompt: str, *, remote: bool) -> float:
     """Return the seconds from the request for a run until its agent's first event is stored."""
     began = time.perf_counter()
-    run = await _start(engine, codex, 1, remote=remote)
+    run = await _start(engine, prompt, remote=remote)
     await _until(lambda: bool(engine.view.runs[run].thread_id))
     took = time.perf_counter() - began
     await engine.cancel(run)
@@ -104,28 +99,31 @@ async def _first_event(engine: Engine, codex: str, *, remote: bool) -> float:
     return took
 
 
-async def _delay(engine: Engine, codex: str, *, remote: bool) -> float:
-    """Return the median seconds from an agent's line until its event is stored."""
+async def _delay(engine: Engine, prompt: str, *, remote: bool) -> float:
+    """Return the median seconds from an agent's line in its file until its event is stored."""
     from engine.domain.events import Step
 
-    run = await _start(engine, codex, 1, remote=remote)
+    run = await _start(engine, prompt, remote=remote)
+    await _until(lambda: bool(engine.view.runs[run].thread_id))
+    top = engine.paths.home.parent.parent  # nodes and homes lie beside each other
+    (output,) = await asyncio.to_thread(lambda: list(top.rglob(f"{run}/attempt-1/stdout.jsonl")))
+    written: list[float] = []
     took: list[float] = []
-    seen = 0
-    while len(took) < 10:
-        events = await engine.events(run)
-        now = time.time()
-        for event in events[seen:]:
-            if isinstance(event.body, Step) and event.body.text.startswith("at "):
-                took.append(now - float(event.body.text[3:]))
-        seen = len(events)
+    while len(took) < LINES:
+        now = time.perf_counter()
+        written += [now] * (output.read_bytes().count(b'"n ') - len(written))
+        bodies = [event.body for event in await engine.events(run)]
+        stored = sum(isinstance(body, Step) and body.text.startswith("n ") for body in bodies)
+        now = time.perf_counter()
+        took += [now - at for at in written[len(took) : stored]]
         await asyncio.sleep(0.002)
     await _until(lambda: bool(engine.view.runs[run].finished_at))
     return median(took)
 
 
-async def _cancel(engine: Engine, codex: str, *, remote: bool) -> float:
+async def _cancel(engine: Engine, prompt: str, *, remote: bool) -> float:
     """Return the seconds from a cancel until the run has ended."""
-    run = await _start(engine, codex, 1, remote=remote)
+    run = await _start(engine, prompt, remote=remote)
     await _until(lambda: bool(engine.view.runs[run].thread_id))
     began = time.perf_counter()
     await engine.cancel(run)
@@ -139,29 +137,28 @@ async def _until(holds: Callable[[], bool]) -> None:
             await asyncio.sleep(0.002)
 
 
-async def _many(engine: Engine, codex: str, count: int, *, remote: bool) -> float:
+async def _many(engine: Engine, prompt: str, count: int, *, remote: bool) -> float:
     """Return the seconds from the first request until all of many short runs have ended."""
     began = time.perf_counter()
-    runs = [await _start(engine, codex, number, remote=remote) for number in range(count)]
+    runs = [await _start(engine, prompt, remote=remote) for _ in range(count)]
     await _until(lambda: all(engine.view.runs[run].finished_at for run in runs))
     return time.perf_counter() - began
 
 
 @contextmanager
 def _measured(
-    bench: Bench, does: str, times: int, measure: Callable[..., Coroutine[None, None, float]]
+    bench: Bench, prompt: str, times: int, measure: Callable[..., Coroutine[None, None, float]]
 ) -> Generator[Round]:
     """Measure on nodes and on this machine in turn, in one engine each."""
     folder = bench.folder()
-    codex = fake_codex(folder, does)
     trial = Trial(folder, 50)
     with asyncio.Runner() as runner:
 
         async def of(remote: bool) -> float:
             home = bench.folder()
             async with _engine(home, trial if remote else None, 200) as engine:
-                await _first_event(engine, fake_codex(home, _WAIT), remote=remote)  # connected
-                return median([await measure(engine, codex, remote=remote) for _ in range(times)])
+                await _first_event(engine, _WAIT, remote=remote)  # connected
+                return median([await measure(engine, prompt, remote=remote) for _ in range(times)])
 
         try:
             yield alternating(lambda: runner.run(of(True)), lambda: runner.run(of(False)))
