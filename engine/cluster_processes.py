@@ -26,6 +26,7 @@ from engine.execution.cluster.dask.tls import (
     is_loopback,
     tls_files,
 )
+from engine.system.files import expanded
 
 if TYPE_CHECKING:
     from engine.execution.cluster.dask.nanny import Nanny
@@ -135,7 +136,7 @@ class NodeRunner:
             scheduler=checked_address(scheduler, files),
             name=name,
             slots=options.slots or settings.slots,
-            root=str(root.expanduser().absolute()),
+            root=str(expanded(root).absolute()),
             config=str(places.config),
             lease_s=options.lease_s,
             files=Files.of(files),

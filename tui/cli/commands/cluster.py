@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -149,8 +148,9 @@ def certificates(folder: str, nodes: Sequence[str], days: int, as_json: bool) ->
     `ca.key` makes new members of the cluster: keep it here, readable for you alone.
     """
     from engine.cluster_processes import make_certificates
+    from engine.system.files import expanded
 
-    made = make_certificates(Path(folder).expanduser(), nodes, days)
+    made = make_certificates(expanded(folder), nodes, days)
     if as_json:
         names = [{"certificate": str(one.certificate), "key": str(one.key)} for one in made]
         output.say_json(names)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from engine.domain.errors import UserError, user_error
 from engine.domain.record import record
+from engine.system.files import expanded
 
 DEFAULT_PORT = 8786
 
@@ -34,7 +35,7 @@ def tls_files(ca: str | None, certificate: str | None, key: str | None) -> TlsFi
             f"TLS needs three files; not set: {', '.join(missing)}.",
             "Set `ca`, `certificate` and `key`.",
         )
-    paths = [Path(str(value)).expanduser() for value in given.values()]
+    paths = [expanded(str(value)) for value in given.values()]
     return TlsFiles(*paths)
 
 

@@ -26,7 +26,7 @@ from engine.execution.cluster.messages import (
 from engine.execution.cluster.node.home import HOMES, Handlers, NodeHome
 from engine.execution.local.process_marks import MARK
 from engine.system.environment import requested_environment
-from engine.system.files import free_bytes
+from engine.system.files import free_bytes, real_path
 
 DISTRIBUTION = "swarm-tui"
 VALID_S = 60.0
@@ -87,7 +87,7 @@ async def hello(home: NodeHome, message: Hello) -> HelloAnswer:
     free_slots = max(0, admission.slots - len(runs))
     # The real path: the marks of processes have it, too.
     own = tuple(one.run for one in runs if one.home == home.id)
-    return HelloAnswer(str(home.paths.home.resolve()), admission.slots, free_slots, MARK, own)
+    return HelloAnswer(str(real_path(home.paths.home)), admission.slots, free_slots, MARK, own)
 
 
 async def inspect(home: NodeHome, message: InspectNode) -> NodeFacts:
@@ -104,7 +104,7 @@ def _facts(home: NodeHome, config: Config, agent: AgentState) -> NodeFacts:
         name=service.name,
         protocol=PROTOCOL,
         version=_own_version(),
-        root=str(service.root.resolve() / HOMES),
+        root=str(real_path(service.root) / HOMES),
         slots=service.slots,
         runs=tuple(runs),
         load=os.getloadavg()[0],
