@@ -297,10 +297,7 @@ class Engine:
         )
 
     def check_works(self) -> None:
-        """Raise `UserError` if this engine can no longer do what it was opened for.
-
-        Its essential tasks are tried again all the same: a dashboard just goes on.
-        """
+        """Raise `UserError` if this engine can no longer do what it was opened for."""
         if self._supervising and isinstance(self._supervising.error, UserError):
             raise self._supervising.error
         for fault in self.tasks.faults.current:
@@ -390,10 +387,8 @@ class Engine:
 
     def position(self, run: str) -> int | None:
         """Return a queued run's place in the queue, from 1."""
-        for place, queued in enumerate(self.view.queue(), start=1):
-            if queued.id == run:
-                return place
-        return None
+        queued = [each.id for each in self.view.queue()]
+        return queued.index(run) + 1 if run in queued else None
 
     # What the user asks for; each raises `UserError` where it cannot be
 
