@@ -27,12 +27,12 @@ LONG_AGO_S = 1_000_000.0
 
 @dataclass
 class Faults:
-    """What is wrong between the client and one node."""
+    """Faults between the client and one node."""
 
     request_is_lost: bool = False
     answer_is_lost: bool = False
     is_missing: bool = False
-    """It is no member of the cluster: calls fail at once."""
+    """It is not a member of the cluster: calls fail at once."""
     slow_s: float = 0.0
     """How long a message takes."""
     gets_leases: bool = True
@@ -65,7 +65,7 @@ class FakeChannel:
         if self.scheduler_is_down:
             await self._fail(limit_s, "the scheduler does not answer")
         if faults is None or faults.is_missing:
-            raise NodeMissingError(f"{node} is no member of the cluster")
+            raise NodeMissingError(f"{node} is not a member of the cluster")
         try:
             async with asyncio.timeout(limit_s):
                 return await self._called(node, faults, message, limit_s)
@@ -101,7 +101,7 @@ class FakeChannel:
         self.faults[node].gets_leases = False
 
     def heal(self, node: str) -> None:
-        """Mend all of a node's faults."""
+        """Repair all of a node's faults."""
         self.faults[node] = Faults()
         self.renew(node)
 

@@ -21,7 +21,7 @@ class Executors:
     ) -> None:
         self._by_host = dict(by_host)
         self._node = node
-        """Makes the executor of a node of the cluster; None where there is no cluster."""
+        """Factory of the executor of a node; None where there is no cluster."""
 
     @classmethod
     def of_home(

@@ -31,7 +31,7 @@ async def cancel_below(store: Store, runs: Iterable[str], cancel: CancelRuns) ->
     """Cancel all that `runs`, which are cancelled already, have started; return those runs."""
     above, asked = list(runs), set[str]()
     done: list[Run] = []
-    # A child can start a run until it is cancelled itself: search until there is no other.
+    # A child can start a run until it is cancelled itself: search until no further one is found.
     while True:
         live = await store.runs(statuses=LIVE)
         below = [run.id for run in descendants(live, above) if run.id not in asked]

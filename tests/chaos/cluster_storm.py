@@ -113,7 +113,7 @@ class StormyCluster:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.names = [f"n{number}" for number in range(1, nodes + 1)]
         self.held: dict[str, float] = {}
-        """What is not started again yet, with the moment when it is."""
+        """Killed processes, each with the moment when it is started again."""
         self.overlaps = 0
         self._roots = {name: os.path.realpath(folder / name) for name in self.names}
 

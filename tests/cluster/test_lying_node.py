@@ -116,7 +116,7 @@ LIES: dict[str, tuple[str, Change]] = {
     "home without a path": ("Hello", lambda it: {**it, "home": ""}),
     "home with null bytes": ("Hello", lambda it: {**it, "home": "/a\0b", "mark": "a\0=b"}),
     "slots beyond all numbers": ("Hello", lambda it: {**it, "slots": HUGE, "free_slots": HUGE}),
-    "processor time that is no number": ("UsedCpu", lambda _: float("nan")),
+    "processor time that is not a number": ("UsedCpu", lambda _: float("nan")),
     "a size beyond all numbers": ("ReadAttemptFile", lambda it: {**it, "size_bytes": HUGE}),
     "a negative size": ("ReadAttemptFile", lambda it: {**it, "size_bytes": -HUGE}),
     "checkpoints at an endless time": ("TakeCheckpoint", lambda it: _points(it, at=float("inf"))),

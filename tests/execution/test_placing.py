@@ -62,7 +62,7 @@ def now(engine: Engine, run: Run) -> Run:
 
 
 def reason(engine: Engine, run: Run) -> str:
-    """What a queued run waits for, as it is shown."""
+    """The reason why a queued run waits, as it is shown."""
     wait = of_view(engine.view, engine, 0.0).get(run.id)
     return wait.pause.reason if wait and wait.pause else ""
 

@@ -251,7 +251,7 @@ async def test_answers_stay_small_however_much_a_run_writes(engine: Engine, pare
 async def test_hostile_arguments_are_refused_or_harmless(engine: Engine, parent: Run):
     async with tools_of(engine, parent.id) as tools:
         for text in HOSTILE:
-            # Others are no JSON for the client itself.
+            # Others are not JSON for the client itself.
             await _check_harmless(tools, parent, text.encode("utf-8", "replace").decode())
 
 

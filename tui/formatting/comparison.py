@@ -59,7 +59,7 @@ class ComparedRun:
 
 
 Compared = Mapping[str, ComparedRun]
-"""What is known of each run, by its id."""
+"""The known facts of each run, by its id."""
 
 
 def lines_of(files: Iterable[FileDelta]) -> dict[str, str]:

@@ -26,7 +26,7 @@ class PutAside:
     kind: ChangeKind
     is_set: Callable[[Run], bool]
     hint: str = ""
-    """What finds the runs afterwards."""
+    """The filter that finds the runs afterwards."""
 
 
 DISMISSED = PutAside(ChangeKind.DISMISSED, lambda run: run.is_dismissed)

@@ -37,7 +37,7 @@ class ReviewDecisions:
         self.ending: set[str] = set()
         """Runs at work that are rejected as soon as they have ended."""
         self.busy = ""
-        """What is being done, in words."""
+        """The work in progress, in words."""
 
     @property
     def place(self) -> str:
