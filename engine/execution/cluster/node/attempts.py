@@ -44,6 +44,8 @@ from engine.execution.local import orphans
 from engine.execution.local.process import AttemptProcess
 
 _ATTEMPT = re.compile(r"attempt-\d{1,7}(/set-up|/verify)?")
+_IMAGE = re.compile(r"image-([1-9]\d{0,3})(|\.[^/\0]{1,100})")
+"""The name of an image: its place and the suffix of its file."""
 VANISHED = End(None)
 
 
@@ -122,11 +124,14 @@ async def remove_inbox(home: NodeHome, message: RemoveInbox) -> bool:
 
 
 async def write_input(home: NodeHome, message: WriteInput) -> bool:
-    """Write the prompt or the schema of an agent."""
+    """Write the prompt, the schema or an image of an agent."""
     ref = home.ref(message.ref)
     writes = {"prompt": home.executor.write_prompt, "schema": home.executor.write_schema}
     if write := writes.get(message.input):
         await write(ref, message.content)
+        return True
+    if image := _IMAGE.fullmatch(message.input):
+        await home.executor.write_image(ref, int(image[1]), image[2], message.content)
         return True
     raise user_error("NODE_INCOMPATIBLE", "The node does not know this input of an agent.")
 
