@@ -26,13 +26,13 @@ from engine.execution.cluster.dask.tls import (
     is_loopback,
     tls_files,
 )
+from engine.execution.cluster.dask.wire import LONGEST_LEASE_S, SHORTEST_LEASE_S
 from engine.system.files import expanded
 
 if TYPE_CHECKING:
     from engine.execution.cluster.dask.nanny import Nanny
 
 DEFAULT_LEASE_S = 30.0
-SHORTEST_LEASE_S, LONGEST_LEASE_S = 2.0, 3600.0
 LOOPBACK = "127.0.0.1"
 Report = Callable[[ProcessReport], None]
 
@@ -122,6 +122,7 @@ class NodeRunner:
 
         require_linux()
         require_cluster()
+        _check_lease(options.lease_s)
         settings = load_usable(places).config
         given = (options.ca, options.certificate, options.key)
         known = (settings.cluster.ca, settings.cluster.certificate, settings.cluster.key)
@@ -257,6 +258,16 @@ async def _run_all(runners: Sequence[NodeRunner], stopping: asyncio.Event) -> in
     finally:
         waiting.cancel()
     return max(codes)
+
+
+def _check_lease(lease_s: float) -> None:
+    """Raise `UserError` for a lease that no scheduler grants: the node would ask for ever."""
+    if not SHORTEST_LEASE_S <= lease_s <= LONGEST_LEASE_S:
+        raise user_error(
+            "INPUT_INVALID",
+            f"A node cannot have a lease of {lease_s:g} seconds.",
+            f"Use --lease with {SHORTEST_LEASE_S:g} to {LONGEST_LEASE_S:g} seconds, such as 30s.",
+        )
 
 
 def _make_missing(folder: Path, names: Sequence[str]) -> None:

@@ -219,6 +219,14 @@ def test_commands_without_a_cluster_do_not_import_its_library(
     assert done.stdout.endswith("[]\n"), done
 
 
+@pytest.mark.parametrize("lease_s", [0.5, 90_000.0, float("inf")])
+def test_lease_that_no_node_can_have_is_refused(tmp_path: Path, lease_s: float) -> None:
+    places = Paths(tmp_path / "home", tmp_path / "config.yaml")
+    with pytest.raises(UserError, match="cannot have a lease") as error:
+        NodeRunner(places, NodeOptions("tcp://127.0.0.1:8786", lease_s=lease_s), print)
+    assert error.value.code == "INPUT_INVALID"
+
+
 def test_node_needs_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     places = Paths(tmp_path / "home", tmp_path / "config.yaml")
