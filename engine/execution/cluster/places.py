@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from engine.domain.hosts import host_of
-from engine.domain.model import Status
 from engine.domain.node import NodeCondition
 from engine.domain.placement import NodePlaces
 from engine.domain.projection import View
@@ -34,8 +33,7 @@ def shown_places(places: NodePlaces) -> NodePlaces:
 
 def _hosts_awaited(view: View) -> set[str]:
     """Return the machines that have the workspace of a queued run."""
-    queued = (run for run in view.runs.values() if run.status is Status.QUEUED)
-    return {run.workspace.host for run in queued if run.workspace}
+    return {run.workspace.host for run in view.queue() if run.workspace}
 
 
 def _is_lost(cluster: ClusterPort, host: str, free: Collection[str]) -> bool:
