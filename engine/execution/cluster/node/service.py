@@ -55,6 +55,10 @@ _TABLES = (
     checkpoints.HANDLERS,
     files.HANDLERS,
 )
+_HANDLERS: Mapping[str, tuple[type[Message[Any]], Handler]] = {
+    kind.kind_name(): (kind, handler) for table in _TABLES for kind, handler in table.items()
+}
+"""All messages and their functions by the message's name."""
 _log = logging.getLogger(__name__)
 
 
@@ -159,7 +163,7 @@ class NodeService:
         envelope = _decoded(Envelope, data)
         if envelope.protocol != PROTOCOL:
             raise self._incompatible(f"it speaks version {PROTOCOL} of the protocol")
-        kind, handler = _handlers().get(envelope.name, (None, None))
+        kind, handler = _HANDLERS.get(envelope.name, (None, None))
         if kind is None or handler is None:
             name = printable_name(envelope.name[:80])
             raise self._incompatible(f"it does not know the message {name}")
@@ -168,13 +172,6 @@ class NodeService:
 
     def _incompatible(self, reason: str) -> UserError:
         return user_error("NODE_INCOMPATIBLE", f"The node {self.name} is not compatible: {reason}.")
-
-
-def _handlers() -> Mapping[str, tuple[type[Message[Any]], Handler]]:
-    """Return all messages and their functions by the message's name."""
-    return {
-        kind.kind_name(): (kind, handler) for table in _TABLES for kind, handler in table.items()
-    }
 
 
 def _decoded(kind: type[Any], data: bytes) -> Any:  # noqa: ANN401  a message of any class
