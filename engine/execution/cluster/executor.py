@@ -101,7 +101,8 @@ class NodeExecutor:
         needs: StartNeeds = NO_NEEDS,
     ) -> NodeAttempt:
         """Start the agent of an attempt."""
-        place = await self.command_place()
+        # The words are those of the place that the command was made for.
+        place = CommandPlace(self._paths) if self._hello else await self.command_place()
         message = StartAgent(
             ref=Ref.of(ref),
             argv=tuple(argv),
