@@ -1,1 +1,1 @@
-"""What the published figures come from: ours and its yardstick, side by side in one run."""
+"""The source of the published figures: ours and its yardstick, side by side in one run."""

@@ -45,7 +45,7 @@ def pipes(folder: Path, count: int) -> list[Path]:
 
 
 class Pacer:
-    """Writes so many lines a second into each pipe; a context, in which it can be paused."""
+    """A writer of so many lines a second into each pipe; a context, in which it can be paused."""
 
     def __init__(self, into: Iterable[Path], rate: float) -> None:
         self._into = list(into)

@@ -1,4 +1,4 @@
-"""What Codex says in a run, for the rows that need a lot of it."""
+"""The output of Codex in a run, for the rows that need a lot of it."""
 
 from __future__ import annotations
 

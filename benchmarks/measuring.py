@@ -23,20 +23,20 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a row came to; without figures, `missing` says why."""
+    """The result of a row; without figures, `missing` has the reason."""
 
     row: Row
     ours: Figure | None = None
     yardstick: Figure | None = None
     value: Figure | None = None
-    """What is judged: a ratio of each pair, or how much more."""
+    """Figure that is judged: a ratio of each pair, or how much more."""
     rounds: int = 0
     took_s: float = 0.0
     missing: str = ""
 
     @property
     def verdict(self) -> str:
-        """Say in words how good it is."""
+        """Return in words how good it is."""
         if self.value is None:
             return "not measured"
         value = self.value.median

@@ -46,7 +46,7 @@ def _figure(figure: object) -> dict[str, float] | None:
 
 
 def machine() -> dict[str, Any]:
-    """Say where the figures are from, and nothing that names the machine."""
+    """Return where the figures are from, and nothing that names the machine."""
     return {
         "processors": os.cpu_count(),
         "python": platform.python_version(),

@@ -17,23 +17,23 @@ FAR = 2.0
 
 
 class Relation(StrEnum):
-    """How the two figures of a round become the one that is judged."""
+    """Ways in which the two figures of a round become the one that is judged."""
 
     RATIO = "ratio"
     """Ours divided by the yardstick's."""
     MORE = "more"
-    """How much more ours is, in the row's unit."""
+    """The difference by which ours is more, in the row's unit."""
     ALONE = "alone"
     """Ours alone: there is no yardstick."""
 
 
 class Unavailable(Exception):
-    """What a row needs is not here; says what."""
+    """A thing that a row needs is not here; the message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What a row is given: a folder for all it makes, and how much of it there may be."""
+    """Surroundings of a row: a folder for all it makes, and how much of it there may be."""
 
     scratch: Path
     quick: bool
@@ -84,7 +84,7 @@ class Row:
     """True if it is short enough for the quick run."""
     note: str = ""
     quick_what: str = ""
-    """What is measured in a quick run, where that is less."""
+    """The part that is measured in a quick run, where that is less."""
 
     def meets(self, value: float, wanted: float) -> bool:
         """Return whether a value is as good as wanted."""

@@ -214,7 +214,7 @@ class Engine:
         self._supervising: SupervisedTask | None = None
         self._ownership = SupervisorLock(paths.lock)
         self.lookout = SupervisionMonitor(self._ownership, lambda: bool(view.live), self._published)
-        """Whether anybody supervises the runs, where this engine does not."""
+        """Monitor of the supervision of the runs, where this engine does not supervise them."""
 
     @classmethod
     @asynccontextmanager

@@ -20,10 +20,10 @@ from engine.domain.run_option import value_of
 from engine.system.environment import requested_environment, separate_agents_code
 
 VALID_S = 20.0
-"""How long a successful check counts for the next requests."""
+"""Time for which a successful check counts for the next requests."""
 _KEY_MISSING = "ACCOUNT_KEY_MISSING"
 PATIENCE_S = 8.0
-"""Where an agent does not answer within this time, a run is created all the same."""
+"""Longest wait for an agent's answer: after it, a run is created all the same."""
 
 
 async def login_error(

@@ -13,7 +13,7 @@ from engine.store.store import Store
 
 EVERY_S = 1.0
 SHARE_S = 0.2
-"""How much of that the index may take while nothing much happens."""
+"""Part of that time that the index may take while nothing much happens."""
 BUSY = 300
 """Events a look from which on others have the database to themselves."""
 PATIENCE_S = 3.0

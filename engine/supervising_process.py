@@ -12,7 +12,7 @@ from engine.config.settings import Config
 from engine.engine import Engine
 
 TAKEN_S = 1.5
-"""How long a process that does not stand by tries for the lock."""
+"""Time for which a process that does not stand by tries for the lock."""
 OWED_S = 0.2
 
 

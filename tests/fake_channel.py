@@ -32,11 +32,11 @@ class Faults:
     request_is_lost: bool = False
     answer_is_lost: bool = False
     is_missing: bool = False
-    """It is not a member of the cluster: calls fail at once."""
+    """True if the node is not a member of the cluster: calls fail at once."""
     slow_s: float = 0.0
-    """How long a message takes."""
+    """Time that a message takes."""
     gets_leases: bool = True
-    """Whether the node reaches the scheduler, which renews its lease."""
+    """True if the node reaches the scheduler, which renews its lease."""
     lose_answers: int = 0
     """So many answers are lost from now on; the calls are carried out."""
 
@@ -48,7 +48,7 @@ class FakeChannel:
         self.nodes = dict(nodes)
         self.faults = {name: Faults() for name in nodes}
         self.is_patient = is_patient
-        """Whether a lost message takes as long as its limit; otherwise the call fails at once."""
+        """True if a lost message takes as long as its limit; otherwise the call fails at once."""
         self.scheduler_is_down = False
         self.calls: list[str] = []
         """The nodes that were called, in order, lost messages included."""
@@ -59,7 +59,7 @@ class FakeChannel:
             self.renew(name)
 
     async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
-        """Have a node answer a message."""
+        """Return a node's answer to a message."""
         self.calls.append(node)
         faults = self.faults.get(node)
         if self.scheduler_is_down:
@@ -114,13 +114,13 @@ class FakeChannel:
         return new
 
     def restart_scheduler(self, age_s: float = 0.0) -> None:
-        """Let the scheduler forget all; `age_s` is for how long it says it has been running."""
+        """Clear the scheduler's memory; `age_s` is how long it reports to have been running."""
         self.scheduler_is_down = False
         self._scheduler_began = time.monotonic() - age_s
         self._granted.clear()
 
     def expire(self, node: str) -> None:
-        """Let a node's lease end, long ago for the scheduler."""
+        """End a node's lease, long ago for the scheduler."""
         self.cut_off(node)
         self.nodes[node].lease.end()
         if node in self._granted:
@@ -138,7 +138,7 @@ class FakeChannel:
             self.renew(node)
 
     def close_nodes(self) -> None:
-        """Let go of the attempts of all nodes, at the end of a test."""
+        """Release the attempts of all nodes, at the end of a test."""
         for service in self.nodes.values():
             service.close()
 

@@ -9,11 +9,15 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("engine", "tui", "swarm_tui.py")
 TEXTS = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "Makefile", "docs")
+
+WITH_BODY = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+ASSIGNMENTS = ast.Assign | ast.AnnAssign
 
 # The first word of a function's docstring, and the verb that a reader would search for.
 VERBS = {
@@ -106,12 +110,22 @@ def opening(node: ast.AST, line: int, text: str) -> Iterator[Finding]:
 
 def docstring(node: ast.AST) -> ast.Constant | None:
     """Return the docstring of a module, class or function."""
-    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+    if not isinstance(node, WITH_BODY):
         return None
     head = node.body[0] if node.body else None
     if isinstance(head, ast.Expr) and isinstance(head.value, ast.Constant):
         return head.value if isinstance(head.value.value, str) else None
     return None
+
+
+def attribute_docstrings(node: ast.AST) -> Iterator[ast.Constant]:
+    """Yield the strings below assignments in a module, class or function, as below `self.x`."""
+    if isinstance(node, WITH_BODY):
+        for before, after in pairwise(node.body):
+            if isinstance(before, ASSIGNMENTS) and isinstance(after, ast.Expr):
+                value = after.value
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield value
 
 
 def is_sentence(value: object) -> bool:
@@ -121,16 +135,25 @@ def is_sentence(value: object) -> bool:
     return " " in value and not SQL.search(value)
 
 
+def of_docstring(owner: ast.AST, found: ast.Constant) -> Iterator[Finding]:
+    """Yield the findings in a docstring of `owner`; an attribute's is its own owner."""
+    text = str(found.value)
+    if text.strip():
+        yield from opening(owner, found.lineno, text)
+        yield from subjects(found.lineno, text)
+        yield from words(found.lineno, text)
+
+
 def of_code(source: str) -> Iterator[Finding]:
     """Yield the findings in docstrings, strings and comments of a Python file."""
     seen: set[ast.AST] = set()
     for node in ast.walk(ast.parse(source)):
+        for below in attribute_docstrings(node):
+            seen.add(below)
+            yield from of_docstring(below, below)
         if isinstance(found := docstring(node), ast.Constant):
             seen.add(found)
-            if str(found.value).strip():
-                yield from opening(node, found.lineno, str(found.value))
-                yield from subjects(found.lineno, str(found.value))
-                yield from words(found.lineno, str(found.value))
+            yield from of_docstring(node, found)
         elif isinstance(node, ast.Constant) and node not in seen and is_sentence(node.value):
             yield from words(node.lineno, str(node.value))
     for number, line in enumerate(source.splitlines(), 1):

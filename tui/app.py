@@ -87,7 +87,7 @@ class SwarmApp(App[None]):
         self._ansi: tuple[str, TerminalTheme] | None = None
         self._seen = seen
         self.containment: Containment | None = None
-        """Contains the faults of screens and widgets; without it, Textual ends at the first one."""
+        """Container of faults of screens and widgets; without it, Textual ends at the first one."""
         self._tasks: TaskTree | None = None
         self.keys, self._problems = checked_keymap(engine.config.ui.keys)
         self._problems += checked_columns(engine.config.ui.columns)[1]

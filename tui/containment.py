@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tui.app import SwarmApp
 
 FORGET_S = 60.0
-"""How long a fault is shown after it was met last."""
+"""Time for which a fault is shown after it was met last."""
 LIMIT, WITHIN_S = 10, 5.0
 """So many faults of a screen within this time, and it is closed."""
 _log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Containment:
         self._replaced: set[int] = set()
         """The widgets that show an error already, by `id`."""
         self.text = ""
-        """Why a screen was closed last."""
+        """Reason why a screen was closed last."""
 
     def contain(
         self, error: Exception, pump: MessagePump | None = None, message: Message | None = None

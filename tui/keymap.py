@@ -23,7 +23,7 @@ _KEYS = frozenset(
 )
 """Keys by Textual's names; a character is its own."""
 _BINDINGS = {name: key for key, name in NAMES.items()} | {"del": "delete"}
-"""How keys are written in help, and what bindings call them."""
+"""Names of keys in help, and their names in bindings."""
 
 
 def checked_keymap(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

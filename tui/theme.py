@@ -82,13 +82,13 @@ THEMES = (DARK, LIGHT)
 
 
 TEXT_CONTRAST = 4.5
-"""What WCAG 2 asks of text (level AA)."""
+"""Contrast that WCAG 2 asks of text (level AA)."""
 _GROUNDS = ("background", "surface", "panel")
 _TEXTS = ("primary", "secondary", "accent", "success", "warning", "error")
 _DIM = 0.35
 _STEPS = 20
 _ROUNDING = 0.05
-"""What may be lost where a colour is written as one of 256 steps a channel."""
+"""Contrast that may be lost where a colour is written as one of 256 steps a channel."""
 
 
 def contrast(one: Color, other: Color) -> float:

@@ -1,1 +1,1 @@
-"""What the dashboard costs: real processes in pseudo-terminals, beside plain Textual apps."""
+"""The cost of the dashboard: real processes in pseudo-terminals, beside plain Textual apps."""

@@ -27,7 +27,7 @@ TAKE_TERMINAL = (
     "os.execv(sys.argv[1], sys.argv[1:])"
 )
 CACHE = Path(tempfile.gettempdir()) / "swarm-tui-bench-pyc"
-"""Compiled modules: a program that was installed has them, whatever the environment here says."""
+"""Compiled modules: a program that was installed has them, whatever the environment here is."""
 BYTES = 200_000
 
 
@@ -62,7 +62,7 @@ class Terminal:
         self.raw = b""
         """The latest of what was written."""
         self.began = self.until(b"\0")
-        """When the command was begun."""
+        """Time at which the command was begun."""
 
     def __enter__(self) -> Terminal:
         return self

@@ -128,7 +128,7 @@ class CommandRequest:
     message: str = ""
     """The id of the message of the user that the prompt is, if it is one."""
     forks: bool = False
-    """Whether the thread is copied first: it stays as it is, and the copy is continued."""
+    """True if the thread is copied first: it stays as it is, and the copy is continued."""
     elsewhere: CommandPlace | None = None
     """The machine on which it starts; None: this one."""
 
@@ -164,7 +164,7 @@ class SessionFile:
     run: Run | None
     figures: FolderSize
     state: str
-    """Why it stays or may go, in words."""
+    """Reason why it stays or may go, in words."""
     may_go: bool
 
 

@@ -17,7 +17,7 @@ class AgentProfile:
     name: str
     """The name that `RunSpec.agent` has for it."""
     title: str
-    """Its name in texts."""
+    """Name of the agent in texts."""
     login_command: str = ""
     """The command with which a user logs in to it."""
     errors: Mapping[str, CatalogueEntry] = field(default_factory=dict[str, CatalogueEntry])

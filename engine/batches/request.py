@@ -15,7 +15,7 @@ class BatchRequest:
     """A request for a batch."""
 
     spec: RunSpec
-    """What holds for all its runs; prompt and title may name columns: `{{ city }}`."""
+    """Spec that holds for all its runs; prompt and title may name columns: `{{ city }}`."""
     said: frozenset[str] = frozenset()
     """The fields that the user set: they come before a template's."""
     template: str | None = None
@@ -30,4 +30,4 @@ class BatchRequest:
     text: str | None = None
     """The content of the file, where it was sent with the request and is in no folder."""
     is_sent: bool = False
-    """Whether a client sent it: the current folder of this process means nothing to it."""
+    """True if a client sent it: the current folder of this process means nothing to it."""

@@ -67,7 +67,7 @@ class BatchPlan:
     swarm: Batch
     planned: tuple[PlannedRun, ...]
     requests: tuple[TrustRequest, ...] = ()
-    """What its templates and its file ask for, where they came from a repository."""
+    """Requests of its templates and its file, where they came from a repository."""
 
 
 class Batches:

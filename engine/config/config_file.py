@@ -22,7 +22,7 @@ from engine.domain.text import one_line
 from engine.system.durable import write_synced
 
 CHECK_S = 2.0
-"""From one check whether the file has changed to the next."""
+"""Time from one check whether the file has changed to the next."""
 WARNING_LENGTH = 600
 if TYPE_CHECKING:
     from engine.execution.faults import Faults
@@ -37,7 +37,7 @@ class LoadedConfig:
     config: Config
     error: UserError | None = None
     is_kept: bool = False
-    """Whether these are the last valid settings, not those of the file."""
+    """True if these are the last valid settings, not those of the file."""
 
     @property
     def warning(self) -> str:

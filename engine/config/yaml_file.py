@@ -17,7 +17,7 @@ from engine.system.decoding import convert
 T = TypeVar("T", bound=Struct)
 NUMBER_CHARACTERS = 100
 _WRONG_TAGS = (ValueError, LookupError, AttributeError, TypeError, ArithmeticError)
-"""What PyYAML raises for a value that does not fit its tag: `!!bool maybe`, `!!timestamp x`."""
+"""Errors of PyYAML for a value that does not fit its tag: `!!bool maybe`, `!!timestamp x`."""
 DEEPEST = 100  # lists and mappings in each other
 
 

@@ -49,9 +49,9 @@ class AppliedWork:
     undone: tuple[bytes, ...] = ()
     """Applied files that are not where they went, nor in a commit that is reached."""
     is_kept: bool = False
-    """Whether all that was applied is kept somewhere."""
+    """True if all that was applied is kept somewhere."""
     on_branch: bool = False
-    """Whether the run's own branch holds commits that no other ref reaches, and stays for them."""
+    """True if the run's own branch holds commits that no other ref reaches, and stays for them."""
     submodules: tuple[bytes, ...] = ()
     """Submodules whose commit is not where the work went: edits do not bring it."""
 

@@ -58,15 +58,15 @@ class CleanupCandidate:
     disk: int = 0
     rebuildable: int = 0
     unsaved: str = ""
-    """What of its work is nowhere else, in words; empty where nothing is."""
+    """Work of it that is nowhere else, in words; empty where there is none."""
     unapplied: int = 0
     """Changed files that were not applied, where nothing else is unsaved."""
     branch: str = ""
     """The branch that stays: only it holds commits that were applied."""
     folders: tuple[RebuildableFolder, ...] = ()
-    """What of it can be made again, one by one, where that was asked for."""
+    """Folders of it that can be made again, one by one, where that was asked for."""
     problem: str = ""
-    """Why that is unknown; empty where it is known."""
+    """Reason why that is unknown; empty where it is known."""
     is_size_known: bool = True
     """False while the node that it is on does not answer."""
 
@@ -82,11 +82,11 @@ class CleanupItem:
     """Bytes that are freed, or that stay."""
     why: str
     path: str = ""
-    """Where the workspace is: a run has several where fresh starts left some behind."""
+    """Path of the workspace: a run has several where fresh starts left some behind."""
     folders: tuple[RebuildableFolder, ...] = ()
-    """What of it goes, where that is not all of it."""
+    """Folders of it that go, where that is not all of it."""
     is_unsaved: bool = False
-    """Whether it stays because work in it is nowhere else."""
+    """True if it stays because work in it is nowhere else."""
     unapplied: int = 0
     """Changed files that were not applied, where that is the only reason why it stays."""
     unsaved: str = ""
@@ -103,7 +103,7 @@ class CleanupPlan:
     keep: tuple[CleanupItem, ...] = ()
     artefacts_only: bool = False
     sessions: bool = False
-    """Whether the items are session files, not workspaces."""
+    """True if the items are session files, not workspaces."""
 
     @property
     def is_for_good(self) -> bool:

@@ -19,7 +19,7 @@ from engine.system.clock import Clock
 FIRST_S = 20.0
 EVERY_S = 3600.0
 DELIVERED_S, MESSAGES_S = 7 * 86_400.0, 30 * 86_400.0
-"""How long messages are kept that all receivers have got, and all others."""
+"""Times for which messages are kept that all receivers have got, and all others."""
 AUTO = "automatic clean-up"
 _log = logging.getLogger(__name__)
 

@@ -33,7 +33,7 @@ from engine.workspaces.service import AppendDecided
 COUNTED = (LocationKind.WORKSPACE, LocationKind.FILES, LocationKind.DATABASE, LocationKind.OTHER)
 """Kinds that `cleanup.budget` bounds: the trash has its own bound, agents' homes are the user's."""
 UNDO_S = 3600.0
-"""How long what was deleted can come back, however little room there is for it."""
+"""Time for which what was deleted can come back, however little room there is for it."""
 _log = logging.getLogger(__name__)
 
 
@@ -66,7 +66,7 @@ class Disk:
         self._store = store
         self._trash = Trash(paths)
         self._sizes: dict[str, int] = {}
-        """What entries of the trash take, in bytes: nothing changes in there."""
+        """Sizes of entries of the trash, in bytes: nothing changes in there."""
         self.sessions = SessionCleanup(paths, config, store, self._trash, append)
         self.cleaning = WorkspaceCleanup(paths, config, store, self._trash, append, self._nodes)
         self.delete = self.cleaning.delete

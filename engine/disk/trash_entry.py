@@ -15,10 +15,10 @@ class TrashEntry(msgspec.Struct, frozen=True):
     project: str
     title: str
     path: str
-    """Where it was."""
+    """Path at which it was."""
     kind: str
     at: float
-    """When it was put there, in seconds since 1970."""
+    """Time at which it was put there, in seconds since 1970."""
     source: str | None = None
     branch: str | None = None
     tip: str | None = None
@@ -26,15 +26,15 @@ class TrashEntry(msgspec.Struct, frozen=True):
     detached: str | None = None
     """The commit it had checked out, where that was not its branch."""
     is_only_here: bool = False
-    """Whether it holds work that is nowhere else, not even as a patch beside the run."""
+    """True if it holds work that is nowhere else, not even as a patch beside the run."""
     together: str = ""
     """The same for all that one clean-up took: they come back together."""
     keeps_branch: bool = False
-    """Whether its branch stays in the repository: it alone holds commits that were applied."""
+    """True if its branch stays in the repository: it alone holds commits that were applied."""
     upstream: tuple[tuple[str, str], ...] = ()
     """The repository's settings of its branch: names and values."""
     is_settled: bool = False
-    """Whether the repository it came from has forgotten it."""
+    """True if the repository it came from has forgotten it."""
 
     @property
     def workspace(self) -> Workspace:

@@ -37,10 +37,10 @@ class UnpushedCommits:
     name: str
     count: int
     refs: tuple[str, ...]
-    """What reaches them, as git's bundles take it."""
+    """Revisions that reach them, as git's bundles take them."""
     elsewhere: tuple[str, ...]
     is_branch: bool = False
-    """Whether it is the user's repository, in which a worktree has a branch."""
+    """True if it is the user's repository, in which a worktree has a branch."""
 
     async def bundle(self, path: Path) -> None:
         """Write all of these commits to a file that git can fetch from; raises `UserError`."""

@@ -49,7 +49,7 @@ class UnsavedWork:
     is_known: bool = True
     has_git: bool = True
     is_dirty: bool = False
-    """Whether there are changes that are in no commit."""
+    """True if there are changes that are in no commit."""
     history: tuple[UnpushedCommits, ...] = ()
     """Repositories whose commits are nowhere else, though what they came to was applied."""
     branch: str | None = None

@@ -24,7 +24,7 @@ class AccountRules:
 
     names: tuple[str, ...] = (DEFAULT_ACCOUNT,)
     can_move: bool = False
-    """Whether runs go on under another account where theirs has no room."""
+    """True if runs go on under another account where theirs has no room."""
 
     @property
     def has_several(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 HEADS = (None, "HEAD", "@")
-"""What names the commit that is checked out in the source."""
+"""Names of the commit that is checked out in the source."""
 PULL = re.compile(r"(?:([^/]+)/)?pr/([1-9][0-9]{0,9})")
 """A pull request of a remote: its name, if it is given, and the number."""
 CHARACTERS = 250

@@ -24,10 +24,10 @@ class Batch:
     name: str
     template: str | None = None
     made_of: str = ""
-    """What its runs were made from, in words: a file, a matrix, a number of copies."""
+    """Origin of its runs, in words: a file, a matrix, a number of copies."""
     created_at: float = 0.0
     budget: Budget | None = None
-    """What all its runs together may use."""
+    """Budget of all its runs together."""
 
 
 @record

@@ -37,10 +37,10 @@ class RunRights:
     sources: tuple[str, ...] | None = None
     """The real paths of folders that its workspace may be made from; None: any."""
     may_set_up: bool = True
-    """Whether set-up commands may run in a workspace made from these folders."""
+    """True if set-up commands may run in a workspace made from these folders."""
     may_verify: bool = False
     may_leave: bool = False
-    """Whether it may work on another machine than this one."""
+    """True if it may work on another machine than this one."""
     budget: Budget | None = None
     """The most that it may use; None: unbounded."""
 

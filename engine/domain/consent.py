@@ -33,7 +33,7 @@ class TrustItem:
     concern: TrustConcern
     text: str
     is_run: bool = False
-    """Whether it is a command that is run as the user."""
+    """True if it is a command that is run as the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Consent:
     missing: tuple[str, ...] = ()
     """Files that the commands name, and that are not there."""
     programs: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
-    """By folder: the files that the commands can run, with their digests."""
+    """Files that the commands can run, with their digests, by folder."""
     known: frozenset[str] | None = None
     """Marks of the items that were trusted here before; None: nothing was."""
 

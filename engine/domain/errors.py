@@ -26,9 +26,9 @@ class CatalogueEntry:
     is_limit: bool = False
     """A limit that all runs share: the queue waits for its reset, and no retry is used up."""
     is_retried: bool = False
-    """It can pass: automatic retries are for these errors, and for no others."""
+    """True if it can pass: automatic retries are for these errors, and for no others."""
     is_login: bool = False
-    """It fails every queued run alike until the user does something."""
+    """True if it fails every queued run alike until the user does something."""
     is_resumable: bool = False
     """The run can go on with `resume`."""
     is_final: bool = False
@@ -38,7 +38,7 @@ class CatalogueEntry:
     has_stderr: bool = False
     """The agent's stderr has details."""
     has_detail: bool = False
-    """It covers different failures, which only the message distinguishes."""
+    """True if it covers different failures, which only the message distinguishes."""
     ends_checkpoints: bool = False
     """Another try at a checkpoint fails with it, too."""
     stops_store: bool = False
@@ -58,7 +58,7 @@ class CatalogueEntry:
     starts_over: bool = False
     """The run's work went with its node: another attempt starts over."""
     returns_to_queue: bool = False
-    """Nothing was started, for want of a slot: the run waits in the queue."""
+    """True if there was no start, for want of a slot: the run waits in the queue."""
     waits_for_node: bool = False
     """The run's node cannot be used at the moment: the run waits until it can, or is lost."""
     is_node_away: bool = False
@@ -670,7 +670,7 @@ class UserError(Exception):
     """An error that the user can fix: the problem, the fix, a stable code."""
 
     is_reported = False
-    """Whether a program of the run reported it, which has ended: it is too late to wait."""
+    """True if a program of the run reported it, which has ended: it is too late to wait."""
 
     def __init__(self, message: str, recovery: str, code: str, docs_url: str) -> None:
         # What git, an agent or a proxy complained about may be an address with a password in it.

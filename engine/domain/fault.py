@@ -28,7 +28,7 @@ class Fault:
     error: str
     """The exception in one line."""
     count: int
-    """How often it failed in a row."""
+    """Number of failures in a row."""
     since: float
     run: str | None = None
     """The run it belongs to, if it belongs to one."""

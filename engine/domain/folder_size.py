@@ -17,6 +17,6 @@ class FolderSize:
     """Bytes on disk below folders that can be made again: `node_modules` and the like."""
     entries: int = 0
     newest: float = 0.0
-    """When a file that cannot be made again was last changed."""
+    """Time at which a file that cannot be made again was last changed."""
     unread: int = 0
     """Folders that could not be looked into."""

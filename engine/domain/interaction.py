@@ -92,7 +92,7 @@ class ModeChange:
     interactive: bool | None = None
     approvals: ApprovalPolicy | None = None
     ignores_pace: bool = False
-    """Whether they start although a reserve is kept or starts are spread, until the run ends."""
+    """True if they start although a reserve is kept or starts are spread, until the run ends."""
     on: str = ""
     """The machine for a start over: `local`, `any`, or the name of a node; empty: as it was."""
 

@@ -25,13 +25,13 @@ FOLLOWS: dict[Status, frozenset[Status]] = {
 }
 
 FINISHED = frozenset({S.SUCCEEDED, S.FAILED, S.CANCELLED, S.INTERRUPTED})
-"""Nothing more happens to such a run unless the user asks."""
+"""Statuses after which no more happens to a run unless the user asks."""
 
 ACTIVE = frozenset({S.PREPARING, S.RUNNING, S.VERIFYING, S.CANCELLING})
-"""It is being worked on now, and holds a slot."""
+"""Statuses in which a run is being worked on now, and holds a slot."""
 
 LIVE = ACTIVE | {S.QUEUED}
-"""Something is still to happen to it."""
+"""Statuses in which more is still to happen to a run."""
 
 CANCELLABLE = frozenset({S.QUEUED, S.PREPARING, S.RUNNING, S.VERIFYING})
 

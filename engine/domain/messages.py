@@ -22,7 +22,7 @@ PROMPT_CHARACTERS = 4000
 PEOPLE = "people"
 """The subject of digests that people alone get."""
 QUEUE = "queue"
-"""What a message is about that is about no run and no batch."""
+"""The subject of messages that are about no run and no batch."""
 
 
 class MessageTopic(StrEnum):
@@ -40,7 +40,7 @@ class MessageTopic(StrEnum):
 
 
 TOPICS = tuple(topic for topic in MessageTopic if topic is not MessageTopic.TEST)
-"""Those that a receiver can choose from."""
+"""Topics that a receiver can choose from."""
 
 _ENDS = {
     Status.SUCCEEDED: MessageTopic.RUN_SUCCEEDED,

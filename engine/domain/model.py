@@ -98,7 +98,7 @@ class WorkspaceSpec:
     base_commit: str | None = None
     """The commit that this was when the run was requested."""
     fetch: bool = False
-    """Whether to fetch `base` from its remote first; it never is once the commit is known."""
+    """True to fetch `base` from its remote first; it never is once the commit is known."""
     cwd: str | None = None
     """The folder to work in, relative to the top; None: the one that a worktree is made from."""
     host: str = LOCAL
@@ -163,7 +163,7 @@ class RunSpec:
     codex_bin: str | None = None
     workspace: WorkspaceSpec = WorkspaceSpec()
     with_setup: bool | None = None
-    """Whether set-up commands run; None: where the workspace is a new worktree or copy."""
+    """True if set-up commands run; None: where the workspace is a new worktree or copy."""
     preparation: WorkspaceSetup = field(default_factory=WorkspaceSetup)
     env: dict[str, str] = field(default_factory=dict[str, str])
     """Variables that were asked for. A stored run has none: they are in its own file alone."""
@@ -173,9 +173,9 @@ class RunSpec:
     account: str | None = None
     """The account of the settings that its agent uses; None: as the settings have it."""
     interactive: bool | None = None
-    """Whether the agent can ask and be spoken to while it works; None: as the settings have it."""
+    """True if the agent can ask and be spoken to while it works; None: as the settings have it."""
     approvals: ApprovalPolicy | None = None
-    """When an interactive agent asks; None: as the settings have it."""
+    """Cases in which an interactive agent asks; None: as the settings have it."""
     sandbox: Sandbox = Sandbox.WORKSPACE_WRITE
     codex_config: tuple[str, ...] = ()
     output_schema: str | None = None
@@ -202,7 +202,7 @@ class RunSpec:
     """Runs that must have succeeded before this one starts."""
     not_before: float | None = None
     ignore_pace: bool = False
-    """Whether it starts although a reserve is kept, or starts are spread."""
+    """True if it starts although a reserve is kept, or starts are spread."""
     budget: Budget | None = None
     """The most that it may use, all attempts together."""
     budget_tokens: int | None = None
@@ -251,7 +251,7 @@ class Pause:
     account: str | None = None
     """The account whose runs it holds; None: all runs."""
     can_move: bool = False
-    """Whether it holds only runs that name the account: the others go on under another."""
+    """True if it holds only runs that name the account: the others go on under another."""
     accounts: tuple[Pause, ...] = ()
     """Accounts that hold their runs, also where the queue itself goes on."""
 
@@ -301,7 +301,7 @@ class TemplateStats:
 
     runs: int = 0
     ended: int = 0
-    """Those that succeeded or failed."""
+    """Number of runs that succeeded or failed."""
     succeeded: int = 0
     median_s: float | None = None
     median_tokens: float | None = None
@@ -420,7 +420,7 @@ class Run:
     Negative where the clock was moved back."""
     last_event_at: float = 0.0
     last_sign_at: float = 0.0
-    """When the agent or its files last gave a sign of life."""
+    """Time of the last sign of life of the agent or its files."""
     stage: Stage | None = None
     percent: int = 0
     doing: str = ""
@@ -431,13 +431,13 @@ class Run:
     tool_steps: int = 0
     checkpoint: int | None = None
     baseline: bool | None = None
-    """Whether the workspace was remembered before the agent started in it.
+    """True if the workspace was remembered before the agent started in it.
 
     None: neither has happened yet. False: the agent started without, and it stays so."""
     uncheckpointed: bool = False
-    """Whether work was done after the last checkpoint, and the next could not be taken."""
+    """True if work was done after the last checkpoint, and the next could not be taken."""
     store_lost: bool = False
-    """Whether its checkpoints were found to be damaged."""
+    """True if its checkpoints were found to be damaged."""
     retries_used: int = 0
     limit_hits: int = 0
     plan: tuple[PlanItem, ...] = ()
@@ -453,14 +453,14 @@ class Run:
     """The changed files, a bounded number of them."""
     applied: Applied | None = None
     overlaps: int = 0
-    """How many other runs change the same files; only a view of all runs knows, no run alone."""
+    """Number of other runs that change the same files; a view of all runs knows, no run alone."""
     workspace: Workspace | None = None
     is_set_up: bool = True
-    """Whether the workspace is ready: the set-up of another is to be run, or run again."""
+    """True if the workspace is ready: the set-up of another is to be run, or run again."""
     in_trash: bool = False
-    """Whether the workspace was deleted; it can come back as long as the trash holds it."""
+    """True if the workspace was deleted; it can come back as long as the trash holds it."""
     is_rejected: bool = False
-    """Whether the user moved its workspace to the trash, since its last attempt."""
+    """True if the user moved its workspace to the trash, since its last attempt."""
     error: ErrorInfo | None = None
     exit_code: int | None = None
     notice: str = ""
@@ -470,7 +470,7 @@ class Run:
     result: str = ""
     """The last message of a run with an output schema."""
     cause: Cause | None = None
-    """Why it has its status; `reason` is the text of it."""
+    """Cause of its status; `reason` is the text of it."""
     occupation: Occupation | None = None
     """The kind of work that `doing` describes, where it is one of these."""
     input_requests: tuple[InputRequest, ...] = ()
@@ -480,7 +480,7 @@ class Run:
     answered_since: float | None = None
     """Since when an answer is on its way to the agent."""
     notified_at: float | None = None
-    """When the user was last notified of it."""
+    """Time at which the user was last notified of it."""
     waited_s: float = 0.0
     """Seconds of this attempt before that in which it waited for answers."""
     messages: tuple[MessageChanged, ...] = ()
@@ -491,11 +491,11 @@ class Run:
     note: str = ""
     """The user's own text about it."""
     is_dismissed: bool = False
-    """Whether the user has put it aside: it no longer needs attention."""
+    """True if the user has put it aside: it no longer needs attention."""
     is_archived: bool = False
-    """Whether it is left out of the lists."""
+    """True if it is left out of the lists."""
     ignores_pace: bool = False
-    """Whether the user lets it start although a reserve is kept, until it ends."""
+    """True if the user lets it start although a reserve is kept, until it ends."""
     comments: tuple[ReviewComment, ...] = ()
     """The user's comments on its changes."""
     reviewed: tuple[ReviewedFile, ...] = ()
@@ -503,15 +503,15 @@ class Run:
     last_comment: int = 0
     """The number of the last comment; none is used twice."""
     pushed: BranchPushed | None = None
-    """Its branch on a remote, as it was pushed last."""
+    """The branch of the run on a remote, as it was pushed last."""
     pull_request: PullRequestSeen | None = None
-    """Its pull request, as it was read last."""
+    """The pull request of the run, as it was read last."""
     updated: WorkspaceUpdated | None = None
     """The last update onto a newer commit of its base, unless it was undone."""
     mode: RunMode | None = None
     """The mode of its attempts since it was changed; None: as it was requested."""
     approvals: ApprovalPolicy | None = None
-    """When its agent asks, since that was changed."""
+    """Cases in which its agent asks, since that was changed."""
     attempt_prompt: str = ""
     """The prompt of this attempt where the user wrote one; its beginning, if it is long."""
     account: str = ""

@@ -8,7 +8,7 @@ from engine.domain.text import printable_name
 
 LONGEST = 100  # characters that are compared: it takes time by their square
 AKIN, ALMOST = 0.4, 0.8
-"""How near: for words, which mean something; for ids, of which any two are a little alike."""
+"""Least likeness: of words, which mean something; of ids, of which any two are a little alike."""
 
 
 def hint(name: str, known: Iterable[str], cutoff: float = AKIN) -> str:

@@ -16,9 +16,9 @@ class NodeCondition(StrEnum):
 
     READY = "ready"
     UNREACHABLE = "unreachable"
-    """It does not answer: its runs may be at work, and are waited for."""
+    """A node that does not answer: its runs may be at work, and are waited for."""
     LOST = "lost"
-    """Its lease has expired: it has ended its runs, and they may start elsewhere."""
+    """A node whose lease has expired: it has ended its runs, and they may start elsewhere."""
 
 
 @record
@@ -41,9 +41,9 @@ class NodeMachine:
     agent_version: str
     """The version of the default agent; empty where there is none."""
     login: str
-    """Why that agent is not ready there, or `ok`."""
+    """Reason why that agent is not ready there, or `ok`."""
     is_compatible: bool = True
-    """Whether it understands this version of swarm-tui."""
+    """True if it understands this version of swarm-tui."""
     accounts: tuple[str, ...] = ()
     """The accounts of its own settings."""
     other_runs: int = 0
@@ -88,10 +88,10 @@ class ClusterSummary:
     """The cluster as it was last seen; with a `problem`, the scheduler cannot be asked."""
 
     scheduler: str
-    """Its address; empty where none is set."""
+    """Address of the scheduler; empty where none is set."""
     nodes: tuple[NodeSummary, ...] = ()
     answered_at: float | None = None
-    """When the scheduler last answered, in seconds since 1970."""
+    """Time of the scheduler's last answer, in seconds since 1970."""
     problem: ErrorInfo | None = None
 
     @property

@@ -75,7 +75,7 @@ class Pattern:
     variables: tuple[PatternVariable, ...] = ()
     outcome: str = ""
     template: str | None = None
-    """What the task was started from."""
+    """Template that the task was started from."""
 
     def said(self) -> str:
         """Return all its words, to be found by."""

@@ -20,7 +20,7 @@ class NodePlaces:
     """Places for runs on the nodes of the cluster, as the nodes were last seen."""
 
     is_set: bool = False
-    """Whether the settings name a cluster."""
+    """True if the settings name a cluster."""
     free: Mapping[str, int] = field(default_factory=dict[str, int])
     """Free slots of the nodes that are ready."""
     lost: frozenset[str] = frozenset()

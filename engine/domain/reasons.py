@@ -52,7 +52,7 @@ class Subject(OpenEnum):
     NETWORK = "network"
     NEEDS_INPUT = "needs-input"
     EXPENSIVE = "expensive"
-    """It spends far more than others like it."""
+    """A run that spends far more than others like it."""
     CLEAN_UP = "clean-up"
     """The automatic clean-up: not a decision of the user."""
 
@@ -74,7 +74,7 @@ class WaitingFor(OpenEnum):
     RESERVE = "reserve"
     """A part of a rate-limit window is kept for interactive work."""
     PACE = "pace"
-    """Starts are spread over a rate-limit window."""
+    """Spread of the starts over a rate-limit window."""
 
 
 class Occupation(OpenEnum):

@@ -56,7 +56,7 @@ class RunOption:
     """One option: a flag, and optionally a field of the forms, a key in files, a column."""
 
     name: str
-    """Its flag without the dashes, and the id of its field."""
+    """Flag of the option without the dashes, and the id of its field."""
     sets: str
     """The field of `RunSpec` that it sets, or of its workspace: `workspace.base`."""
     kind: Kind
@@ -69,19 +69,19 @@ class RunOption:
     short: str = ""
     """A short flag beside it, such as `-m`."""
     key: str = ""
-    """Its name in Python and YAML, where that is not the name with underscores."""
+    """Name of the option in Python and YAML, where that is not the name with underscores."""
     label: str = ""
-    """Its label in the forms; without one it has no field there."""
+    """Label of the option in the forms; without one it has no field there."""
     hint: str = ""
     """The default and examples, shown in the empty field."""
     shown: str = ""
-    """How a value of a template is shown; otherwise with the key before it."""
+    """Format in which a value of a template is shown; otherwise with the key before it."""
     is_kept: bool = False
-    """Whether the form keeps it for the next run."""
+    """True if the form keeps it for the next run."""
     in_files: bool = False
-    """Whether templates and steps of flows have it as a key."""
+    """True if templates and steps of flows have it as a key."""
     is_column: bool = False
-    """Whether a column of a batch sets it."""
+    """True if a column of a batch sets it."""
     worktree_only: bool = False
 
     def __post_init__(self) -> None:

@@ -37,7 +37,7 @@ _MESSAGES = {
     "quota exceeded": errno.EDQUOT,
 }
 _DEPTH = 10
-"""How many causes of an exception are looked at."""
+"""Number of causes of an exception that are looked at."""
 
 
 def transient(error: BaseException | None) -> Condition | None:

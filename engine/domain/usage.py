@@ -80,9 +80,9 @@ class UsageRow:
     """The cost of that part; None: no price is known."""
     other_unpriced: Usage = Usage()
     is_other_sessions: bool = False
-    """Whether the group holds other sessions only, without a run, batch or known project."""
+    """True if the group holds other sessions only, without a run, batch or known project."""
     is_forgotten: bool = False
-    """Whether the group holds forgotten runs only, whose run and batch are no longer known."""
+    """True if the group holds forgotten runs only, whose run and batch are no longer known."""
 
     @property
     def tokens(self) -> int:
@@ -98,17 +98,17 @@ class SessionProgress:
     """Files that are new or have grown, in the pass that is at work or was the last."""
     read: int = 0
     read_until: float | None = None
-    """When the last complete pass began; None: there was none."""
+    """Start of the last complete pass; None: there was none."""
     complete_at: float | None = None
-    """When the last pass began that checked every file."""
+    """Start of the last pass that checked every file."""
     at: float | None = None
-    """When this was noted."""
+    """Time at which this was noted."""
     unread: int = 0
     """Files and folders that could not be read in the last pass."""
     unread_name: str = ""
     unread_reason: str = ""
     failure: str = ""
-    """Why the last pass ended early; empty: it did not."""
+    """Reason why the last pass ended early; empty: it did not."""
 
     @property
     def is_reading_first(self) -> bool:
@@ -134,9 +134,9 @@ class UsageReport:
     rows: tuple[UsageRow, ...] = ()
     total: UsageRow = UsageRow("total")
     read_until: float | None = None
-    """When the other sessions were read last; None: never to the end."""
+    """Time at which the other sessions were read last; None: never to the end."""
     is_reading: bool = False
-    """Whether other sessions are being read for the first time: their usage still grows."""
+    """True if other sessions are being read for the first time: their usage still grows."""
     sessions: SessionProgress = SessionProgress()
     """The progress of reading the other sessions."""
 
@@ -165,7 +165,7 @@ class LimitForecast:
     """The forecast of a rate-limit window at its present pace."""
 
     full_at: float | None
-    """When it is full; None: not before its reset."""
+    """Time at which it is full; None: not before its reset."""
     percent_per_hour: float
     basis: PaceBasis
 
@@ -184,7 +184,7 @@ class LimitCycle:
     usage: Usage = Usage()
     cost_usd: float | None = None
     full_at: float | None = None
-    """When it is full at the present pace; None: not before its reset, or nothing is known."""
+    """Time at which it is full at the present pace; None: not before its reset, or unknown."""
     unpriced: Usage = Usage()
     """The part of the usage that has no price."""
 

@@ -14,7 +14,7 @@ class AttemptCursor(msgspec.Struct, omit_defaults=True):
     agent: msgspec.Raw
     offset: int = 0
     verdict: ErrorInfo | None = None
-    """Why the engine ended the attempt, if it did."""
+    """Reason why the engine ended the attempt, if it did."""
 
 
 class _Stored(msgspec.Struct):

@@ -51,7 +51,7 @@ class ProcessEnd:
     disk_full: bool = False
     """The disk was full: an agent cannot report then why it ends."""
     is_lost: bool = False
-    """Its node was cut off and ended it, or is gone for good."""
+    """True if its node was cut off and ended it, or is gone for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class CommandsState:
     end: ProcessEnd | None
     place: int
     running_s: float
-    """How long ago they were started; 0 where that is unknown."""
+    """Time since they were started; 0 where that is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +148,7 @@ class OutputRequest:
     offset: int
     wants_lines: bool = True
     wants_end: bool = False
-    """Whether its end is looked for although there is output: otherwise only without any."""
+    """True if its end is looked for although there is output: otherwise only without any."""
 
 
 @dataclass(slots=True)
@@ -162,11 +162,11 @@ class OutputChunk:
     rest: bytes = b""
     """A last line without a newline; only with an end."""
     cut_bytes: int = 0
-    """How many bytes of the output were removed from its file after they were read."""
+    """Number of bytes of the output that were removed from its file after they were read."""
     end: ProcessEnd | None = None
-    """How it ended, once all output is read."""
+    """The end of the process, once all output is read."""
     error: Exception | None = None
-    """Why nothing could be read of this one: the others are not concerned."""
+    """Error that kept this one from being read: the others are not concerned."""
 
 
 class Executor(Protocol):

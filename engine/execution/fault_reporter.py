@@ -20,9 +20,9 @@ from engine.execution.shared_settings import SharedSettings
 from engine.store.appending import AppendRequest
 
 GAP_S = 1.0
-"""From one report to the next: a part may fail many times a second."""
+"""Time from one report to the next: a part may fail many times a second."""
 PAUSE_S = 5.0
-"""How long a pause goes on after the condition was met last, beside the rest of the task."""
+"""Length of a pause after the condition was met last, beside the rest of the task."""
 AFFECTS_ALL = frozenset({"follower", "watcher", "scheduler", "journal", "look-after"})
 """Tasks that serve all active runs."""
 RETOLD_S = 600.0
@@ -52,7 +52,7 @@ class FaultReporter:
         self._changed = asyncio.Event()
         self._changed.set()
         self._noticed: dict[str, float] = {}
-        """When a notice of a part's fault was last written to runs."""
+        """Time at which a notice of a part's fault was last written to runs."""
 
     def notify(self) -> None:
         """Take note that faults were recorded or cleared."""

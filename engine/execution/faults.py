@@ -14,7 +14,7 @@ from engine.domain.fault import Fault, error_line
 from engine.domain.transient import transient
 
 Kind = tuple[str, str]
-"""What makes two faults the same one: the exception's type, and where it was raised."""
+"""Key by which two faults are the same one: the exception's type, and where it was raised."""
 _log = logging.getLogger(__name__)
 
 inject: Callable[[str], None] | None = None

@@ -111,7 +111,7 @@ class OutputFollower:
         self._next_polls = self._next_census = 0.0
         self._storing: asyncio.Task[None] | None = None
         self._is_late = False
-        """Whether the store could not take what was read."""
+        """True if the store could not take what was read."""
         self._wanted = asyncio.Event()
 
     def follow(

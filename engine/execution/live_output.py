@@ -44,7 +44,7 @@ class LiveOutput:
         self._offset: int | None = None
         self._rest = b""
         self._is_skipping = False
-        """Whether the beginning of the current line was not read, or is not kept."""
+        """True if the beginning of the current line was not read, or is not kept."""
 
     async def read(self) -> list[LiveReport]:
         """Return the new reports, oldest first; raises OSError."""

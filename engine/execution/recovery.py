@@ -27,7 +27,7 @@ from engine.store.connect import set_aside
 from engine.store.store import Store, open_store
 
 WAIT_S = 10.0
-"""How long a supervisor may take to notice that its database is lost, and to let go."""
+"""Time for a supervisor to notice that its database is lost, and to let go."""
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +39,7 @@ class RecoveryReport:
     events: int = 0
     unreadable: tuple[str, ...] = ()
     aside: Path | None = None
-    """Where the damaged database was put, if there was one."""
+    """Path to which the damaged database was moved, if there was one."""
 
 
 async def recover(paths: Paths, wait_s: float = WAIT_S) -> RecoveryReport:

@@ -40,11 +40,11 @@ from engine.system.files import read_regular
 FORMAT = 2
 """1: without the types that `engine.store.typed` adds."""
 WAITING = frozenset({Status.QUEUED, Status.PREPARING})
-"""What is known of an attempt before its agent starts."""
+"""Statuses that are known of an attempt before its agent starts."""
 SLACK_S = 1.0
 """A record that was written so long after the last known change of its run is read."""
 THREADS = 8
-"""How many records are written at a time: a disk syncs many files as fast as one."""
+"""Number of records written at a time: a disk syncs many files as fast as one."""
 
 
 class RunRecords:

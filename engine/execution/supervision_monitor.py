@@ -31,7 +31,7 @@ class SupervisionMonitor:
         changed: Callable[[], None],
     ) -> None:
         self.problem = ""
-        """Why the runs are not supervised, in words; empty while they are."""
+        """Reason why the runs are not supervised, in words; empty while they are."""
         self.since: float | None = None
         """Until when they were supervised, in seconds since 1970; None while they are."""
         self._ownership = ownership
@@ -87,7 +87,7 @@ class SupervisionState:
     """The state of the supervision of a home's runs."""
 
     problem: str = ""
-    """Why not, in words; empty while they are."""
+    """Reason why not, in words; empty while they are."""
     until: float = math.inf
     """The last sign of supervision, in seconds since 1970; infinite while they are."""
 

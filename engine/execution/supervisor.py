@@ -56,13 +56,13 @@ from engine.store.appending import AppendRequest
 
 RETRY_S = 1.0
 LAST_CHECKPOINT_S = 60.0
-"""How long the last checkpoint of a run may take that is given up."""
+"""Time for the last checkpoint of a run that is given up."""
 
 ABANDON_S = 30.0
-"""How long the processes of a run are ended whose home is gone."""
+"""Time for which the processes of a run are ended whose home is gone."""
 
 SLOT_S = 3.0
-"""How long a run is not started again that a node had no slot for."""
+"""Time for which a run is not started again that a node had no slot for."""
 _BEFORE_START = (Status.PREPARING, Status.RUNNING)
 
 T = TypeVar("T")

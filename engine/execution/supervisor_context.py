@@ -29,8 +29,8 @@ class SupervisorContext:
     commit: Callable[[Sequence[AppendRequest]], Awaitable[Committed]]
     pause: Callable[[Pause | None], Awaitable[None]]
     checkpoints: asyncio.Semaphore
-    """How many checkpoints are taken at a time."""
+    """Limit of the checkpoints that are taken at a time."""
     budgets: Budgets
     tasks: TaskTree
-    """Where the tasks of runs are started."""
+    """Tree in which the tasks of runs are started."""
     clock: Clock

@@ -14,7 +14,7 @@ from engine.execution.supervisor_status import FOLDER, beat_line, lock_unusable
 from engine.system.files import read_regular
 
 BEAT_S = 2.0
-"""From one heartbeat to the next."""
+"""Time from one heartbeat to the next."""
 
 
 class SupervisorLock:

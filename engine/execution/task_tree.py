@@ -63,9 +63,9 @@ class SupervisedTask:
         self.name = name
         self.run = run
         self.error: Exception | None = None
-        """Why it ended for good, if that was no success."""
+        """Reason why it ended for good, if that was not a success."""
         self.in_a_row = 0
-        """How often it failed since it last worked well."""
+        """Number of failures since it last worked well."""
         self._work = work
         self._faults = faults
         self._give_up = give_up

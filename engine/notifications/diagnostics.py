@@ -11,7 +11,7 @@ from engine.notifications.secret import secret_of
 from engine.store.deliveries import Deliveries
 
 Problem = tuple[str, str]
-"""What is wrong, and what to do."""
+"""Text of the problem, and what to do."""
 
 
 async def problems(config: Config, deliveries: Deliveries) -> list[Problem]:

@@ -13,7 +13,7 @@ from engine.domain.errors import user_error
 
 PREFIX = "whsec_"
 SERVICE = "swarm-tui"
-"""What the keyring keeps it under, with the hook's name as user."""
+"""Service under which the keyring keeps it, with the hook's name as user."""
 
 
 def secret_of(hook: WebhookSettings) -> str | None:

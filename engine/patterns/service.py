@@ -23,7 +23,7 @@ from engine.store.store import Store
 ID = re.compile(r"p[0-9a-f]{1,9}")
 MAX_WORDS, MIN_LETTERS = 24, 3
 SHARE = 0.4
-"""How many of a prompt's words a pattern must have to be near."""
+"""Share of a prompt's words that a pattern must have to be near."""
 FindRun = Callable[[str], Awaitable[Run]]
 _COMMON = re.compile(
     "the|and|for|with|from|that|this|into|all|not|are|you|please|make|use|can|should|its"

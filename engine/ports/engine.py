@@ -94,7 +94,7 @@ class MonitorPort(Protocol):
     """Monitor of the process that supervises the runs."""
 
     problem: str
-    """Why the runs are not supervised, in words; empty while they are."""
+    """Reason why the runs are not supervised, in words; empty while they are."""
     since: float | None
     """Until when they were supervised, in seconds since 1970; None while they are."""
 

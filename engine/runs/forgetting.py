@@ -48,7 +48,7 @@ class ForgetPlan:
     runs: tuple[str, ...]
     workspaces: int = 0
     unsaved: tuple[str, ...] = ()
-    """Why runs are kept, a sentence each, unless unsaved work is included."""
+    """Reasons why runs are kept, a sentence each, unless unsaved work is included."""
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.lazy_services import LazyServices
 
 ASK_S = 5.0
-"""How long the cluster may take to list its nodes; afterwards the run waits for its node."""
+"""Time for the cluster to list its nodes; afterwards the run waits for its node."""
 
 
 def with_host(spec: RunSpec, config: Config) -> RunSpec:

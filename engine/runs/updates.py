@@ -41,7 +41,7 @@ class CommitsBehind:
     base: str
     commits: int
     is_rewritten: bool = False
-    """Whether the newest commit does not follow on the one that the workspace is at."""
+    """True if the newest commit does not follow on the one that the workspace is at."""
 
 
 @record

@@ -23,7 +23,7 @@ from engine.system.decoding import json_decoder
 T = TypeVar("T")
 SPEC = "spec"
 ELSEWHERE = (SPEC, "overlaps")
-"""What of a run is not in its state."""
+"""Fields of a run that are not in its state."""
 MANY = 200
 """Runs for which the quicker decoder is made: 7 µs for each, and 1.5 ms once."""
 UNREADABLE = "unreadable"

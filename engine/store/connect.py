@@ -25,7 +25,7 @@ BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.02
 CHECKPOINT_PAGES = 4000  # 16 MiB: what many small commits touch again and again is copied once
 UNSYNCED, SYNCED = "PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"
-"""Whether a commit may be undone by a power cut; never by the end of a process."""
+"""Modes in which a power cut may undo a commit, and may not; the end of a process never does."""
 LEAST = 64 * 1024  # SQLite needs half of it for its index of the WAL
 
 T = TypeVar("T")

@@ -56,7 +56,7 @@ class Outbox:
         self._cost = cost
         self._topics = frozenset[str]().union(*(wish.topics for wish in wishes))
         self.has_written = False
-        """Whether a message waits for delivery because of us."""
+        """True if a message waits for delivery because of us."""
 
     @property
     def is_used(self) -> bool:

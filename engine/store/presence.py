@@ -83,7 +83,7 @@ class DatabaseLocation:
         self._log = path.with_name(f"{path.name}-wal")
         self._database, self._wal = _inode(path), _inode(self._log)
         self.damage: UserError | None = None
-        """What was found wrong with their content."""
+        """Error that was found in their content."""
 
     def check(self) -> None:
         """Raise `UserError` where they were deleted, emptied or replaced, or are damaged."""

@@ -29,7 +29,7 @@ class DatabaseProbe:
         self._newest = 0
         self._size = path.stat().st_size
         self._at: tuple[float] | None = None
-        """When the newest event happened: another database has another one in its place."""
+        """Time of the newest event: another database has another one in its place."""
 
     def check(self) -> UserError | None:
         """Return the damage, if there is any; what only passes is none."""

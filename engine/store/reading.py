@@ -218,7 +218,7 @@ class StoreReader:
         return dict(await self._read("SELECT name, value FROM settings"))
 
     place: DatabaseLocation | None = None
-    """Where the open files of the database must be: what is not there is not the database."""
+    """Location at which the open files of the database must be: all else is not the database."""
 
     async def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
         if self.place:

@@ -13,7 +13,7 @@ class _Column(NamedTuple):
     name: str
     type: str
     is_needed: bool
-    """Whether a new row has to bring a value for it."""
+    """True if a new row has to bring a value for it."""
 
 
 def holds_ours(db: sqlite3.Connection) -> bool:

@@ -19,7 +19,7 @@ from engine.store.history import ENDED
 Read = Callable[[str, Sequence[Any]], Awaitable[list[Any]]]
 CHUNK = 100
 SLICE_S = 0.02
-"""How long a slice keeps others from writing, about."""
+"""Time for which a slice keeps others from writing, about."""
 WINDOW = 200_000
 """Ids that one question covers: few of the events found there may be of the runs wanted."""
 WORDS = 24

@@ -63,7 +63,7 @@ T = TypeVar("T")
 
 
 Keep = Callable[[str, RunSpec], RunSpec]
-"""Keeps files of a run, by its id, and returns its spec as it is stored."""
+"""Function that keeps files of a run, by its id, and returns its spec as it is stored."""
 
 
 class Store(StoreReader):

@@ -92,9 +92,9 @@ class ClockAnchor:
     """Wall time - seconds awake."""
     slept: float
     hold_until: float = 0.0
-    """Nothing expires before this, in seconds awake; 0: no hold."""
+    """Time before which nothing expires, in seconds awake; 0: no hold."""
     wall: float = 0.0
-    """When this was stored; 0: unknown."""
+    """Time at which this was stored; 0: unknown."""
 
 
 class Clock:

@@ -11,9 +11,9 @@ from pathlib import Path
 from threading import get_ident
 
 _NOT_POSSIBLE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF})
-"""What file systems answer that cannot sync a folder."""
+"""Errors of file systems that cannot sync a folder."""
 _CLOCK_S = 1.0
-"""How far the time of a file may be behind ours: file systems keep it coarsely."""
+"""Longest lag of a file's time behind ours: file systems keep it coarsely."""
 
 
 def sync_path(path: Path) -> None:

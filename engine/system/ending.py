@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 CANCELLED_S = 2.0
-"""How long a cancelled caller waits for the end: a process that waits for a disk never ends."""
+"""Wait of a cancelled caller for the end: a process that waits for a disk never ends."""
 
 
 async def end_group(process: Process) -> None:

@@ -95,7 +95,7 @@ class LineReader:
         """Just behind the last line given out: where a later reader goes on."""
         self._read_to = offset
         self.is_damaged = False
-        """Whether the file ended before its content did: what was read is not all."""
+        """True if the file ended before its content did: what was read is not all."""
 
     def lines(self, limit_bytes: int = CHUNK_BYTES) -> list[bytes]:
         """Return the lines that have ended since the last call, without their newlines.

@@ -14,7 +14,7 @@ from engine.system.files import free_bytes
 NAME = "reserve"
 SIZE_BYTES = 8 * 1024**2
 SHARE = 8
-"""It takes no more than this part of what is free when it is made."""
+"""Divisor: it takes at most this part of what is free when it is made."""
 LEAST_BYTES = 128 * 1024
 LOW_BYTES = SIZE_BYTES // SHARE
 OPENING_NAME = "reserve-opening"

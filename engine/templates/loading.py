@@ -23,7 +23,7 @@ TEXTS = ("prompt", "title", "verify")
 """The keys whose texts are filled in."""
 PARAMETERS = 100
 REPOSITORY_TOKENS = 4 * rendering.LIMIT_TOKENS
-"""What takes about two seconds to compile: more than the texts of one template can have."""
+"""Tokens that take about two seconds to compile: more than the texts of one template can have."""
 
 
 def load(files: Sequence[TemplateSource]) -> dict[str, Template]:

@@ -69,7 +69,7 @@ class Templates:
         self, paths: Paths, store: Store, trust: Trust, config: Config | None = None
     ) -> None:
         self.folder = paths.config.parent / "templates"
-        """Where the user's own ones lie."""
+        """Folder of the user's own templates."""
         self._store = store
         self._trust = trust
         self._home = paths.home

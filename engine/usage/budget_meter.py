@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from engine.usage.prices import PriceList
 
 RATES_S = 30.0
-"""How long the tokens per percent of the windows stay as they were read."""
+"""Time for which the tokens per percent of the windows stay as they were read."""
 GROWTH_S = 5.0
 FALL = 5.0
 """Percent: a smaller fall is a late report of another run, no reset."""

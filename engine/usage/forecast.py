@@ -18,9 +18,9 @@ from engine.domain.usage import LimitForecast, LimitSample, PaceBasis
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
 DAYS_S = 3 * DAY_S
-"""How far back samples count; older ones need not be read."""
+"""Age up to which samples count; older ones need not be read."""
 HORIZON_S = DAY_S
-"""How far ahead the pace of the last hour reaches."""
+"""Time ahead for which the pace of the last hour holds."""
 OBSERVED_S = {PaceBasis.HOUR: 600.0, PaceBasis.DAYS: 6 * HOUR_S}
 """The least time between the first sample of a pace and now."""
 FALL = 5.0

@@ -46,7 +46,7 @@ class ReadingPace:
     """Times of the passes over the session files, in seconds."""
 
     first_s: float = 10.0
-    """From the start of supervision to the first pass."""
+    """Time from the start of supervision to the first pass."""
     every_s: float = 120.0
     complete_s: float = 1800.0
     """Between two passes that check every file."""

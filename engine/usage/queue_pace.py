@@ -31,7 +31,7 @@ class QueuePace:
         reserve = settings.reserve
         has_pace = bool(reserve.weekly or reserve.window or settings.pace != "none")
         self.is_on = has_pace or bool(accounts)
-        """Whether the settings hold anything."""
+        """True if the settings hold anything."""
 
     async def load(self) -> None:
         """Read the windows that were reported last, where the settings ask for them."""

@@ -26,5 +26,5 @@ class ReadRequest:
     database: bytes
     homes: tuple[SessionHome, ...]
     is_complete: bool
-    """Whether every file is checked; else those of folders that may have changed."""
+    """True if every file is checked; else those of folders that may have changed."""
     progress: SessionProgress = SessionProgress()

@@ -60,7 +60,7 @@ IDLE_WAIT_S = 10.0
 
 
 AppendDecided = Callable[[str, Callable[[Run], Sequence[Body]]], Awaitable[Run]]
-"""Appends to a run's events what is decided on the run as it is stored."""
+"""Function that appends to a run's events what is decided on the run as it is stored."""
 
 LastMessage = Callable[[Run, int], Awaitable[bytes]]
 """Returns the beginning of the last message of a run's agent, up to a number of bytes."""

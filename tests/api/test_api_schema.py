@@ -42,7 +42,7 @@ EXAMPLES = 10
 LONGEST = 1000
 """Characters of the generated texts that have a pattern.
 
-What makes them takes 2 kB for each character that a text may have: 200 MB for a commit message.
+Their generator takes 2 kB for each character that a text may have: 200 MB for a commit message.
 """
 
 

@@ -2,7 +2,7 @@
 
 `python tests/chaos/cluster_storm.py --kills 100` prints its figures; the test runs a short one.
 A scheduler, nodes and a supervising engine are separate processes of this machine. At random
-moments one of them is killed, or the process above a node that starts it again. What was killed is
+moments one of them is killed, or the process above a node that starts it again. The killed one is
 started again after a moment, which now and then lasts longer than a lease: then the node is lost,
 and its runs start over elsewhere. All the while, the processes of runs are listed: one run may have
 those of one attempt only.

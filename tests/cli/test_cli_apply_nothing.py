@@ -1,4 +1,4 @@
-"""`apply` of a run that changed nothing: said, and not counted as applied."""
+"""`apply` of a run that changed nothing: stated, and not counted as applied."""
 
 from __future__ import annotations
 

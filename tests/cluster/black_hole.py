@@ -3,7 +3,7 @@
     python tests/cluster/black_hole.py LISTEN_PORT TARGET_PORT FOLDER
 
 As a program, it swallows while there is a file `to-target` or `to-client` in FOLDER: a partition
-that neither side sees, in one direction or both. What comes meanwhile is delivered afterwards, as a
+that neither side sees, in one direction or both. Bytes sent meanwhile arrive afterwards, as a
 network does that repeats lost packets; connections made meanwhile hang.
 """
 

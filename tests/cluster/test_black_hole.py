@@ -1,4 +1,4 @@
-"""A network that swallows bytes in silence: what of a lease holds then."""
+"""A network that swallows bytes in silence: the properties of a lease that hold then."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class LyingChannel(FakeChannel):
     changes: dict[str, Change]
 
     async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
-        """Have a node answer a message, and change its answer."""
+        """Return a node's answer to a message, changed."""
         data = await super().call(node, message, limit_s)
         change = self.changes.get(msgpack_decoder(Envelope)(message).name)
         if change is None:

@@ -1,4 +1,4 @@
-"""Whatever a node is sent, it answers, and stays within its folder."""
+"""A node that is sent hostile messages: it answers all, and stays within its folder."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ class LosingChannel(FakeChannel):
     lost: set[str]
 
     async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
-        """Have a node answer a message, and lose its answer if it is the first of its kind."""
+        """Return a node's answer to a message, or lose it if it is the first of its kind."""
         name = msgpack_decoder(Envelope)(message).name
         if name not in self.lost:
             self.lost.add(name)

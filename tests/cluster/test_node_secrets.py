@@ -47,7 +47,7 @@ class ReadChannel(FakeChannel):
     sent: list[bytes]
 
     async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
-        """Have a node answer a message."""
+        """Return a node's answer to a message."""
         self.sent.append(message)
         return await super().call(node, message, limit_s)
 

@@ -34,7 +34,7 @@ class Home:
         self.happen(run, *bodies)
 
     def happen(self, run: str, *bodies: Body) -> None:
-        """Let this happen to a run."""
+        """Apply these events to a run."""
         seq = self.view.runs[run].seq
         self.view.apply([Event(run, seq + n, 0.0, 1, body) for n, body in enumerate(bodies, 1)])
 

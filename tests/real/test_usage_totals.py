@@ -139,7 +139,7 @@ async def test_sub_agents(new_house: NewHouse, codex: str, is_interactive: bool)
 async def test_sub_agent_of_models_before(
     house: House, server: LoopbackServer, codex: str, has_history: bool
 ) -> None:
-    """It is started with other tools, and may begin with a copy of its parent's thread."""
+    """A child is started with other tools, and may begin with a copy of its parent's thread."""
     server.script("child", [DONE])
     said = {"message": "[script:child] look", "fork_context": has_history}
     spawn = call_in("multi_agent_v1", "spawn_agent", said).using(usage(300, 200, 10, 1))

@@ -73,7 +73,7 @@ def _day(now: float, before: int, chance: random.Random) -> UsageRow:
 
 
 def put(engine: FakeEngine, rows: list[UsageRow], *, is_reading: bool = False) -> None:
-    """These rows are the answer to every question."""
+    """Set the rows as the answer to every question."""
     total, costs = Usage(), [row.cost_usd for row in rows if row.cost_usd is not None]
     for row in rows:
         total += row.usage

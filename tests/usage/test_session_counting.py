@@ -97,7 +97,7 @@ class Disk:
             getattr(self, op)(path, two)
 
     def write(self, number: int, path: Path, place: int) -> None:
-        """Let the file of a thread grow, whatever was done to it."""
+        """Extend the file of a thread, whatever was done to it."""
         content = self.content(number)
         self.written[number] = max(self.written[number], place * len(content) // 10_000)
         path.write_bytes(content[: self.written[number]])

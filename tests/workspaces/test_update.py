@@ -551,11 +551,11 @@ STEPS = {
         True,
     ),
 }
-"""Where the program is killed: a function, before it or after its first call."""
+"""Steps at which the program is killed: a function, before it or after its first call."""
 
 
 def _kill_at(step: str) -> None:
-    """Have this process killed at a step."""
+    """Kill this process at a step."""
     module, name, is_after = STEPS[step]
     owner: object = importlib.import_module(module)
     *above, last = name.split(".")

@@ -39,7 +39,7 @@ class ApplyRow:
 
     run: Run
     where: str = ""
-    """Where its changes go; empty where the row above it has the same."""
+    """Target of its changes; empty where the row above it has the same."""
     checked: RunApplied | None = None
     done: RunApplied | None = None
     words: str = ""
@@ -47,7 +47,7 @@ class ApplyRow:
     note: str = ""
     """The request that was sent to its agent."""
     is_handed_over: bool = False
-    """Whether its agent was asked to resolve the conflicts."""
+    """True if its agent was asked to resolve the conflicts."""
     is_busy: bool = False
     is_stopped: bool = False
 

@@ -55,7 +55,7 @@ class ComparedRun:
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     message: str = ""
     problem: str = ""
-    """Why its files could not be read."""
+    """Reason why its files could not be read."""
 
 
 Compared = Mapping[str, ComparedRun]

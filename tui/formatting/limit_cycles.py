@@ -20,7 +20,7 @@ BAR_SHARE = 5
 """The bar has a part of so many of the line."""
 NARROWEST, WIDEST = 10, 40
 STALE_S = 3600.0
-"""From this age on, the age of a percentage is shown."""
+"""Age from which on the age of a percentage is shown."""
 LONGEST_ACCOUNT = 16
 
 

@@ -10,7 +10,7 @@ from tui.formatting.symbols import sign
 from tui.terminal.cells import clean
 
 WARN_PERCENT = 80.0
-"""From here on a window is worth a warning colour."""
+"""Percentage from which on a window is worth a warning colour."""
 
 
 def window_name(window: LimitWindow) -> str:

@@ -11,7 +11,7 @@ from engine.domain.lifecycle import FINISHED
 STRETCH_S = 4.0
 """The length of time that one bar of a sparkline stands for."""
 STRETCHES = 32
-"""How many are remembered of a run."""
+"""Number of bars that are remembered of a run."""
 
 
 class ActivityHistory:

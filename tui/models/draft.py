@@ -52,12 +52,12 @@ class FormChoices:
     kind: WorkspaceKind
     folder: str
     started_in: str
-    """Where the dashboard was started: kind and folder hold for this place alone."""
+    """Folder in which the dashboard was started: kind and folder hold for this place alone."""
     include_uncommitted: bool
     sandbox: Sandbox | None
     typed: dict[str, str]
     given: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    """What the parameters of each template were last, the latest template last."""
+    """Last values of the parameters of each template, the latest template last."""
 
 
 @dataclass(slots=True)
@@ -74,13 +74,13 @@ class Draft:
     sandbox: Sandbox | None = None
     """None: the value of the settings."""
     typed: dict[str, str] = field(default_factory=dict[str, str])
-    """What stands in the fields, by their ids."""
+    """Texts of the fields, by their ids."""
     copies: str = "1"
-    """How many runs of it to start, as it was typed."""
+    """Number of runs of it to start, as it was typed."""
     template: str = ""
     """The template to start from; the prompt is put behind its own."""
     given: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    """What stands in the fields of each template's parameters, where that is not the default."""
+    """Texts of the fields of each template's parameters, where they are not the default."""
 
     @classmethod
     def begin(cls, choices: FormChoices | None) -> Draft:

@@ -84,7 +84,7 @@ _PLURALS = {
 }
 
 Key = tuple[float, str, float, str]
-"""What runs are sorted by; the last part is the run's id."""
+"""Values that runs are sorted by; the last part is the run's id."""
 
 
 @record

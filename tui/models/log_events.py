@@ -72,7 +72,7 @@ class _EditedFile:
 
     until: float
     is_open: bool
-    """Whether the edit has begun, but not ended yet."""
+    """True if the edit has begun, but not ended yet."""
 
 
 class ReportedEdits:

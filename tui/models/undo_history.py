@@ -33,7 +33,7 @@ class UndoableChange:
     place: str
     """The list, batch or review in which it was made."""
     is_set: bool = True
-    """Whether the runs were dismissed or archived; False: this was reverted."""
+    """True if the runs were dismissed or archived; False: this was reverted."""
     attempts: tuple[int, ...] = ()
     """The attempt of each run when it was updated."""
 

@@ -84,7 +84,7 @@ _ABLE: dict[str, Callable[[Run], bool]] = {
     "delete_workspace": lambda run: run.workspace is not None and not run.in_trash,
     "fork_run": lambda run: run.workspace is not None and not run.in_trash,
 }
-"""What else a run needs."""
+"""Further conditions on a run."""
 
 
 def allows(run: Run, action: str) -> bool:

@@ -85,10 +85,10 @@ class ApplyDialog(Dialog[bool]):
         self._engine = engine
         self._rows = [ApplyRow(run) for run in runs]
         self._progress = ""
-        """How far an apply is; empty while there is none."""
+        """Progress of an apply; empty while there is none."""
         self._is_stopping = False
         self._is_over = False
-        """Whether the runs were applied, as far as they fitted."""
+        """True if the runs were applied, as far as they fitted."""
 
     def compose(self) -> ComposeResult:
         """Compose the dialog."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Entry = LocatedComment | CommentDraft
 TICK_S = 0.25
-"""How often the list is compared with the comments that the screen below has received."""
+"""Time between two comparisons of the list with the comments that the screen below has received."""
 
 
 class CommentList(Dialog[Entry]):

@@ -33,7 +33,7 @@ class DiffScreen(CodeScreen):
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
         self._begins_at_end = False
-        """Whether the next file that is chosen was reached from the file behind it."""
+        """True if the next file that is chosen was reached from the file behind it."""
 
     @property
     def comparison(self) -> Comparison | None:

@@ -31,7 +31,7 @@ HINT = 'words  "a phrase"  begin*  status:failed  project:x'
 NOTHING_YET = "Search prompts, messages, commands and outputs of all runs."
 NOT_FOUND = "No match for all of these words."
 PAUSE_S = 0.12
-"""How long nothing is typed before the search begins."""
+"""Time without typing before the search begins."""
 AGAIN_S = 0.5
 PATIENCE_S = 0.3
 MOST = 300

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 TICK_S, REST_S = 1.0, 10.0
-"""How often the clocks go on: where one shows seconds, and where none does."""
+"""Times between two steps of the clocks: where one shows seconds, and where none does."""
 YOUNG_S = 60.0
 """So long an age is shown in seconds."""
 DISK_S = 20

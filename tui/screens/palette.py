@@ -30,7 +30,7 @@ class CommandEntry:
     command: Command
     keys: str
     why_not: str = ""
-    """Why it cannot act now; empty where it can."""
+    """Reason why it cannot act now; empty where it can."""
 
     @property
     def enabled(self) -> bool:

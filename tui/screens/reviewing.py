@@ -43,7 +43,7 @@ class Review:
         self.decisions = ReviewDecisions(screen, self)
         self._message_of: tuple[str, int] | None = None
         self._behind: dict[str, str] = {}
-        """How far runs are behind their base, as of when they were shown."""
+        """Distance of runs behind their base, as of when they were shown."""
 
     @property
     def _header(self) -> ReviewHeader:

@@ -51,7 +51,7 @@ class SearchDialog(Dialog[T], Generic[T]):
     def __init__(self) -> None:
         super().__init__()
         self._lowered: list[tuple[str, str]] | None = None
-        """What there is, and its words in small letters: made when something is typed."""
+        """The entries, and their words in small letters: made when something is typed."""
 
     def entries(self) -> Sequence[tuple[str, str]]:
         """Return the id of each choice and the words by which it is found."""

@@ -11,7 +11,7 @@ from tui.formatting import trust_request as shown
 from tui.screens.confirm import ConfirmChoice, ConfirmDialog
 
 ROWS, COLUMNS = 7, 70
-"""What a page may take: the dialog fits a terminal of 24 rows, its buttons included."""
+"""Room for a page: the dialog fits a terminal of 24 rows, its buttons included."""
 
 
 class TrustQuestion(ConfirmDialog):

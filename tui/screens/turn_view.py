@@ -45,7 +45,7 @@ class TurnView:
         self._latest = TurnDiff("")
         self._patches: TurnPatches | None = None
         self.is_shown = False
-        """Whether they are shown in the place of a file's diff."""
+        """True if they are shown in the place of a file's diff."""
 
     @property
     def is_there(self) -> bool:

@@ -50,7 +50,7 @@ class WriteRequest:
     is_line: bool = False
     """A name or a path, which `enter` hands over, not a text of several lines."""
     replaces: bool = False
-    """Whether what is typed first replaces the text, which is selected."""
+    """True if the text that is typed first replaces the present one, which is selected."""
     above: str = ""
     """Lines to show above the text."""
     keys: str = "^s start · esc back"

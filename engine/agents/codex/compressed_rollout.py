@@ -16,9 +16,9 @@ from engine.system.files import CHUNK_BYTES, LineReader, open_regular
 
 SUFFIX = ".zst"
 LIMIT_BYTES = 4 * 1024**3
-"""How much of a decompressed rollout is read: a small file can stand for any length."""
+"""Part of a decompressed rollout that is read: a small file can stand for any length."""
 END_S = 10.0
-"""How long the program may take to end after its output."""
+"""Time in which the program has to end after its output."""
 _MEMORY = "--memory=128MB"
 """More than Codex's own settings need; a file may ask for much more."""
 
@@ -31,7 +31,7 @@ class CompressedLineReader(LineReader):
         self._process: subprocess.Popen[bytes] | None = None
         self._skipped = 0
         self.is_ended = False
-        """Whether all of it was read; more will be in another file."""
+        """True if all of it was read; more will be in another file."""
 
     @property
     def path(self) -> Path:

@@ -27,7 +27,7 @@ EARLIEST = 1_735_689_600.0
 """2025: there was no Codex before. A time before it, or in the future, is not used."""
 FUTURE_S = 86_400.0
 COPYING_S = 2.0
-"""How long Codex may take to write what a fork copies, with the time of the copying."""
+"""Time in which Codex writes what a fork copies, with the time of the copying."""
 NAME_CHARACTERS = 100
 Number = int | float | None
 
@@ -107,11 +107,11 @@ class _State(Struct, omit_defaults=True):
     """The usage of the last request, as it was reported with the total."""
     has_records: bool = False
     has_own: bool = False
-    """Whether it had a running total that no other file of the thread had."""
+    """True if it had a running total that no other file of the thread had."""
     is_history: bool = False
-    """Whether the lines are copies of another thread's, which this one was forked from."""
+    """True if the lines are copies of another thread's, which this one was forked from."""
     has_turns: bool = False
-    """Whether the copied turns have ids with a time."""
+    """True if the copied turns have ids with a time."""
 
 
 _decode = json_decoder(_Line)

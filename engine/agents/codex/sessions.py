@@ -27,10 +27,10 @@ from engine.system.files import real_path
 
 HEAD_BYTES = 1024**2
 HEADS = 10_000
-"""How many first lines of compressed sessions are kept: to read one, a program is started."""
+"""Number of first lines of compressed sessions that are kept: to read one, a program is started."""
 THREAD_CHARACTERS = 36
 BY_HAND_S = 60.0
-"""What was written so long after a run's end, the user wrote with Codex itself."""
+"""Time after a run's end; all that is written later is by the user, with Codex itself."""
 BLOCK_BYTES = 512
 
 

@@ -34,11 +34,11 @@ class ThreadCounter(msgspec.Struct, omit_defaults=True):
     told: Usage | None = None
     """The running total of the agent's output that was counted ahead of the rollout."""
     told_requests: int = 0
-    """How often that grew."""
+    """Number of times that it grew."""
     reported: Usage | None = None
     """The running total of the agent's output that is ahead, and not counted."""
     reported_requests: int = 0
-    """How often that grew."""
+    """Number of times that it grew."""
     model: str = ""
     """The model of the present turn."""
 

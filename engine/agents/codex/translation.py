@@ -86,7 +86,7 @@ class CodexState(msgspec.Struct, omit_defaults=True):
     percent: int = EXECUTING_PERCENT
     plan: tuple[PlanItem, ...] = ()
     usage_before: Usage = Usage()
-    """What the run had used on other threads, before this one."""
+    """Usage of the run on other threads, before this one."""
     counter: ThreadCounter = msgspec.field(default_factory=ThreadCounter)
     """The usage of the thread."""
     thread_usage: Usage = Usage()
@@ -100,9 +100,9 @@ class CodexState(msgspec.Struct, omit_defaults=True):
     refused: str = ""
     """The message of the sandbox that could not start a command."""
     compactions: tuple[int, int] = (0, 0)
-    """How many compactions the rollout recorded, and how many stdout reported."""
+    """Numbers of compactions that the rollout recorded, and that stdout reported."""
     worked: bool = False
-    """Whether a command or an edit was carried out."""
+    """True if a command or an edit was carried out."""
     open: dict[str, tuple[str, str]] = {}
     """Kind and text of the steps that have begun, by item."""
 

@@ -28,7 +28,7 @@ FAILURES = {
 }
 _NO_NETWORK = "Reconnecting... waiting for network (Connection failed: error sending request)"
 _COMMAND_PROGRAM = "import select, sys; select.select([0], [], [], float(sys.argv[1]))"
-"""It waits, at most until its stdin ends: then the agent has died."""
+"""Program that waits, at most until its stdin ends: then the agent has died."""
 _CHILD_PROGRAM = "import sys, time; time.sleep(float(sys.argv[1]))"
 
 

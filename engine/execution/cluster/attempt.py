@@ -23,9 +23,9 @@ from engine.execution.executor import AttemptRef, OutputChunk, ProcessEnd
 RETRY_S = 1.0
 """Between two tries to stop an attempt on a node that does not answer."""
 STOP_S = 60.0
-"""How long a node may take to end processes, beside the grace time."""
+"""Time in which a node has to end processes, beside the grace time."""
 SHORT_S = 2.0
-"""How long what can be left out is waited for."""
+"""Longest wait for what can be left out."""
 
 
 class NodeAttempt:
@@ -36,7 +36,7 @@ class NodeAttempt:
         self.commands = Commands(None, 0, 0.0)
         """The last known progress of a set-up or check."""
         self.wanted = 0
-        """Where the output begins that is asked for next."""
+        """Position at which the output begins that is asked for next."""
         self.ahead: OutputChunk | None = None
         """Output from `wanted` on that was read and not taken yet."""
         self._calls = calls

@@ -16,19 +16,19 @@ from engine.execution.cluster.channel import Channel, ChannelError, RefusedError
 from engine.execution.cluster.messages import Answer, Hello, Message, pack, unpack
 
 TRY_S = 10.0
-"""How long an answer may take that needs no work to speak of."""
+"""Longest wait for an answer that needs no work to speak of."""
 PATIENCE_S = 4.0
-"""How long a call is sent again and again."""
+"""Time for which a call is sent again and again."""
 READ_PATIENCE_S = 1.0
-"""How long a node may be silent that something is only read from, which is here in part."""
+"""Longest silence of a node in a read of something that is here in part."""
 AWAY_S = 4.0
-"""How long it counts that such a question got no answer."""
+"""Time for which it counts that such a question got no answer."""
 SILENT_S = 2.0
 """The shortest time that a node gets to show that it answers."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 2.0
 ERROR_CHARACTERS = 1000
 LOOK_S = 1.0
-"""How often a call that takes long is checked for a node that is lost."""
+"""Time between two checks of a call that takes long for a node that is lost."""
 
 
 class NodeWatch(Protocol):

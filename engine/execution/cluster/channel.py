@@ -31,9 +31,9 @@ class NodeLease(Struct, frozen=True):
     granted_s: float
     """Seconds, by the scheduler's clock, since the last moment at which it may have begun again."""
     lasts_s: float
-    """How long it lasts from then on; afterwards the node ends its runs."""
+    """Length of the lease from then on; afterwards the node ends its runs."""
     is_member: bool
-    """Whether the node is connected to the scheduler."""
+    """True if the node is connected to the scheduler."""
 
     @property
     def has_expired(self) -> bool:

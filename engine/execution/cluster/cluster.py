@@ -82,9 +82,9 @@ class ClusterPort(Protocol):
 
 
 ASK_S = 3.0
-"""How long a node may take to report its slots."""
+"""Longest wait for a node to report its slots."""
 INSPECT_S = 9.0
-"""How long it may take to report its state; it may have to ask its agent."""
+"""Longest wait for a node to report its state; it may have to ask its agent."""
 SCHEDULER_S = 5.0
 WHY_CHARACTERS = 300
 LOOK_S = 1.0
@@ -92,7 +92,7 @@ LOOK_S = 1.0
 FRESH_S = 10.0
 """For how long an answer of a node shows that it can be reached."""
 SETTLE_S = 30.0
-"""How often a node that answers is asked to remove what it could not before."""
+"""Time between two requests to a node that answers to remove what it could not before."""
 MakeWorkspaces = Callable[[Paths, str, NodeCalls], HostWorkspaces]
 _log = logging.getLogger(__name__)
 

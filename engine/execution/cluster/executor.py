@@ -65,7 +65,7 @@ from engine.execution.executor import (
 from engine.execution.host_workspaces import HostWorkspaces
 
 START_S = 30.0
-"""How long a node may take to start something."""
+"""Longest wait for a node to start something."""
 SETTINGS = "config.yaml"
 
 Answer = TypeVar("Answer")

@@ -12,7 +12,7 @@ from engine.domain.text import printable_name
 PAUSE_S = 1.0
 """The shortest time between two messages: a node that is not done waits before it answers."""
 LONGEST_S = 6 * 3600.0
-"""Nothing that nodes do takes so long: one that is not done by then never is."""
+"""Longest work of nodes: work that is not done by then never is."""
 Answer = TypeVar("Answer")
 
 

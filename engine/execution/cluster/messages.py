@@ -403,7 +403,7 @@ class NodeFacts(Struct, frozen=True):
     agent_version: str
     """The version of the default agent there; empty where there is none."""
     login: str
-    """Why that agent is not ready there, or `ok`."""
+    """Reason why that agent is not ready there, or `ok`."""
     accounts: tuple[str, ...] = ()
     """The accounts of its own settings."""
 

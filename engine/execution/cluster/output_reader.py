@@ -16,9 +16,9 @@ from engine.execution.cluster.messages import ReadOutput, ReadRequest, Ref
 from engine.execution.executor import OutputChunk, OutputRequest, ProcessEnd
 
 WAIT_S, JOIN_S = 1.0, 0.1
-"""How long a node waits for output; the second is for the call of those that joined."""
+"""Times for which a node waits for output; the second is for the call of those that joined."""
 READ_S = 0.5
-"""How long one call of `read` waits for output."""
+"""Time for which one call of `read` waits for output."""
 FRESH_S = 1.0
 TRY_S = 5.0
 REST_S = 0.5

@@ -14,7 +14,7 @@ from engine.execution.cluster.messages import CHUNK_BYTES, Answer, Message
 from engine.execution.cluster.workspace_messages import DropUploads, PutChunk
 
 CHUNK_S = 60.0
-"""How long the answer to one piece may take."""
+"""Longest wait for the answer to one piece."""
 PAUSE_S = 1.0
 Stop = Callable[[], bool]
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from engine.execution.cluster.messages import Message
 
 WAIT_S = 5.0
-"""How long a node waits for the end of what takes long, before it answers that it goes on."""
+"""Time for which a node waits for the end of long work, before it answers that it goes on."""
 
 # Files to a node, in pieces
 

@@ -46,7 +46,7 @@ from engine.workspaces.files import removal
 from engine.workspaces.git.repository import must_find
 
 UNDO_S = 5.0
-"""How long a node may be silent that is asked to remove what is not needed."""
+"""Longest silence of a node that is asked to remove what is not needed."""
 IN_PLACE = "A run on a node cannot work in a folder of this machine."
 
 

@@ -30,7 +30,7 @@ SCAN_FACTOR = 20  # scanning takes a twentieth of the time at most
 ADDED, MODIFIED, DELETED = 1, 2, 3
 
 Seen = set[tuple[int, str]]
-"""What was seen: `ADDED`, `MODIFIED` or `DELETED`, and a path (as `os.fsdecode` returns it)."""
+"""Changes seen: `ADDED`, `MODIFIED` or `DELETED`, and a path (as `os.fsdecode` returns it)."""
 
 _MASK = (
     inotify.MODIFY
@@ -70,7 +70,7 @@ class FolderWatch:
 
     def __init__(self) -> None:
         self.is_scanning = False
-        """Whether the system's limit was reached, and the folders are scanned instead."""
+        """True if the system's limit was reached, and the folders are scanned instead."""
         self._method: _Method | None = None
         self._use = threading.Lock()
         self._is_closed = False

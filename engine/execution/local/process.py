@@ -74,7 +74,7 @@ class AttemptProcess:
         self.spare: Sequence[str] = ()
         """Words: processes outside of the agent's session with one in their command line stay."""
         self.survivors: dict[int, str] = {}
-        """What could not be ended, pid and name."""
+        """Processes that could not be ended, pid and name."""
         self._exit = os.fspath(folder.exit)
         self._disk_full = False
         self._output: LineReader | None = None

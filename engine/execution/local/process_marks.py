@@ -17,9 +17,9 @@ MARK = "SWARM_MARK"
 GUARD = "swarm-guard"
 """The name of the processes that watch an attempt: nothing that it has left."""
 EARLIER_MARK = "SWARM_ATTEMPT"
-"""What versions up to 0.1 called it: a run of theirs may still be at work."""
+"""Name of it in versions up to 0.1: a run of theirs may still be at work."""
 START_FIELD = 19
-"""Where the start time stands in /proc/PID/stat, counted from the state."""
+"""Position of the start time in /proc/PID/stat, counted from the state."""
 _MARK_BYTES, _EARLIER_BYTES = f"{MARK}=".encode(), f"{EARLIER_MARK}=/".encode()
 
 

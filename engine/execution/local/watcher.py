@@ -41,14 +41,14 @@ class WorkspaceWatcher:
         self._commit = commit
         self._roots: dict[str, str] = {}
         self._folders: dict[str, set[str]] = {}
-        """By root, the folders in it that are watched."""
+        """Folders that are watched, by root."""
         self._new: set[str] = set()
         """Folders to watch from the next renewal on, whose content is reported."""
         self._untold: set[str] = set()
         """Folders and files that came and went unseen: their end is not reported either."""
         self._changed = asyncio.Event()
         self._before: dict[str, set[str]] = {}
-        """By root that is to be walked again, the folders in it that were watched."""
+        """Folders that were watched, by root that is to be walked again."""
         self._next_at = self._missing_at = 0.0
         self._said = False
         self._seen: Counter[str] = Counter()

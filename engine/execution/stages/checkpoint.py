@@ -33,7 +33,7 @@ COST_FACTOR = 10.0
 FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 30.0
 """Between two tries: each time twice as long."""
 TRIES = 6
-"""How often a failure is tried again that need not pass; a full disk is waited for."""
+"""Number of tries after a failure that need not pass; a full disk is waited for."""
 POLL_S = 0.1
 
 AppendBodies = Callable[[Sequence[Body]], Awaitable[None]]
@@ -64,7 +64,7 @@ class Checkpointer:
         self._next_at = self._rest_s = 0.0
         self._seen = 0
         self._failures = 0
-        """How many tries have failed since the last checkpoint."""
+        """Number of tries that have failed since the last checkpoint."""
         self._last = BASELINE
         """The number of the checkpoint that was taken last."""
         self._store: tuple[Workspace, Checkpoints] | None = None

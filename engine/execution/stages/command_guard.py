@@ -23,7 +23,7 @@ from engine.system.files import read_regular
 
 NAMED = 3
 RUN, VERIFY = "run", "verify"
-"""What is noted: the files that any of the commands can run, and those that the check can."""
+"""Kinds of notes: the files that any of the commands can run, and those that the check can."""
 
 
 class CommandGuard:

@@ -34,7 +34,7 @@ class CommandsResult:
     """Events to report: the log, and processes that were still alive."""
     disk_full: bool = False
     is_late: bool = False
-    """Whether they were ended because they took too long."""
+    """True if they were ended because they took too long."""
     output: str = ""
     """The end of what they wrote."""
 

@@ -18,7 +18,7 @@ from engine.execution.stages.start_request import commands_base
 
 PERCENT = 80
 FED_LINES, FED_CHARACTERS = 200, 8000
-"""How much of the output the agent gets to read."""
+"""Part of the output that the agent gets to read."""
 
 AppendBodies = Callable[[Sequence[Body]], Awaitable[None]]
 

@@ -83,14 +83,14 @@ class ApplyResult:
     into: str | None = None
     """The branch that a merge went into; None where a commit was checked out."""
     signed: bool | None = None
-    """Whether the commit was signed; None where none was made. No hooks are ever run."""
+    """True if the commit was signed; None where none was made. No hooks are ever run."""
     left_out: tuple[str, ...] = ()
     """Changed files of the workspace that could not be read, and so are not among them."""
 
     links_left: tuple[str, ...] = ()
     """Submodules whose commit was not brought, as edits bring files alone."""
     is_nothing: bool = False
-    """Whether the run changed nothing: then it does not count as applied."""
+    """True if the run changed nothing: then it does not count as applied."""
 
     @property
     def fits(self) -> bool:

@@ -48,7 +48,7 @@ class FileMoves:
     pairs: list[FileSides]
     index: FileMark | None
     hidden: dict[bytes, IndexEntry] = field(default_factory=dict[bytes, IndexEntry])
-    """Those that the index hides, which it goes on to hide."""
+    """Files that the index hides, which it goes on to hide."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class CommitBuilder:
     repository: Repository
     who: UserGitConfig
     signing: Signing | None = None
-    """How commits are signed, where they are."""
+    """Signing of commits, where they are signed."""
 
     async def tree_of(self, commit: str) -> str:
         """Return a commit's tree."""

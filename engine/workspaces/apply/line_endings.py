@@ -45,7 +45,7 @@ _NAME = ".gitattributes"
 CONFLICT = "APPLY_CONFLICT"
 FILTER_NOT_RUN = "FILTER_NOT_RUN"
 Held = tuple[str, str]
-"""Why a file may not be replaced, and the code of the error."""
+"""Reason why a file may not be replaced, and the code of the error."""
 LaidOut = dict[bytes, Content]
 """The contents of some files, good until the next ones are asked for."""
 

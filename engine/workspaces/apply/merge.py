@@ -33,7 +33,7 @@ class CommitResult:
     into: str | None = None
     """The branch that a merge went into."""
     signed: bool | None = None
-    """Whether the commit was signed; None where none was made."""
+    """True if the commit was signed; None where none was made."""
 
 
 class Merge:

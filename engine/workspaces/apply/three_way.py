@@ -16,13 +16,13 @@ from engine.workspaces.git.objects import Entry
 
 T = TypeVar("T", int, str)
 Versions = Mapping[bytes, frozenset[Entry | None]]
-"""What each path was in several commits."""
+"""Entries of each path in several commits."""
 
 CONTROLLED = (
     "lies below a control folder or in a git directory: apply it as a commit or as a patch, and "
     "review it"
 )
-"""Why a file below `.git`, `.swarm` and the like, or in a bare repository, is never brought."""
+"""Reason why a file below `.git`, `.swarm` etc., or in a bare repository, is never brought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class BroughtChanges:
     pairs: list[FileSides]
     earlier: list[FileSides] = field(default_factory=list[FileSides])
     own: Versions = field(default_factory=dict[bytes, frozenset[Entry | None]])
-    """What files were in commits of the run itself: it has gone on from there."""
+    """Entries of files in commits of the run itself: it has gone on from there."""
 
     def all(self) -> list[FileSides]:
         """Return the changes, with those that the run has taken back since they were brought."""

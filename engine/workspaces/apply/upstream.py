@@ -59,7 +59,7 @@ class NewerBase:
     new: str
     commits: int = 0
     is_rewritten: bool = False
-    """Whether the newest commit does not follow on the old one."""
+    """True if the newest commit does not follow on the old one."""
 
     @property
     def is_news(self) -> bool:

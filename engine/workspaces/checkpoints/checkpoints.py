@@ -100,7 +100,7 @@ class Checkpoints:
         self._elsewhere = elsewhere
         self.root = local_path(workspace)
         self.is_worktree = _is_worktree(workspace)
-        """Whether the workspace stands for a repository's whole working tree."""
+        """True if the workspace stands for a repository's whole working tree."""
         self.branch = workspace.branch
         self.is_in_place = workspace.kind is WorkspaceKind.IN_PLACE
         self.repository = repository

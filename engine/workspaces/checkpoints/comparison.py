@@ -18,7 +18,7 @@ PATCH = (
     *("-p", "-M", f"-l{RENAMES}", "--src-prefix=a/", "--dst-prefix=b/"),
 )
 FILE_BYTES = 64 * 1024**2
-"""What the diff of one file may come to; git shows no lines of files over 16 MiB anyway."""
+"""Largest diff of one file; git shows no lines of files over 16 MiB anyway."""
 
 _LETTERS = dict(zip(b'\a\b\t\n\v\f\r"\\', 'abtnvfr"\\', strict=True))
 

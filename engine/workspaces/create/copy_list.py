@@ -16,7 +16,7 @@ from engine.workspaces.files.rooted_dir import RootedDir, is_gits
 
 SHOWN = 5
 USUAL = frozenset(WorkspaceSettings().copy_files)
-"""What is brought where it is there, and not missed where it is not."""
+"""Files that are brought where they are there, and not missed where they are not."""
 
 
 @dataclass(slots=True)

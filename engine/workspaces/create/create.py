@@ -35,7 +35,7 @@ from engine.workspaces.git.git import Git
 _log = logging.getLogger(__name__)
 BRANCH = "swarm/{run}"
 ABOVE_WORKSPACES = 2
-"""How deep in the home, at most, a folder is that holds workspaces: `workspaces/<project>`."""
+"""Greatest depth in the home of a folder that holds workspaces: `workspaces/<project>`."""
 STOP_POLL_S = 0.05
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ class Lacking:
 
     uncommitted: int = 0
     is_brought: bool = False
-    """Whether uncommitted files come along."""
+    """True if uncommitted files come along."""
     nested: Sequence[bytes] = ()
     """Repositories in the source that it does not track."""
     ignored: Sequence[bytes] = ()
@@ -33,7 +33,7 @@ class Lacking:
     is_shallow: bool = False
     is_partial: bool = False
     no_history: bool = False
-    """Whether the source is in a repository, and the workspace is not."""
+    """True if the source is in a repository, and the workspace is not."""
     left_out: Sequence[str] = ()
     """Paths of what a copy cannot have: unreadable files, devices and the like, mounts."""
     by_settings: Sequence[str] = ()

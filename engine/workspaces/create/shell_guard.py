@@ -22,7 +22,7 @@ from engine.workspaces.create.worktree import registration
 from engine.workspaces.git.repository import POINTER_BYTES, Repository
 
 SWITCH = "GIT_TEST_ASSUME_DIFFERENT_OWNER"
-"""Makes git, from 2.35.2 on, take each repository for another user's, as its own tests do."""
+"""Variable by which git >= 2.35.2 takes each repository for another user's, as its tests do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class ShellGuard:
     """The repository of the user's own in a workspace, if there is one."""
 
     own: Path | None = None
-    """Its working tree."""
+    """Working tree of that repository."""
 
     @property
     def environment(self) -> dict[str, str]:

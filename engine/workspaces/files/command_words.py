@@ -16,13 +16,13 @@ from functools import lru_cache
 MOST_WORDS = 2000
 LONGEST_COMMAND = 10_000
 _NESTED = 3
-"""How deep commands within commands are read: `sh -c 'sh -c "…"'`."""
+"""Depth to which commands within commands are read: `sh -c 'sh -c "…"'`."""
 _HERE = re.compile(r"\$PWD|\$\{PWD\}|\$\(\s*pwd\s*\)|`\s*pwd\s*`")
 _HOME = re.compile(r"\$HOME(?![A-Za-z0-9_])|\$\{HOME\}")
 _EXPANDED = re.compile(r"\$\([^()]*\)|`[^`]*`|\$\{[^{}]*\}|\$[A-Za-z0-9_@*#?!-]+|\{[^{}\s]*\}")
 _QUOTED = re.compile(r"\$(?=['\"])|[\"'\\]")
 _BLANKS = " \t\n"
-"""What a shell takes for blanks; other kinds of space are parts of names."""
+"""Blanks of a shell; other kinds of space are parts of names."""
 _BETWEEN = re.compile(r"[ \t\n;|&<>()`]+")
 _WITHIN = re.compile(r"[=:,@]")
 _MODULE = re.compile(r"(?:^|\s)-m[\s'\"]*([A-Za-z_][\w.]*)")
@@ -60,7 +60,7 @@ class CommandWords:
     read: tuple[str, ...] = ()
     """Words that name files which are only read: `grep -q done notes.md`."""
     is_cut: bool = False
-    """Whether the command has more words than are returned."""
+    """True if the command has more words than are returned."""
 
 
 @lru_cache(256)

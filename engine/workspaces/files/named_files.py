@@ -45,7 +45,7 @@ class NamedFiles:
     files: dict[str, str] = field(default_factory=dict[str, str])
     """Every file found, by its path, with its SHA-256; a link with where it points to."""
     programs: frozenset[str] = frozenset()
-    """Those that may be run, not only read."""
+    """Files that may be run, not only read."""
     missing: tuple[str, ...] = ()
     """Paths that are named, but are not there."""
     outside: tuple[str, ...] = ()

@@ -28,7 +28,7 @@ class OpenFile:
         self.size_bytes = self._begin.st_size
         age_s = time.time() - max(self._begin.st_mtime, self._begin.st_ctime)
         self.is_settled = age_s > SETTLED_S
-        """Whether `version` names exactly one content: the last change is long enough ago."""
+        """True if `version` names exactly one content: the last change is long enough ago."""
 
     @property
     def version(self) -> str:

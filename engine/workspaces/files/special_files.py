@@ -24,7 +24,7 @@ _READ_IN_FOLDERS = frozenset({b".gitignore", b".gitattributes", b".gitmodules", 
 _READ_IN_GIT_DIR = frozenset(
     {b"HEAD", b"config", b"config.worktree", b"commondir", b"gitdir", b"shallow", b"refs", b"info"}
 )
-"""What git reads as a whole in a git directory; all else it maps or streams."""
+"""Files that git reads as a whole in a git directory; all others it maps or streams."""
 
 
 def check_work_tree(root: Path) -> None:

@@ -40,7 +40,7 @@ class WalkedFolder(NamedTuple):
     folders: list[str]
     files: list[str]
     links: set[str]
-    """Which of the files are symbolic links."""
+    """Names of the files that are symbolic links."""
 
     def path_of(self, name: str) -> str:
         """Return the path of something in it."""

@@ -117,7 +117,7 @@ class Git:
     users_settings: bool = False
     """Read the user's own settings and none of ours: for reading settings, and for `fetch`."""
     watched: bool = False
-    """Whether git opens files of the work tree, which a stranger can write."""
+    """True if git opens files of the work tree, which a stranger can write."""
     env: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def run(

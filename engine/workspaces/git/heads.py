@@ -19,7 +19,7 @@ from engine.workspaces.git.git import Git
 from engine.workspaces.git.repository import POINTER_BYTES, Repository
 
 REFTABLE_HEAD = b"ref: refs/heads/.invalid"
-"""What `HEAD` holds in a repository with reftables, whatever is checked out."""
+"""Text of `HEAD` in a repository with reftables, whatever is checked out."""
 _BUSY = (
     *("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply"),
     *("BISECT_LOG", "sequencer"),

@@ -50,7 +50,7 @@ class Pack:
         self._folder = git_dir / "objects" / "pack"
         self._algorithm = algorithm
         self._places: dict[bytes, tuple[int, int]] = {}
-        """By object id: the checksum of what was written, and where."""
+        """Checksum and place of what was written, by object id."""
         self._at = 0
 
     def __enter__(self) -> Self:

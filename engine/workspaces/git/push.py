@@ -35,7 +35,7 @@ class PushedBranch:
     branch: str
     commit: str
     is_new: bool
-    """Whether the remote had another commit there before, or no such branch."""
+    """True if the remote had another commit there before, or no such branch."""
 
 
 async def push(

@@ -15,7 +15,7 @@ from engine.domain.text import printable_name
 from engine.workspaces.git.repository import Repository
 
 Failed = Callable[[str], UserError]
-"""Makes the error of a network command from the problem in words."""
+"""Function that makes the error of a network command from the problem in words."""
 
 NETWORK_SETTINGS = (
     *("core.hooksPath=/dev/null", "core.alternateRefsCommand=true", "core.pager=cat"),

@@ -24,7 +24,7 @@ _DEEP = ("refs", "logs", "worktrees", "info")
 """Folders that git writes to at any depth."""
 _MODES = (stat.S_ISREG, stat.S_ISDIR, stat.S_ISSOCK)  # git's fsmonitor keeps a socket there
 _READ_WHOLE = frozenset({"refs", "info", "config", "config.worktree", "commondir", "gitdir"})
-"""What git reads into memory as it is, without a bound of its own."""
+"""Names that git reads into memory as they are, without a bound of its own."""
 _ALTERNATES_BYTES = 64 * 1024
 _STORES = 100
 

@@ -14,7 +14,7 @@ from engine.workspaces.git.git import Git, GitResult
 from engine.workspaces.git.user_git_config import UserGitConfig
 
 LIMIT_S = 60.0
-"""How long a signature may take: a key may want to be unlocked, or touched."""
+"""Time for a signature: a key may want to be unlocked, or touched."""
 # What finds the user's keys and agents. No terminal: a prompt there would garble the screen.
 _ENVIRONMENT = (
     *("GNUPGHOME", "SSH_AUTH_SOCK", "DISPLAY", "WAYLAND_DISPLAY", "XDG_RUNTIME_DIR"),

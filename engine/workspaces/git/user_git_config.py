@@ -42,7 +42,7 @@ _AS_THEY_ARE = {
 """Settings passed on, and their valid values; git would stop at another value."""
 _SPARSE = {"core.sparsecheckout": _BOOLEAN, "core.sparsecheckoutcone": _BOOLEAN}
 _TRUSTED = frozenset({"system", "global", "command"})
-"""Where the user alone can have written a setting. `command` is the environment."""
+"""Scopes in which the user alone can have written a setting. `command` is the environment."""
 _PARTS = ("clean", "smudge", "process", "required")
 
 _log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class UserGitConfig:
     signing: tuple[tuple[str, str], ...] | None = None
     """The settings with which the user signs commits; None where the user does not."""
     is_named: bool = True
-    """Whether commits may be made: `user.useConfigOnly` wants a name and an address."""
+    """True if commits may be made: `user.useConfigOnly` wants a name and an address."""
 
     @property
     def is_sparse(self) -> bool:

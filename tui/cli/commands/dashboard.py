@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tui.commands.command_line import CommandNames
 
 SERVER_S = 1.0
-"""From one look whether `serve` is still there to the next."""
+"""Time from one look whether `serve` is still there to the next."""
 Opening = Callable[[], AbstractAsyncContextManager[Engine]]
 
 

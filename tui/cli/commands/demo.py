@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SLOTS, HURRIED_SLOTS = 4, 6
 PACE, HURRY = 0.8, 12.0
-"""How fast the runs are played: for users who watch them, and where no one does."""
+"""Speeds at which the runs are played: for users who watch them, and where no one does."""
 GRACE_S = 1.0
 NAME = 26
 

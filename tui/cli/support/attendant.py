@@ -24,7 +24,7 @@ STARTS = 3
 WITHIN_S = 60.0
 """So many supervisors are started within this time; the next that is needed is an error."""
 BEGIN_S = 10.0
-"""How long a process may take until it holds the lock."""
+"""Time for a process to get the lock."""
 TAIL_BYTES = 4096
 Result = TypeVar("Result")
 

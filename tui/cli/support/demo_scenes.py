@@ -34,7 +34,7 @@ class DemoRun:
     error: str | None = None
     verify: str | None = None
     asks: bool = False
-    """It is interactive, and asks before it goes on."""
+    """True if it is interactive, and asks before it goes on."""
 
 
 def _work(

@@ -19,7 +19,7 @@ from engine.domain.secrets import hide
 
 LIMIT_BYTES = 2 * 1024**2
 REPEATED_S = 60.0
-"""How long a line is only counted before it is written again."""
+"""Time for which a line is only counted before it is written again."""
 KEYS = 200
 DROPPED = b"... older lines were dropped\n"
 
@@ -32,7 +32,7 @@ class LogFile(logging.Handler):
         self._path = path
         self._clock = clock
         self._repeated: dict[str, int] = {}
-        """How often each of the latest lines came again since it was written."""
+        """Number of times that each of the latest lines came again since it was written."""
         self._written_at: dict[str, float] = {}
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 

@@ -57,7 +57,7 @@ class TableContext:
     """The columns that were asked for, in lower case."""
     cost: RunCost = no_cost
     depths: Mapping[str, int] = field(default_factory=dict[str, int])
-    """How far below a listed run each run stands."""
+    """Levels by which each run stands below a listed run."""
 
     def time_of(self, run: Run) -> float:
         """Return the time up to which a run is known."""

@@ -25,7 +25,7 @@ NAME_CELLS = 24
 """Room for the name below which a column of numbers is left out."""
 LEAST_BAR, MOST_BAR = 6, 30
 STALE_S = 3600.0
-"""From this age on, the age of a percentage is shown."""
+"""Age from which on the age of a percentage is shown."""
 DROPPED = ("REASONING", "TIME", "REQUESTS", "CACHED", "FRESH", "OUTPUT", "RUNS")
 """Columns left out on a narrow terminal, the first one first."""
 BEHIND_BAR = ("REASONING", "TIME", "REQUESTS")

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 TOKEN_S = 300.0
-"""How long a start token can be exchanged."""
+"""Time for which a start token can be exchanged."""
 MOST_SESSIONS = 64
 PROTOCOL = "swarm-tui"
 """The WebSocket protocol; the key is offered as a second one, because browsers set no header."""

@@ -13,7 +13,7 @@ HOST = "127.0.0.1"
 STRANGERS = 64
 """Connections without a session; one more closes the oldest."""
 STRANGER_S = 10.0
-"""How long such a connection may last, whatever it sends or reads meanwhile."""
+"""Longest time of such a connection, whatever it sends or reads meanwhile."""
 KEPT_S = 5.0
 HEADER_BYTES = 1024**2
 """More than all cookies that neighbours on 127.0.0.1 can make a browser send."""

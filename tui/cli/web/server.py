@@ -32,7 +32,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Cache-Control": "no-store",
 }
-"""Nothing from elsewhere, in no frame, reached by no other window, not kept."""
+"""Headers: nothing from elsewhere, in no frame, reached by no other window, not kept."""
 
 
 class DashboardPage(Server):

@@ -10,7 +10,7 @@ from itertools import pairwise
 MAX_TOKENS = 160
 """Words that are compared with each other; between longer lines only the ends are."""
 ALIKE = 0.4
-"""What two lines have in common at least, or they are not versions of each other."""
+"""Share that two lines have in common at least, or they are not versions of each other."""
 
 Spans = tuple[tuple[int, int], ...]
 _TOKENS = re.compile(r"\w+|\s+|.", re.DOTALL)

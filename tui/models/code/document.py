@@ -57,9 +57,9 @@ class CodeDocument:
     is_diff: bool = False
     is_numbered: bool = True
     is_one_sided: bool = False
-    """Whether all of it was added, or removed: there is nothing to put beside it."""
+    """True if all of it was added, or removed: there is nothing to put beside it."""
     is_shortened: bool = False
-    """Whether there is more than `MOST_LINES`."""
+    """True if there is more than `MOST_LINES`."""
     last_number: int = 0
     """The highest line number."""
 

@@ -55,7 +55,7 @@ class Marks:
         self.ids: AbstractSet[str] = frozenset()
         """The marked ids; another set after every change."""
         self._anchor: str | None = None
-        """Where the range began that is being marked."""
+        """Start of the range that is being marked."""
         self._before: frozenset[str] = frozenset()
         """The ids that were marked when the range began."""
 

@@ -53,7 +53,7 @@ class CodeView(LineView):
         self._hunk_rows: list[int] | None = None
         self._path = ""
         self.arrangement: Arrangement = unified
-        """How a diff is laid out."""
+        """Arrangement of a diff."""
         self._colours = CodeColours(self, self._seen, self._coloured)
         self._painter = CodeLinePainter(self, self._colours)
         self.marks = CommentMarks(self)

@@ -30,7 +30,7 @@ class DiskRow:
     name: str
     figures: FolderSize
     share: float
-    """Its part of the largest of its siblings, from 0 to 1."""
+    """Part of the largest of its siblings, from 0 to 1."""
     path: Path | None = None
     run: str = ""
     opens: bool = False
@@ -63,7 +63,7 @@ class DiskRows:
         self.sort = SORTS[0]
         self.is_reversed = False
         self.states: dict[str, UnsavedWork] = {}
-        """What of the work in each workspace is nowhere else, as far as it was looked for."""
+        """Work in each workspace that is nowhere else, as far as it was looked for."""
         self.is_apparent = False
         """True where sizes are the files' own, not those on disk."""
         self.rows: list[DiskRow] = []

@@ -12,7 +12,7 @@ from tui.widgets.files.folder_tree import FolderEntry, FolderTree, TreeLine
 from tui.widgets.files.tree_marks import BELOW, DELETED, ChangeMark
 
 WITH_FIGURE = 24
-"""From this width on a line has room for one figure: what changed, else the size."""
+"""Width from which on a line has room for one figure: what changed, else the size."""
 
 WITH_BOTH = 44
 

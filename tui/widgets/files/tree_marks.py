@@ -63,14 +63,14 @@ class ChangeMarks:
     def __init__(self) -> None:
         self.changes: dict[str, ChangeMark] = {}
         self.left_out = 0
-        """How many more files changed than are marked."""
+        """Number of changed files beyond those that are marked."""
         self._heard: set[str] = set()
         self._void: set[str] = set()
         self._files: Counter[str] = Counter()
         self._insertions: Counter[str] = Counter()
         self._deletions: Counter[str] = Counter()
         self._gone: dict[str, Counter[str]] = {}
-        """By folder, how many deleted files are at or below each path in it."""
+        """Number of deleted files at or below each path in a folder, by folder."""
 
     def below(self, folder: str) -> ChangeMark | None:
         """Sum up what changed below a folder; None where nothing did."""

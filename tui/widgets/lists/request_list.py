@@ -57,7 +57,7 @@ class RequestList(MarkableView):
         """The key of the group under the cursor as it was painted last."""
         self._now = 0.0
         self._second_looks: dict[str, bool] = {}
-        """Whether a group needs a second look, of those that were drawn."""
+        """True if a group needs a second look, of those that were drawn."""
 
     @property
     def chosen(self) -> RequestGroup | None:

@@ -38,7 +38,7 @@ class TextView(LineView):
         super().__init__(title=title, empty_text=empty_text)
         self._rows: Sequence[TextRow] = ()
         self.is_painted = False
-        """Whether it has been on the screen."""
+        """True if it has been on the screen."""
         self.painted_to = 0
         """The rows that have been on the screen, from the first one on, without a gap."""
         self._laid_out_for: int = 0

@@ -69,7 +69,7 @@ class EventFeed:
         self.has_start = self.has_end = True
         self.loading: HistoryPage | None = None
         self.is_direct = self.run is not None and not history.kind.sorts
-        """Whether live events go into the window as they are."""
+        """True if live events go into the window as they are."""
         self._request = 0
         self._pending: list[Event] = []
         self._is_behind = False

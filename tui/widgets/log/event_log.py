@@ -39,7 +39,7 @@ class EventLog(LineView):
     waiting: reactive[int] = reactive(0)
     """Events that came since the reader left the end."""
     wrap: reactive[bool] = reactive(False)
-    """Whether long lines are wrapped instead of cut."""
+    """True if long lines are wrapped instead of cut."""
     lines_look: reactive[LogStyle] = reactive(LogStyle())
     """The columns of the lines, and highlighted words."""
 
@@ -62,7 +62,7 @@ class EventLog(LineView):
         self.tails = LiveTails()
         """The output of the commands that run now."""
         self.has_bookkeeping = False
-        """Whether the whole log shows stages, checkpoints, tokens and artifacts."""
+        """True if the whole log shows stages, checkpoints, tokens and artifacts."""
 
     # Contents
 

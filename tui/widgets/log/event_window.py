@@ -38,9 +38,9 @@ class LogContents:
 
     has_bookkeeping: bool = True
     folds_usage: bool = True
-    """Whether a token count is hidden as soon as there is a later one."""
+    """True if a token count is hidden as soon as there is a later one."""
     folds_edits: bool = True
-    """Whether an edit that the watcher saw, too, is shown once."""
+    """True if an edit that the watcher saw, too, is shown once."""
     prompt_of: Callable[[str], str] | None = None
     """Returns the prompt of a run, which stands for its first event."""
 

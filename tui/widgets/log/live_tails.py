@@ -28,9 +28,9 @@ class _Tail:
     output: OutputTail
     entry: WindowEntry | None = None
     is_new: bool = True
-    """Whether it has more than what is shown."""
+    """True if it has more than what is shown."""
     left: int = -1
-    """How often it is still placed, once its command has ended; negative before."""
+    """Number of times it is still placed, once its command has ended; negative before."""
 
 
 class LiveTails:

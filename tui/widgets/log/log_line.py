@@ -17,7 +17,7 @@ from tui.widgets.log.run_colours import run_style
 from tui.widgets.log.window_entry import TITLE, LogRow, WindowEntry
 
 WITH_TIME, WITH_KIND = 44, 96
-"""From these widths on a line has room for its time, and for its kind in words."""
+"""Widths from which on a line has room for its time, and for its kind in words."""
 
 KIND, NAME, SHORT_NAME, TIME = 8, 14, 9, 8
 TIMES = ("clock", "since", "off")
@@ -35,7 +35,7 @@ class LogStyle:
     runs: LogRuns | None = None
     """Names, colours and times of runs."""
     has_names: bool = False
-    """Whether each line names its run."""
+    """True if each line names its run."""
     lit: re.Pattern[str] | None = None
 
     def text_width(self, width: int) -> int:

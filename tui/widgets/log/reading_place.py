@@ -19,7 +19,7 @@ class ReadingPlace:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self.following = True
-        """Whether the end stays in view as events come."""
+        """True if the end stays in view as events come."""
         self._is_arranging = False
 
     @contextmanager

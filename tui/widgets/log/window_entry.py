@@ -52,7 +52,7 @@ class WindowEntry:
     asks: tuple[str, str] | None = None
     is_open: bool = False
     is_answered: bool = False
-    """Whether another event is shown instead of this one."""
+    """True if another event is shown instead of this one."""
     is_usage: bool = False
     said: MessageChanged | TurnInterrupt | None = None
     """A message of the user, or an interrupt: later events of it change this one."""
@@ -62,7 +62,7 @@ class WindowEntry:
     live: OutputTail | None = None
     """The output of the command that runs here, as it comes."""
     is_ending: bool = False
-    """Whether that command has ended, although the event of its end is not here yet."""
+    """True if that command has ended, although the event of its end is not here yet."""
 
     @property
     def said_id(self) -> tuple[str, str] | None:

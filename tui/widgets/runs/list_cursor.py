@@ -17,7 +17,7 @@ class ListCursor:
     def __init__(self, view: RunList) -> None:
         self._view = view
         self._held: tuple[bool, str] | None = None
-        """Whether the cursor is on a heading, and the heading's name or the run's id."""
+        """True if the cursor is on a heading, and the heading's name or the run's id."""
         self._announced: str | None = None
 
     @property

@@ -72,7 +72,7 @@ class Panes(Splitters):
         self.is_zoomed = False
         self.is_fleet = False
         self.shows_files = False
-        """Whether the files are shown beside the log."""
+        """True if the files are shown beside the log."""
         self.pulses = ActivityHistory()
         self.positions: dict[str, int] = {}
         """The places of the queued runs, from 1: computed rarely, read by every row."""

@@ -31,7 +31,7 @@ class ReviewProgress:
     count: int
     undecided: int
     behind: str = ""
-    """How far the workspace is behind its base, in words."""
+    """Distance of the workspace behind its base, in words."""
 
 
 FORGOTTEN = "This run was forgotten. esc goes back."

@@ -36,7 +36,7 @@ class RowContext:
     cost: RunCost = no_cost
     """Estimates the cost of the run; only a column that shows it asks."""
     depth: int = 0
-    """How far the run stands below another one in the list."""
+    """Levels by which the run stands below another one in the list."""
 
     @property
     def beat(self) -> int:

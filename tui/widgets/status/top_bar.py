@@ -86,7 +86,7 @@ class TopBar(Widget):
         self.keymap: Mapping[str, str] = {}
         """The user's own keys by command."""
         self.has_cluster = False
-        """Whether a cluster is set: its nodes have a tab then."""
+        """True if a cluster is set: its nodes have a tab then."""
         self._drawn = Content("")
 
     @property

@@ -109,9 +109,9 @@ class InteractiveState(CodexState, omit_defaults=True):
     """The digests of the raw changes of these patches."""
     failure_code: str = ""
     skips_rollout: bool = False
-    """Whether what the rollout holds by now was counted from the output."""
+    """True if what the rollout holds by now was counted from the output."""
     ended: str = ""
-    """Why the bridge ended, in its words."""
+    """Reason why the bridge ended, in its words."""
 
 
 class InteractiveTranslator:

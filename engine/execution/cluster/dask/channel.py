@@ -33,7 +33,7 @@ from engine.system.decoding import msgpack_decoder
 MOST_CONNECTIONS = 128
 LEASES_S = 5.0
 REFUSED_S = 2.0
-"""How long it counts that no process listens at the address."""
+"""Time for which it counts that no process listens at the address."""
 Body = TypeVar("Body")
 
 

@@ -98,7 +98,7 @@ class Membership:
         self._confirmed = ""
         self._has_lease = False
         self._is_used = True
-        """Whether runs may have been started in this epoch: the next one follows a lease."""
+        """True if runs may have been started in this epoch: the next one follows a lease."""
         self._taken_since: float | None = None
         self._was_member = False
 

@@ -25,7 +25,7 @@ MODULE = "engine.execution.cluster.dask.node_process"
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.1, 5.0
 LONG_LIFE_S = 60.0
 MOST_STOPS = 3
-"""From this signal on, the process is killed: its runs end with the lease."""
+"""Number of the signal from which on the process is killed: its runs end with the lease."""
 LIMIT_BYTES = 1_000_000
 
 

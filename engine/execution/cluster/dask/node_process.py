@@ -36,9 +36,9 @@ from engine.system.files import read_regular
 
 LOCK, IDENTITY = "node.lock", "identity"
 LOCK_S = 10.0
-"""How long the process before this one may take to end."""
+"""Longest wait for the end of the process before this one."""
 QUIET_S = 15.0
-"""How long engines have to fetch results, from the end of the last run to that of the node."""
+"""Time for engines to fetch results, from the end of the last run to that of the node."""
 POLL_S = 1.0
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 

@@ -19,7 +19,7 @@ UNKNOWN_OPERATION = (
 
 CLOSED = ("Stream is closed", "Connection reset", "Broken pipe")
 SOON_S = 0.3
-"""How long a connection may take before it is found out whether a process listens at all."""
+"""Time for a connection before it is found out whether a process listens at all."""
 CONNECT_S = 5.0
 """Dask tries for this long to connect, also to a port that no process listens at."""
 

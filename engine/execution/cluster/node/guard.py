@@ -26,9 +26,9 @@ NAME = b"swarm-guard"
 MARK = b"SWARM_MARK="
 MADE, FENCED = "guarded", "fenced"
 POLL_S = 1.0
-"""How often the lease is read; the end of the command is seen at once."""
+"""Time between two reads of the lease; the end of the command is seen at once."""
 AGAIN_S = 0.25
-"""Nothing is ended before the lease was read a second time, after this time."""
+"""Time after which the lease is read a second time, before any process is ended."""
 LONGEST_S = 1e12
 STEP_S = 0.05
 KILL_S = 30.0

@@ -30,9 +30,9 @@ from engine.system.files import free_bytes, real_path
 
 DISTRIBUTION = "swarm-tui"
 VALID_S = 60.0
-"""How long the state of the agent counts."""
+"""Time for which the state of the agent counts."""
 PATIENCE_S = 8.0
-"""How long the first answer waits for it."""
+"""Longest wait of the first answer for it."""
 NOT_CHECKED = "not checked yet"
 LONGEST = 300
 

@@ -14,7 +14,7 @@ from engine.execution.local.process import AttemptProcess
 
 LONGEST_WAIT_S = 60.0
 POLL_S, LOOK_S = 0.05, 1.0
-"""From one look to the next: without a bell, and with one."""
+"""Times from one look to the next: without a bell, and with one."""
 GATHER_S = 0.005
 
 

@@ -24,7 +24,7 @@ class OutputBell:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_broken = sys.platform != "linux"
         self._listeners: dict[int, list[asyncio.Event]] = {}
-        """Those who wait, by the number of the watch."""
+        """Events of those who wait, by the number of the watch."""
         self._names: dict[int, frozenset[bytes]] = {}
         """The files that count, by the number of the watch."""
 

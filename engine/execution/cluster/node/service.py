@@ -44,7 +44,7 @@ from engine.system.decoding import msgpack_decoder
 
 DEFAULT_LEASE_S = 30.0
 GRACE_S = 2.0
-"""From SIGTERM to SIGKILL where the lease has run out."""
+"""Time from SIGTERM to SIGKILL where the lease has run out."""
 GUARD = Path(guard.__file__)
 _TABLES = (
     attempts.HANDLERS,

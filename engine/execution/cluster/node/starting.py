@@ -19,7 +19,7 @@ from engine.execution.executor import AttemptPart, AttemptRef
 from engine.execution.local.process import AttemptProcess
 
 CLAIM_S, CLAIM_POLL_S = 5.0, 0.005
-"""How long a started shell has to claim its attempt: after that a search decides."""
+"""Time for a started shell to claim its attempt: after that a search decides."""
 
 
 async def start_agent(home: NodeHome, message: StartAgent) -> Started:

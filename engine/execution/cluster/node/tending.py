@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 INTERVAL_S = 5.0
 GUARDS_S = 5.0
-"""How long the guards have to end their attempts, once the lease is over."""
+"""Time for the guards to end their attempts, once the lease is over."""
 POLL_S = 0.2
 _log = logging.getLogger(__name__)
 

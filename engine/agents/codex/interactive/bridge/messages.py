@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 Message = tuple[str, str]
-"""Its id and its text."""
+"""Id and text of a message."""
 SENT, READ = "it is on its way to the agent", "it was read"
 
 

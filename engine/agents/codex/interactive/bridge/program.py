@@ -14,7 +14,7 @@ from .session import AttemptEnded, Session
 from .spool import Spool
 
 POLL_S = 1.0
-"""How often the inbox is read without a bell: a writer may have died before it rang."""
+"""Time between two reads of the inbox without a bell: a writer may have died before it rang."""
 USAGE, SERVER_ENDED, OUTPUT_FAILED, NOT_STARTED, BY_SIGNAL = 2, 70, 74, 127, 128
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
