@@ -17,7 +17,8 @@ from engine.config import run_environment
 from engine.config.paths import Paths
 from engine.config.settings import Config
 from engine.config.writable_folders import writable_folders
-from engine.domain.elsewhere import check_elsewhere
+from engine.domain.host_features import check_features
+from engine.domain.hosts import host_of
 from engine.domain.model import Run, Workspace
 from engine.domain.usage import DEFAULT_ACCOUNT
 from engine.execution.attachments import IMAGE_BYTES
@@ -107,7 +108,7 @@ async def _elsewhere(
     executor: Executor,
     place: CommandPlace,
 ) -> StartRequest:
-    check_elsewhere(run.spec)
+    check_features(run.spec, host_of(run))
     ref, agent = AttemptRef(run.id, run.attempt), agent_of(run.spec.agent)
     ours = await asyncio.to_thread(run_environment.elsewhere, paths, run, place.paths)
     asked = await asyncio.to_thread(run_environment.requested, paths, run.id)
