@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from engine.config.locks import to_the_end
 from engine.config.paths import Paths
 from engine.domain.model import WorkspaceKind
 from engine.execution.cluster.archive import write
-from engine.execution.cluster.blocking import finished
 from engine.execution.host_workspaces import WorkspaceRequest
 from engine.system.files import real_path
 from engine.workspaces.create import base
@@ -67,7 +67,7 @@ class UploadStaging:
             )
             return list(made.notices)
 
-        notices = await finished(copied)
+        notices = await to_the_end(asyncio.to_thread(copied))
         return Staged(copy=await self._archived(target), notices=notices)
 
     async def worktree(self, found: Repository, commit: str) -> Staged:
@@ -83,7 +83,8 @@ class UploadStaging:
             await self._uncommitted(found.top, changes, allowance, staged)
         if found.top and setup.copy_files:
             top = found.top
-            report = await finished(lambda: bring_listed(top, listed, setup.copy_files, allowance))
+            bringing = asyncio.to_thread(bring_listed, top, listed, setup.copy_files, allowance)
+            report = await to_the_end(bringing)
             staged.notices += report.notices()
             if report.files:
                 staged.listed = await self._archived(listed)
@@ -100,7 +101,7 @@ class UploadStaging:
         files = "1 uncommitted file" if count == 1 else f"{count} uncommitted files"
         changed = self.folder / "changed"
         changed.mkdir()
-        lost = await finished(lambda: bring(top, changed, changes.files, allowance))
+        lost = await to_the_end(asyncio.to_thread(bring, top, changed, changes.files, allowance))
         staged.notices.append(f"{files} of the source brought along")
         if lost:
             staged.notices.append(f"could not be brought along: {', '.join(lost[:5])}")
@@ -126,7 +127,7 @@ class UploadStaging:
             with path.open("xb") as file:
                 write(folder, file, self.stop)
 
-        await finished(archive)
+        await to_the_end(asyncio.to_thread(archive))
         return path
 
 

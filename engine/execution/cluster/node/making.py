@@ -9,13 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.config.locks import lock_for, locked
+from engine.config.locks import lock_for, locked, to_the_end
 from engine.config.paths import Paths, private_folder
 from engine.domain.errors import user_error
 from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSetup, WorkspaceSpec
 from engine.execution.cluster.archive import Extraction, remove
-from engine.execution.cluster.blocking import finished
 from engine.execution.cluster.node.notes import Note, Notes
 from engine.execution.cluster.node.sources import Sources
 from engine.execution.cluster.node.transfers import Transfers
@@ -133,7 +132,7 @@ class WorkspaceMaker:
             _extract(Extraction(target, is_copy=True), self.transfers.path(wanted.copy), stop)
 
         async with locked(lock_for(self.paths.home, target)):
-            await finished(extract)
+            await to_the_end(asyncio.to_thread(extract))
         return target
 
     def _filled(self, root: Path, wanted: MakeWorkspace, stop: Callable[[], bool]) -> list[str]:
