@@ -304,8 +304,7 @@ class NodeWorkspaces:
         """Remove what was to be removed while the node did not answer; raises `UserError`."""
         for one in await self._removed.of(self._node):
             run, _, path = one.partition(":")
-            await self._remove_there(run.partition("-")[0], path)
-            await self._removed.remove(self._node, [one])
+            await self._remove_there(run, path)
         runs = await self._forgotten.of(self._node)
         if runs:
             await self._calls.call(
