@@ -88,7 +88,7 @@ class ClusterNodes:
         if not self.is_set:
             raise user_error("CLUSTER_NOT_SET")
         cluster = self._connect()
-        with suppress(TimeoutError):
+        with suppress(TimeoutError):  # the error below names it
             async with asyncio.timeout(LIMIT_S):
                 return await cluster.nodes()
         message = f"The scheduler of the cluster did not answer within {LIMIT_S:.0f} seconds."

@@ -68,7 +68,7 @@ async def check_requested_host(host: str, services: LazyServices) -> None:
 
 async def _names(cluster: ClusterPort) -> list[str] | None:
     """Return the names of the nodes; None where the scheduler does not answer."""
-    with suppress(TimeoutError, UserError):
+    with suppress(TimeoutError, UserError):  # the run waits for its node
         async with asyncio.timeout(ASK_S):
             return [node.name for node in await cluster.nodes()]
     return None

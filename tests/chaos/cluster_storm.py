@@ -34,7 +34,11 @@ sys.path[:0] = [str(Path(__file__).parent), str(ROOT)]
 from storm import integrity  # noqa: E402  the path is set first
 
 from engine.config.paths import Paths  # noqa: E402  the path is set first
-from engine.config.settings import ClusterSettings, Config, QueueSettings  # noqa: E402
+from engine.config.settings import (  # noqa: E402  the path is set first
+    ClusterSettings,
+    Config,
+    QueueSettings,
+)
 from engine.domain.errors import UserError  # noqa: E402  the path is set first
 from engine.domain.events import ErrorRaised, Event, Notice, Step  # noqa: E402  the path is set first
 from engine.domain.lifecycle import LIVE  # noqa: E402  the path is set first

@@ -127,5 +127,5 @@ async def a_node(
 async def until(is_true: Callable[[], bool], within_s: float = 30.0) -> None:
     """Wait for what no event reports."""
     async with asyncio.timeout(within_s):
-        while not is_true():  # noqa: ASYNC110
+        while not is_true():  # noqa: ASYNC110  no event reports it
             await asyncio.sleep(0.02)

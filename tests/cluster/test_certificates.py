@@ -191,7 +191,7 @@ async def test_node_takes_the_name_and_the_messages_of_no_other(tmp_path: Path) 
         assert "this needs swarm-tui:node:n3" in wrong.reports.problems[0]
         assert not wrong.reports.has_joined.is_set()
         # A client that knows where a node listens cannot go around the scheduler.
-        direct = node.membership._member.address  # pyright: ignore[reportPrivateUsage]
+        direct = node.membership._member.address  # pyright: ignore[reportPrivateUsage]  only it knows where
         text = await failure_of(direct, made.of("client"))
         assert "its certificate is for swarm-tui:node:n1" in text
 

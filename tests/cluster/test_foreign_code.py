@@ -56,7 +56,7 @@ async def test_pickles_and_operations_of_dask_are_refused(tmp_path: Path, place:
         a_node(tmp_path / "n1", address, "n1", echo) as node,
     ):
         await node.joined()
-        at_node = node.membership._member.address  # pyright: ignore[reportPrivateUsage]
+        at_node = node.membership._member.address  # pyright: ignore[reportPrivateUsage]  only it knows where
         target = address if place == "scheduler" else at_node
         bomb = Bomb(tmp_path / "exploded")
         for wrapped in (serialize.ToPickle(bomb), serialize.Serialize(bomb)):

@@ -207,7 +207,7 @@ def test_commands_without_a_cluster_do_not_import_its_library(
         "import sys; from tui.cli.main import run; run(sys.argv[1:]); "
         "print(sorted({'distributed', 'dask', 'tornado', 'cryptography'} & set(sys.modules)))"
     )
-    cluster = Cluster(tmp_path, None)  # pyright: ignore[reportArgumentType]
+    cluster = Cluster(tmp_path, None)  # pyright: ignore[reportArgumentType]  it has no files
     done = subprocess.run(
         [sys.executable, "-c", program, *words],
         cwd=ROOT,

@@ -262,7 +262,7 @@ async def test_a_node_that_restarts_in_between_goes_on(
         node.restart()
         return found
 
-    node.call = restarting  # type: ignore[method-assign]
+    node.call = restarting  # pyright: ignore[reportAttributeAccessIssue]  in place of the network
     workspace, _ = await made(spaces, request(worktree(source)))
     assert repos.files(Path(workspace.path)) == repos.files(source)
     assert await spaces.exists(workspace)
@@ -281,7 +281,7 @@ async def test_a_cancel_leaves_nothing(
         is_cancelled = is_cancelled or node.calls.count("PutChunk") == 2
         return found
 
-    node.call = cancelling  # type: ignore[method-assign]
+    node.call = cancelling  # pyright: ignore[reportAttributeAccessIssue]  in place of the network
     assert await spaces.prepare(request(worktree(source)), lambda: is_cancelled) is None
     _nothing_is_on_its_way(paths, node)
     assert not list(node.paths.workspaces.glob("*/*"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
 from engine.domain.hosts import host_of
 from engine.domain.model import Run
@@ -137,12 +137,6 @@ def scheduler_words(cluster: ClusterSummary, now: float) -> str:
 
 def _free_slots(free: int) -> str:
     return f"{free} slot{'' if free == 1 else 's'} free"
-
-
-def total_slots(nodes: Sequence[NodeSummary]) -> tuple[int, int]:
-    """Return the busy slots and all slots of the nodes that answer."""
-    machines = [node.machine for node in nodes if node.machine and not node.is_away]
-    return sum(one.busy_slots for one in machines), sum(one.slots for one in machines)
 
 
 def _counted(runs: int) -> str:

@@ -257,7 +257,7 @@ async def _is_repaired(folder: Path) -> bool:
     """Return whether a damaged mirror has its baseline again."""
     if not await asyncio.to_thread(folder.is_dir):
         return False
-    with suppress(UserError, OSError):
+    with suppress(UserError, OSError):  # then it counts as missing
         async with locked(folder / "swarm.lock"):
             return await repair.repaired(folder, None)
     return False

@@ -52,16 +52,12 @@ class Pool(Protocol):
         """Prepare it, inside the event loop."""
         ...
 
-    async def connect(self, addr: str, timeout: float | None = None) -> Comm:  # noqa: ASYNC109
+    async def connect(self, addr: str, timeout: float | None = None) -> Comm:  # noqa: ASYNC109  as Dask has it
         """Return a connection that no other call uses; raises OSError."""
         ...
 
     def reuse(self, addr: str, comm: Comm) -> None:
         """Take a connection back."""
-        ...
-
-    def remove(self, addr: str, *, reason: str = "") -> None:
-        """Close the connections to an address."""
         ...
 
     async def close(self) -> None:
@@ -155,7 +151,7 @@ def _refuse(*_: object, **__: object) -> NoReturn:
 def _refuse_pickles() -> None:
     """Replace the functions that decode pickles from the network."""
     pickles = importlib.import_module("distributed.protocol.pickle")
-    setattr(pickles, "loads", _refuse)  # noqa: B010
+    setattr(pickles, "loads", _refuse)  # noqa: B010  the module has no types
     serialize = importlib.import_module("distributed.protocol.serialize")
     families = cast(dict[str, tuple[Any, ...]], serialize.families)
     for name in ("pickle", "dask"):

@@ -69,13 +69,7 @@ def remove_workspace(home: NodeHome, note: Note) -> None:
         spec = WorkspaceSpec(WorkspaceKind.WORKTREE, note.source)
     create.discard(spec, Path(note.path), home.paths.home)
     clear(Path(note.path))
-    _unlink(home, note)
-
-
-def _unlink(home: NodeHome, note: Note) -> None:
-    """Remove a note, once its workspace is gone: until then it is found again."""
-    at = Path(note.path)
-    (home.paths.home / "made" / at.parent.name / f"{at.name}.note").unlink()
+    Notes(home.paths).drop(note)
 
 
 def _runs(home: NodeHome) -> list[str]:

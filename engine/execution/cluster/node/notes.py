@@ -7,7 +7,6 @@ node. Only folders with a note are workspaces; no other path of the machine is o
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -67,19 +66,16 @@ class Notes:
 
     def of_path(self, path: str) -> Note:
         """Return the note of the workspace at a path; raises `UserError` WORKSPACE_MISSING."""
-        at = Path(path)
-        found = _read(self._folder / at.parent.name / f"{at.name}.note")
+        found = _read(self._of(Path(path)))
         if found is None or found.path != path:
             raise user_error("WORKSPACE_MISSING")
         return found
 
     def become(self, path: str, like: Note) -> Note:
         """Make the workspace of a fork one of the kind and source of another; return its note."""
-        found, at = self.of_path(path), Path(path)
+        found = self.of_path(path)
         made = msgspec.structs.replace(found, kind=like.kind, source=like.source)
-        write_synced(
-            self._folder / at.parent.name / f"{at.name}.note", msgspec.msgpack.encode(made)
-        )
+        write_synced(self._of(Path(path)), msgspec.msgpack.encode(made))
         return made
 
     def of_run(self, run: str) -> Note | None:
@@ -89,15 +85,15 @@ class Notes:
         found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         return next((note for path in found if (note := _read(path))), None)
 
-    def all(self) -> Iterator[Note]:
-        """Yield all workspaces of the home."""
-        for path in sorted(self._folder.glob("*/*.note")):
-            if note := _read(path):
-                yield note
+    def drop(self, note: Note) -> None:
+        """Remove the note of a workspace that is gone: until then it is found again."""
+        self._of(Path(note.path)).unlink()
 
     def _at(self, project: str, name: str) -> Path:
-        at = self._paths.workspace(project, name)
-        return self._folder / at.parent.name / f"{at.name}.note"
+        return self._of(self._paths.workspace(project, name))
+
+    def _of(self, workspace: Path) -> Path:
+        return self._folder / workspace.parent.name / f"{workspace.name}.note"
 
 
 def _read(path: Path) -> Note | None:
