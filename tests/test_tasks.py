@@ -17,7 +17,6 @@ SHORT = {
     "engine/execution/supervisor.py": "a stop, awaited or cancelled by who began it",
     "engine/execution/local/workspaces.py": "one workspace made, awaited even by who is cancelled",
     "engine/execution/cluster/workspaces.py": "one workspace, awaited even by who is cancelled",
-    "engine/execution/cluster/blocking.py": "one piece of work, awaited even by who is cancelled",
     "engine/execution/cluster/node/operations.py": "work of a node, awaited by messages",
     "engine/execution/cluster/node/inspection.py": "one look at the agent, kept and cancelled",
     "engine/execution/cluster/node/service.py": "regular looks of a node, which has no tree",

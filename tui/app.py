@@ -191,11 +191,18 @@ class SwarmApp(App[None]):
         from tui.screens.runs import RunsScreen
 
         # A key that was pressed early may have shown another screen by now.
-        stack = self.get_screen_stack(self.DEFAULT_MODE)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  the library's type is partial
-        for first in cast("list[object]", stack):
+        for first in self._first_stack():
             if isinstance(first, RunsScreen):
                 first.call_later(first.unveil)
         self.screen.call_after_refresh(self._begin)
+
+    def _first_stack(self) -> list[object]:
+        """Return the screens of the first mode; none where its screen has failed already."""
+        try:
+            stack = self.get_screen_stack(self.DEFAULT_MODE)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  the library's type is partial
+        except KeyError:
+            return []
+        return cast("list[object]", stack)
 
     def _begin(self) -> None:
         """Do what can wait until there is something to be seen."""

@@ -92,7 +92,7 @@ async def test_run_and_its_resumption_are_codex_on_the_node(
     (source / "a.txt").write_text("one\n")
     outside = lab / "outside"
     first: list[Step] = [
-        command(f"pwd; cat a.txt; touch {outside}").using(usage(1000, output=10)),
+        command(f"touch {outside}; pwd; cat a.txt").using(usage(1000, output=10)),
         patch(update_file("a.txt", "one", "two") + add_file("b.txt", "x")),
         message("Done."),
     ]

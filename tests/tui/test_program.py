@@ -23,10 +23,12 @@ from fake_engine import (
     toasts,
     until,
 )
+from support import becomes
 from textual import events
 from textual.pilot import Pilot
 
 from engine.config.settings import UiSettings
+from engine.domain.model import Run
 from engine.engine import RenderedTemplate, Template
 from engine.templates.template import KEYS
 from engine.templates.template_sources import TemplateLayer
@@ -74,6 +76,24 @@ async def test_quit_asks_where_live_runs_end_with_the_window(engine: FakeEngine)
         await pilot.pause()
     assert not app.is_running
     assert engine.asked == [("cancel", "d4"), ("cancel", "c3")]  # what waits, first
+
+
+async def test_runs_that_begin_while_the_dashboard_ends_are_cancelled_too(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel = engine.cancel
+
+    async def start_another(run: str, *, kill: bool = False) -> Run:
+        if run == "c3":  # the last one that was live when the user quit
+            engine.add("late", "Begun by a script")
+        return await cancel(run, kill=kill)
+
+    monkeypatch.setattr(engine, "cancel", start_another)
+    app = SwarmApp(engine, clock=lambda: engine.now, goes_on=False)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("q", "q")
+        await becomes(lambda: not app.is_running)
+    assert engine.asked == [("cancel", "d4"), ("cancel", "c3"), ("cancel", "late")]
 
 
 async def test_quit_exits_at_once_where_live_runs_continue(engine: FakeEngine) -> None:

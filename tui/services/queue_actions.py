@@ -106,8 +106,15 @@ class QueueActions:
         live = self.live_runs()
         text = f"Waiting for {len(live)} to end, at most {self._engine.config.grace_s:g} s …"
         self._app.push_screen(ExitDialog("Stopping", text))
-        for run in live:
-            # Those that wait end first, so that none of them starts in between.
-            await self._attempt(self._engine.cancel(run.id))
-        await self._engine.settle()
+        batches = self._engine.batches(0)
+        asked: set[tuple[str, int]] = set()
+        while live := self.live_runs():
+            # The demo's script or another command may go on starting runs meanwhile.
+            new = [run for run in live if (run.id, run.attempt) not in asked]
+            for run in new:  # those that wait end first, so that none of them starts in between
+                asked.add((run.id, run.attempt))
+                await self._attempt(self._engine.cancel(run.id))
+            if not new:
+                self._engine.check_works()
+                await anext(batches)
         self._app.exit()
