@@ -26,14 +26,14 @@ KEYS = (b"j", b"j", b"k", b"l", b"k", b"j", b"\x1b", b"j", b"f", b"\x1b", b"s", 
 ROWS = 20
 """Lines of the table, whatever the time."""
 FLAT = 1.15
-"""What counts as flat: so much more at the end than after warming up, at most."""
+"""Largest ratio of the end to the state after warming up that counts as flat."""
 SLACK = {"memory": 5.0, "files": 8, "threads": 3, "tasks": 12}
 """Differences that mean nothing, however small the figures: a moment more or less at work."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """How the dashboard stood at a moment; memory and database in MiB."""
+    """State of the dashboard at a moment; memory and database in MiB."""
 
     minute: float
     memory: float
@@ -49,12 +49,12 @@ class Sample:
 
     @property
     def event_bytes(self) -> float:
-        """What an event has taken in the database, all that belongs to runs included."""
+        """The bytes of an event in the database, all that belongs to runs included."""
         return self.database * 2**20 / max(1, self.events)
 
 
 def main() -> int:
-    """Soak, print the table, and give 1 where something grew."""
+    """Soak, print the table, and return 1 where something grew."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--runs", type=int, default=50)
@@ -146,6 +146,10 @@ def _grown(samples: list[Sample]) -> list[str]:
     return grown
 
 
+def _end(*_: object) -> None:
+    sys.exit(143)
+
+
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, _end)
     sys.exit(main())

@@ -23,7 +23,7 @@ from engine.store.store import open_store
 
 STEPS = 10
 CYCLE = 90
-"""What a run says over and over: made once, so that making it is no part of what is measured."""
+"""Text that a run prints over and over: made once, so that making it is not measured."""
 AT_ONCE = 100
 """Runs that are filled in one transaction."""
 OUTPUT = "collected 412 items\n" + "tests/test_parser.py ........................ [ 23%]\n" * 4
@@ -87,7 +87,7 @@ async def fill(
     kind = WorkspaceKind.IN_PLACE if workspace else WorkspaceKind.EMPTY
     async with open_store(home / "swarm.db") as store:
         if not live:  # what ended a moment ago has an age in seconds, which goes on
-            store._clock = lambda: time.time() - 3600
+            store._clock = lambda: time.time() - 3600  # pyright: ignore[reportPrivateUsage]
         entries: list[AppendRequest] = []
         for number in range(runs):
             spec = RunSpec(

@@ -1,8 +1,8 @@
-"""What one would write first: Textual's own list and log, fed with the same events."""
+"""The code that one would write first: Textual's own list and log, fed with the same events."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual import on, work
 from textual.app import App, ComposeResult
@@ -40,7 +40,7 @@ class Stock(App[None]):
 
     def on_mount(self) -> None:
         """Fill the list, and follow."""
-        table = self.query_one(DataTable)
+        table = cast("DataTable[str]", self.query_one(DataTable))
         for name in COLUMNS:
             table.add_column(name, key=name)
         runs = self._engine.view.runs.values()
@@ -56,7 +56,8 @@ class Stock(App[None]):
 
     @work
     async def _follow(self) -> None:
-        table, log = self.query_one(DataTable), self.query_one(Log)
+        table = cast("DataTable[str]", self.query_one(DataTable))
+        log = self.query_one(Log)
         async for batch in self._engine.batches():
             for run_id in batch.runs:
                 cells = _cells(self._engine.view.runs[run_id])

@@ -1,11 +1,11 @@
-"""From the lines in the spool files to stored events, against storing ready-made rows."""
+"""The way from lines in spool files to stored events, against storing ready-made rows."""
 
 from __future__ import annotations
 
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ _COLUMNS = "id, run, seq, at, attempt, type, data"
 
 
 @contextmanager
-def _rounds(bench: Bench) -> Iterator[Round]:
+def _rounds(bench: Bench) -> Generator[Round]:
     from tui.cli.support.session import collect_garbage
 
     said = lines(bench.size(2000, 1_000))
@@ -63,7 +63,7 @@ async def _ingest(home: Path, said: bytes) -> float:
         stored_at = time.perf_counter()
 
     async with open_store(home / "swarm.db") as store:
-        journal = Journal(store, view, lambda *_: None, _nothing)
+        journal = Journal(store, view, _ignored, _nothing)
         await journal.load()
         follower = OutputFollower(LocalExecutor(Paths(home, home / "config.yaml")), commit)
         followed = [await _followed(home, said, n, journal, follower) for n in range(RUNS)]
@@ -93,6 +93,10 @@ async def _followed(
     agent = agent_of("codex")
     process = AttemptProcess(folder, NOBODY, None)
     return follower.follow(run, process, None, lambda state: agent.reader(state, "/work", home))
+
+
+def _ignored(*_: object) -> None:
+    pass
 
 
 async def _nothing() -> None:

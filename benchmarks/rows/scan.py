@@ -1,4 +1,4 @@
-"""What folders take, against `du`."""
+"""Sizes of folders, against `du`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,14 +17,14 @@ _DROP = Path("/proc/sys/vm/drop_caches")
 
 
 @contextmanager
-def _warm(bench: Bench) -> Iterator[Round]:
+def _warm(bench: Bench) -> Generator[Round]:
     tree = bench.shared("scan", lambda folder: _tree(folder, bench.size(200_000, 50_000)))
     assert _ours(tree)[1] == _du(tree)[1]  # and the system knows it now
     yield alternating(lambda: _ours(tree)[0], lambda: _du(tree)[0])
 
 
 @contextmanager
-def _cold(bench: Bench) -> Iterator[Round]:
+def _cold(bench: Bench) -> Generator[Round]:
     tree = bench.shared("scan", lambda folder: _tree(folder, bench.size(200_000, 50_000)))
 
     def cold(measure: object) -> float:
@@ -70,7 +70,7 @@ def _du(tree: Path) -> tuple[float, int]:
 
 
 def _forget() -> None:
-    """Let the system forget what it knows of files."""
+    """Drop what the system remembers of files."""
     os.sync()
     try:
         _DROP.write_text("3")

@@ -1,4 +1,4 @@
-"""How soon something is to be seen: the first frame, the live dashboard, a list, a large folder."""
+"""Time until something is to be seen: the first frame, the dashboard, a list, a large folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -34,7 +34,7 @@ def _sight(command: list[str], env: dict[str, str], wanted: bytes) -> float:
         return terminal.until(wanted) - terminal.began
 
 
-def _first_frame(bench: Bench) -> Iterator[Round]:
+def _first_frame(bench: Bench) -> Generator[Round]:
     env = _of_home(home(bench, 500, live=False))
 
     def nothing() -> float:
@@ -47,7 +47,7 @@ def _first_frame(bench: Bench) -> Iterator[Round]:
     yield alternating(lambda: _times(bench, ours), lambda: _times(bench, nothing))
 
 
-def _live(bench: Bench) -> Iterator[Round]:
+def _live(bench: Bench) -> Generator[Round]:
     folder = home(bench, 500, live=False)
     plain = [sys.executable, "-m", "benchmarks.dashboard.plain"]
 
@@ -60,7 +60,7 @@ def _live(bench: Bench) -> Iterator[Round]:
     yield alternating(lambda: _times(bench, ours), lambda: _times(bench, minimal))
 
 
-def _listing(bench: Bench) -> Iterator[Round]:
+def _listing(bench: Bench) -> Generator[Round]:
     env = environment(_of_home(home(bench, 5000, live=False)))
 
     def of(command: list[str]) -> float:
@@ -77,7 +77,7 @@ def _listing(bench: Bench) -> Iterator[Round]:
     yield alternating(lambda: _times(bench, ours), lambda: _times(bench, imports))
 
 
-def _large_folder(bench: Bench) -> Iterator[Round]:
+def _large_folder(bench: Bench) -> Generator[Round]:
     def made(folder: Path) -> Path:
         files = folder / "files"
         files.mkdir()

@@ -1,4 +1,4 @@
-"""What it costs to look after many processes, against a supervisor that only looks after them."""
+"""The cost of looking after many processes, against a supervisor that only looks after them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,7 +38,7 @@ get_arbiter(
 
 
 async def supervise(home: Path, count: int, codex: str) -> None:
-    """Be the engine that is measured, in a process of its own; says when all are at work."""
+    """Run the measured engine in a process of its own; it reports when all are at work."""
     from engine.config.paths import Paths
     from tui.cli.support.session import collect_garbage
 
@@ -50,7 +50,7 @@ async def supervise(home: Path, count: int, codex: str) -> None:
 
 
 @contextmanager
-def _rounds(bench: Bench) -> Iterator[Round]:
+def _rounds(bench: Bench) -> Generator[Round]:
     if find_spec("circus") is None:
         raise Unavailable("circus is not installed: `make bench` does that")
     count, window_s = bench.size(200, 40), bench.size(10.0, 4.0)

@@ -118,10 +118,14 @@ def test_a_killed_program_releases_the_thread(
     assert shown(inside, run_id)["changes"]["files"] == 3
 
 
+def _always(*_: object) -> bool:
+    return True
+
+
 @pytest.fixture
 def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commands in this process have a terminal."""
-    monkeypatch.setattr("tui.cli.support.output.is_terminal", lambda *_: True)
+    """Patch the check for a terminal: commands in this process find one."""
+    monkeypatch.setattr("tui.cli.support.output.is_terminal", _always)
 
 
 @pytest.mark.usefixtures("at_terminal")

@@ -69,7 +69,7 @@ def test_a_git_directory_is_neither_copied_nor_worked_in(
 async def test_edits_never_reach_a_bare_repository(
     bare: Path, home: Path, name: str, where: str
 ) -> None:
-    """It lies below the source of a copy, or is the folder that is named with `--to`."""
+    """The repository lies below the source of a copy, or is the folder named with `--to`."""
     source = bare.parent / "files"
     repos.write(source, {"x.git/config": "", "a": "a\n", "config": "[core]\n"})
     (source / "x.git/config").unlink()
@@ -89,7 +89,7 @@ async def test_edits_never_reach_a_bare_repository(
 async def test_no_bare_repository_is_brought(bare: Path, home: Path) -> None:
     source = bare.parent / "s"
     root, run = await made(source, home, WorkspaceKind.WORKTREE)
-    planted = {
+    planted: dict[str, str | bytes] = {
         "v/HEAD": "ref: refs/heads/main\n",
         "v/objects/x": "",
         "v/refs/x": "",
