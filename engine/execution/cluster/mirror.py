@@ -20,6 +20,7 @@ from engine.domain.text import printable, printable_name, size
 from engine.execution.cluster.calls import READ_PATIENCE_S, NodeCalls
 from engine.execution.cluster.long_work import ended
 from engine.execution.cluster.messages import Answer, Message
+from engine.execution.cluster.tree_entries import SUBMODULE, Entry, listed, listing
 from engine.execution.cluster.workspace_messages import (
     DropDownload,
     FetchObjects,
@@ -42,7 +43,6 @@ TRY_S = 60.0
 SMALL_BYTES = 512 * 1024
 """Packs up to this size are unpacked: one of each checkpoint would be many."""
 LIMIT_S = 3600.0
-_SUBMODULE = b"160000"
 _FILES = (b"100644", b"100755", b"120000")
 Work = TypeVar("Work", StoreState, PackBeginning)
 _log = logging.getLogger(__name__)
@@ -206,15 +206,10 @@ class ObjectFetcher:
         """Check that all that a tree does not share with one that is whole is here and valid."""
         if before == tree:
             return
-        if before:
-            how = ("diff-tree", "-r", "-t", "-z", "--raw", "--no-abbrev", "--no-renames")
-            answer = await self.git.ask(*how, before, tree)
-        else:
-            answer = await self.git.ask("ls-tree", "-r", "-t", "-z", tree)
+        answer = await self.git.ask(*listing(before, tree))
         if answer.code:
             raise self._invalid("objects are missing")
-        entries = _changed(answer.out) if before else _listed(answer.out)
-        entries = [entry for entry in entries if entry[0] != b"000000"]
+        entries = listed(before, answer.out)
         for mode, _, path in entries:
             if not _is_valid(mode, path):
                 raise self._invalid(f"{printable_name(os.fsdecode(path))} may not be in it")
@@ -233,35 +228,17 @@ class ObjectFetcher:
         return user_error("NODE_FAILED", message)
 
 
-Entry = tuple[bytes, bytes, bytes]
-"""An entry of a tree: its mode, its object, its path."""
-
-
-def _changed(out: bytes) -> list[Entry]:
-    """Read the new sides of `diff-tree -z --raw`."""
-    fields = out.split(b"\0")[:-1]
-    words = (line.split(b" ") for line in fields[::2])
-    return [(word[1], word[3], path) for word, path in zip(words, fields[1::2], strict=True)]
-
-
-def _listed(out: bytes) -> list[Entry]:
-    """Read `ls-tree -z`."""
-    lines = (line.split(b"\t", 1) for line in out.split(b"\0") if line)
-    heads = ((head.split(b" "), path) for head, path in lines)
-    return [(head[0], head[2], path) for head, path in heads]
-
-
 def _kinds(entries: Sequence[Entry]) -> dict[bytes, bytes]:
     return {
         oid: b"tree" if mode == b"040000" else b"blob"
         for mode, oid, _ in entries
-        if mode != _SUBMODULE
+        if mode != SUBMODULE
     }
 
 
 def _is_valid(mode: bytes, path: bytes) -> bool:
     """Return whether a checkpoint may have this entry: none that leads elsewhere, none of git's."""
-    if mode == _SUBMODULE:  # the commit of a nested repository stands at its `.git`
+    if mode == SUBMODULE:  # the commit of a nested repository stands at its `.git`
         path = path.removesuffix(b"/.git")
     elif mode not in (*_FILES, b"040000"):
         return False

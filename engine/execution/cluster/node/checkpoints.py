@@ -17,6 +17,7 @@ from engine.execution.cluster.messages import Message
 from engine.execution.cluster.node.sources import LIMIT_S
 from engine.execution.cluster.node.workspaces import Handler, HomeWorkspaces, on
 from engine.execution.cluster.object_ids import check_ids
+from engine.execution.cluster.tree_entries import SUBMODULE, listed, listing
 from engine.execution.cluster.workspace_messages import (
     DropDownload,
     FetchObjects,
@@ -38,7 +39,6 @@ from engine.workspaces.git.git import Git
 
 OPENED = 100
 """The most stores that are kept open."""
-_SUBMODULE = b"160000"
 
 
 async def make_store(home: HomeWorkspaces, sent: MakeStore) -> StoreState:
@@ -149,14 +149,8 @@ async def _new_objects(git: Git, before: str, tree: str) -> set[str]:
     """Return the trees and files below a tree that the one before it does not have."""
     if before == tree:
         return set()
-    if not before:
-        listed = await git.run("ls-tree", "-r", "-t", "-z", tree)
-        entries = (line.split(b"\t", 1)[0].split(b" ") for line in listed.split(b"\0") if line)
-        return {entry[2].decode("ascii") for entry in entries if entry[0] != _SUBMODULE}
-    how = ("diff-tree", "-r", "-t", "-z", "--raw", "--no-abbrev", "--no-renames")
-    out = await git.run(*how, before, tree)
-    words = [line.split(b" ") for line in out.split(b"\0")[:-1:2]]  # a path follows each
-    return {one[3].decode("ascii") for one in words if one[1] not in (_SUBMODULE, b"000000")}
+    entries = listed(before, await git.run(*listing(before, tree)))
+    return {oid.decode("ascii") for mode, oid, _ in entries if mode != SUBMODULE}
 
 
 async def _store(home: HomeWorkspaces, run: str, path: str) -> Checkpoints:
