@@ -1,7 +1,9 @@
 """`make soak`: an hour of the dashboard with 50 runs; what it holds has to stay as it is.
 
 `python -m benchmarks.soak --minutes 5` is the short form. Somebody uses it meanwhile: a key a
-second. The first fifth of the time is for warming up; what comes after is compared with the end.
+second, which opens the disk screen, searches the history and filters the list. Agents are killed,
+runs cancelled and retried; the process that supervises at first is killed, and the dashboard takes
+over. The first fifth of the time is for warming up; what comes after is compared with the end.
 """
 
 from __future__ import annotations
@@ -11,18 +13,24 @@ import asyncio
 import json
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from itertools import cycle
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
-from benchmarks.dashboard.terminal import Terminal
+from benchmarks.dashboard.soak_use import SoakUse
+from benchmarks.dashboard.terminal import ROOT, Terminal
 
-KEYS = (b"j", b"j", b"k", b"l", b"k", b"j", b"\x1b", b"j", b"f", b"\x1b", b"s", b"b", b"b", b"g")
+FACE = "benchmarks.dashboard.soak_face"
+SUPERVISED = 1 / 20
+"""Share of the time after which the process that supervises at first is killed."""
 ROWS = 20
 """Lines of the table, whatever the time."""
 FLAT = 1.15
@@ -41,6 +49,8 @@ class Sample:
     threads: int
     tasks: int
     database: float
+    log: float
+    """The size of the log file in KiB."""
     live: int
     runs: int
     events: int
@@ -60,9 +70,11 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=50)
     asked = parser.parse_args()
     home = Path(tempfile.mkdtemp(prefix="soak-"))
+    done: Counter[str] = Counter()
     try:
-        samples = _soak(home, asked.minutes, asked.runs)
+        samples = _soak(home, asked.minutes * 60, asked.runs, done)
         print(_table(samples))
+        print("Done: " + ", ".join(f"{name} {count}" for name, count in sorted(done.items())))
         grown = _grown(samples)
         print("Grown: " + ", ".join(grown) if grown else "Flat; the database grew with its runs.")
     finally:
@@ -71,34 +83,59 @@ def main() -> int:
     return 1 if grown else 0
 
 
-def _soak(home: Path, minutes: float, runs: int) -> list[Sample]:
-    words = ["-m", "benchmarks.dashboard.soak_face", str(home), str(runs)]
+def _soak(home: Path, seconds: float, runs: int, done: Counter[str]) -> list[Sample]:
     samples: list[Sample] = []
-    keys = cycle(KEYS)
-    with Terminal([sys.executable, *words]) as terminal:
+    words = [sys.executable, "-m", FACE, str(home), str(runs)]
+    with _supervisor(home, runs) as supervisor, Terminal(words) as terminal:
         terminal.until(rb"Soak 0")
+        use = SoakUse(terminal, home)
         began = time.monotonic()
-        every = minutes * 60 / ROWS
-        cpu, due = terminal.cpu_s(), began + every
-        while (now := time.monotonic()) < began + minutes * 60 + 1:
-            terminal.type(next(keys))
-            terminal.drain(1.0)
-            if now >= due:
+        every = seconds / ROWS
+        cpu, due = terminal.cpu_s(), every
+        while (elapsed := time.monotonic() - began) < seconds + 1:
+            use.second(elapsed)
+            if elapsed >= SUPERVISED * seconds and supervisor.returncode is None:
+                supervisor.kill()
+                supervisor.wait()
+                use.seen["supervisor killed"] += 1
+            if elapsed >= due:
                 spent = terminal.cpu_s()
-                samples.append(_sample(terminal, home, (now - began) / 60, (spent - cpu) / every))
+                samples.append(_sample(terminal, home, elapsed / 60, (spent - cpu) / every))
+                print(_line(samples[-1]), file=sys.stderr, flush=True)
                 cpu, due = spent, due + every
+    done.update(use.seen)
+    done.update(_told(home)["done"])
     return samples
 
 
+@contextmanager
+def _supervisor(home: Path, runs: int) -> Generator[subprocess.Popen[bytes]]:
+    """Start the process that supervises at first, and wait until it does."""
+    words = [sys.executable, "-m", FACE, str(home), str(runs), "--supervise"]
+    with subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE) as process:
+        try:
+            if not (process.stdout and process.stdout.readline()):
+                raise RuntimeError("nothing supervises")
+            yield process
+        finally:
+            process.kill()
+
+
+def _told(home: Path) -> dict[str, Any]:
+    """Read the last line that is whole."""
+    return json.loads((home / "soak.jsonl").read_bytes().rpartition(b"\n")[0].splitlines()[-1])
+
+
 def _sample(terminal: Terminal, home: Path, minute: float, cpu: float) -> Sample:
-    told = json.loads((home / "soak.jsonl").read_text().splitlines()[-1])
+    told = _told(home)
     files = sum(1 for _ in Path(f"/proc/{terminal.process.pid}/fd").iterdir())
-    database = sum(path.stat().st_size for path in home.glob("swarm.db*")) / 2**20
+    log = home / "swarm.log"
     return Sample(
         minute=minute,
         memory=terminal.rss_bytes() / 2**20,
         files=files,
-        database=database,
+        database=sum(path.stat().st_size for path in home.glob("swarm.db*")) / 2**20,
+        log=log.stat().st_size / 2**10 if log.exists() else 0.0,
         cpu=cpu,
         **{name: told[name] for name in ("threads", "tasks", "live", "runs", "events")},
     )
@@ -120,18 +157,32 @@ async def _end_all(home: Path) -> None:
 
 
 def _table(samples: list[Sample]) -> str:
-    lines = [
-        "| minute | memory | files | threads | tasks | database | an event | live | runs | events "
-        "| processor |",
-        "|" + "---:|" * 11,
-    ]
-    lines += [
-        f"| {one.minute:.1f} | {one.memory:.1f} MiB | {one.files} | {one.threads} | {one.tasks} "
-        f"| {one.database:.1f} MiB | {one.event_bytes:.0f} B | {one.live} | {one.runs} "
-        f"| {one.events} | {one.cpu:.0%} |"
-        for one in samples
-    ]
-    return "\n".join(lines)
+    head = "minute memory files threads tasks database event log live runs events processor"
+    names = head.split()
+    return "\n".join([_cells(names), "|" + "---:|" * len(names), *map(_line, samples)])
+
+
+def _line(one: Sample) -> str:
+    return _cells(
+        [
+            f"{one.minute:.1f}",
+            f"{one.memory:.1f} MiB",
+            f"{one.files}",
+            f"{one.threads}",
+            f"{one.tasks}",
+            f"{one.database:.1f} MiB",
+            f"{one.event_bytes:.0f} B",
+            f"{one.log:.0f} KiB",
+            f"{one.live}",
+            f"{one.runs}",
+            f"{one.events}",
+            f"{one.cpu:.0%}",
+        ]
+    )
+
+
+def _cells(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _grown(samples: list[Sample]) -> list[str]:
