@@ -18,7 +18,12 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.execution.cluster.channel import ChannelError, NodeLease, NodeMissingError
+from engine.execution.cluster.channel import (
+    LARGEST_BYTES,
+    ChannelError,
+    NodeLease,
+    NodeMissingError,
+)
 from engine.execution.cluster.node.lease import now_s
 from engine.execution.cluster.node.service import NodeService
 
@@ -58,7 +63,9 @@ class FakeChannel:
         for name in nodes:
             self.renew(name)
 
-    async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
+    async def call(
+        self, node: str, message: bytes, limit_s: float, limit_bytes: int = LARGEST_BYTES
+    ) -> bytes:
         """Return a node's answer to a message."""
         self.calls.append(node)
         faults = self.faults.get(node)

@@ -17,6 +17,7 @@ from engine.config.paths import Paths
 from engine.domain.errors import UserError
 from engine.domain.model import Workspace, WorkspaceKind, WorkspaceSetup, WorkspaceSpec
 from engine.execution.cluster.archive import Extraction, remove, write
+from engine.execution.cluster.channel import LARGEST_BYTES
 from engine.execution.cluster.messages import Envelope, Reply
 from engine.execution.cluster.node.transfers import Transfers
 from engine.execution.cluster.workspace_messages import PackBeginning, Point, StoreState
@@ -166,13 +167,16 @@ class HostileNode(Node):
         self.pack: bytes | None = None
         """The pack of each answer, in place of the node's own."""
 
-    async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
+    async def call(
+        self, node: str, message: bytes, limit_s: float, limit_bytes: int = LARGEST_BYTES
+    ) -> bytes:
         name = msgspec.msgpack.decode(message, type=Envelope).name
         if name == "FetchObjects" and self.pack is not None:
             answer = PackBeginning(True, len(self.pack), self.pack)
             body = msgspec.msgpack.encode(answer)
             return msgspec.msgpack.encode(Reply(msgspec.Raw(body)))
-        reply = msgspec.msgpack.decode(await super().call(node, message, limit_s), type=Reply)
+        data = await super().call(node, message, limit_s, limit_bytes)
+        reply = msgspec.msgpack.decode(data, type=Reply)
         if reply.failure is None and not reply.os_error:
             body = self.change(name, bytes(reply.body))
             reply = msgspec.structs.replace(reply, body=msgspec.Raw(body))

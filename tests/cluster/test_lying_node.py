@@ -18,6 +18,7 @@ from engine.config.paths import Paths
 from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine
 from engine.execution.cluster import long_work
+from engine.execution.cluster.channel import LARGEST_BYTES
 from engine.execution.cluster.cluster import Cluster
 from engine.execution.cluster.messages import Envelope, Reply
 from engine.execution.cluster.node.service import NodeService
@@ -33,9 +34,11 @@ class LyingChannel(FakeChannel):
 
     changes: dict[str, Change]
 
-    async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
+    async def call(
+        self, node: str, message: bytes, limit_s: float, limit_bytes: int = LARGEST_BYTES
+    ) -> bytes:
         """Return a node's answer to a message, changed."""
-        data = await super().call(node, message, limit_s)
+        data = await super().call(node, message, limit_s, limit_bytes)
         change = self.changes.get(msgpack_decoder(Envelope)(message).name)
         if change is None:
             return data

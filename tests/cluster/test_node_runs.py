@@ -20,6 +20,7 @@ from engine.domain.usage import UsageQuery
 from engine.engine import Engine
 from engine.execution import node_notices, outcome
 from engine.execution.cluster import cluster as clusters
+from engine.execution.cluster.channel import LARGEST_BYTES
 from engine.execution.cluster.cluster import Cluster
 from engine.execution.cluster.messages import Envelope
 from engine.execution.cluster.node.service import NodeService
@@ -152,13 +153,15 @@ class LosingChannel(FakeChannel):
 
     lost: set[str]
 
-    async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
+    async def call(
+        self, node: str, message: bytes, limit_s: float, limit_bytes: int = LARGEST_BYTES
+    ) -> bytes:
         """Return a node's answer to a message, or lose it if it is the first of its kind."""
         name = msgpack_decoder(Envelope)(message).name
         if name not in self.lost:
             self.lost.add(name)
             self.faults[node].lose_answers = 1
-        return await super().call(node, message, limit_s)
+        return await super().call(node, message, limit_s, limit_bytes)
 
 
 async def test_the_first_answer_to_every_message_may_be_lost(

@@ -19,6 +19,7 @@ from engine.config.paths import Paths
 from engine.config.settings import Url, WebhookName, WebhookSettings
 from engine.domain.model import ANY_NODE, Agent, Run, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import Engine
+from engine.execution.cluster.channel import LARGEST_BYTES
 from engine.execution.cluster.cluster import Cluster
 from engine.execution.cluster.messages import Envelope, StartAgent, StartCommands
 from engine.execution.cluster.node.service import NodeService
@@ -46,10 +47,12 @@ class ReadChannel(FakeChannel):
 
     sent: list[bytes]
 
-    async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
+    async def call(
+        self, node: str, message: bytes, limit_s: float, limit_bytes: int = LARGEST_BYTES
+    ) -> bytes:
         """Return a node's answer to a message."""
         self.sent.append(message)
-        return await super().call(node, message, limit_s)
+        return await super().call(node, message, limit_s, limit_bytes)
 
     def starts(self) -> list[StartAgent | StartCommands]:
         """Return the messages that start something."""

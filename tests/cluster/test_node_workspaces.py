@@ -257,8 +257,8 @@ async def test_a_node_that_restarts_in_between_goes_on(
 ) -> None:
     answer = node.call
 
-    async def restarting(name: str, message: bytes, limit_s: float) -> bytes:
-        found = await answer(name, message, limit_s)
+    async def restarting(name: str, message: bytes, limit_s: float, limit_bytes: int) -> bytes:
+        found = await answer(name, message, limit_s, limit_bytes)
         node.restart()
         return found
 
@@ -275,9 +275,9 @@ async def test_a_cancel_leaves_nothing(
     is_cancelled = False
     answer = node.call
 
-    async def cancelling(name: str, message: bytes, limit_s: float) -> bytes:
+    async def cancelling(name: str, message: bytes, limit_s: float, limit_bytes: int) -> bytes:
         nonlocal is_cancelled
-        found = await answer(name, message, limit_s)
+        found = await answer(name, message, limit_s, limit_bytes)
         is_cancelled = is_cancelled or node.calls.count("PutChunk") == 2
         return found
 

@@ -11,7 +11,7 @@ import msgspec
 
 from engine.config.paths import Paths
 from engine.execution.cluster.calls import NodeCalls
-from engine.execution.cluster.channel import ChannelError, NodeLease
+from engine.execution.cluster.channel import LARGEST_BYTES, ChannelError, NodeLease
 from engine.execution.cluster.messages import Envelope, Reply
 from engine.execution.cluster.node import checkpoints, clearing, files, forgetting, workspaces
 from engine.execution.cluster.node.service import NodeService
@@ -57,7 +57,9 @@ class Node:
     async def failed(self) -> None:
         pass
 
-    async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
+    async def call(
+        self, node: str, message: bytes, limit_s: float, limit_bytes: int = LARGEST_BYTES
+    ) -> bytes:
         self.tries += 1
         if self.is_silent or self.is_lost:
             raise ChannelError("silent")

@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.text import printable, printable_name
 from engine.domain.transient import transient
-from engine.execution.cluster.channel import Channel, ChannelError, RefusedError
+from engine.execution.cluster.channel import (
+    AnswerTooLargeError,
+    Channel,
+    ChannelError,
+    RefusedError,
+)
 from engine.execution.cluster.messages import Answer, Hello, Message, pack, unpack
 
 TRY_S = 10.0
@@ -116,9 +121,9 @@ class NodeCalls:
                 limit_s = min(try_s, max(patience_s, SILENT_S))
             try:
                 if limit_s < try_s:  # only a node that answers at all is given its time
-                    await self._answer(pack(home, Hello()), limit_s, is_probe=is_probe)
+                    await self._answer(Hello(), pack(home, Hello()), limit_s, is_probe=is_probe)
                     self.watch.answered()
-                data = await self._answer(sent, try_s, is_probe=is_probe)
+                data = await self._answer(message, sent, try_s, is_probe=is_probe)
             except RefusedError:
                 raise self.unreachable() from None
             except ChannelError:
@@ -149,14 +154,24 @@ class NodeCalls:
         name = printable_name(self.node)
         return user_error("NODE_FULL", f"The node {name} has no free slot at the moment.")
 
+    def _too_large(self, limit_bytes: int) -> UserError:
+        self.watch.answered()
+        name, most = printable_name(self.node), limit_bytes // 1024**2
+        said = f"The node {name} gave an answer of more than {most} MiB, which was not read."
+        return user_error("NODE_FAILED", said)
+
     def failed(self, why: str) -> UserError:
         """Return the error of a node that could not do something."""
         said = printable(why, ERROR_CHARACTERS)
         return user_error("NODE_FAILED", f"The node {printable_name(self.node)} failed: {said}")
 
-    async def _answer(self, sent: bytes, limit_s: float, *, is_probe: bool) -> bytes:
+    async def _answer(
+        self, message: Message[Any], sent: bytes, limit_s: float, *, is_probe: bool
+    ) -> bytes:
         """Return the answer to one message; waits no longer for one of a node that is lost."""
-        answering = asyncio.create_task(self._channel.call(self.node, sent, limit_s))
+        limit_bytes = message.LIMIT_BYTES
+        calling = self._channel.call(self.node, sent, limit_s, limit_bytes)
+        answering = asyncio.create_task(calling)
         until = asyncio.get_running_loop().time() + limit_s + LOOK_S
         try:
             while not answering.done():
@@ -165,7 +180,11 @@ class NodeCalls:
                 is_lost = self.watch.is_lost and not is_probe
                 if not answering.done() and (is_lost or is_late):
                     raise ChannelError(f"{self.node} does not answer")
-            return answering.result()
+            if len(answer := answering.result()) > limit_bytes:
+                raise self._too_large(limit_bytes)
+            return answer
+        except AnswerTooLargeError as error:
+            raise self._too_large(limit_bytes) from error
         finally:
             answering.cancel()
 

@@ -11,6 +11,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
+LARGEST_BYTES = 64 * 1024**2
+"""The most that any message or answer has."""
+
 
 class ChannelError(OSError):
     """A call that got no answer: it may have been carried out, or not."""
@@ -22,6 +25,10 @@ class RefusedError(ChannelError):
 
 class NodeMissingError(ChannelError):
     """No node of this name is a member of the cluster at the moment."""
+
+
+class AnswerTooLargeError(ChannelError):
+    """An answer of more bytes than were accepted; it was not read."""
 
 
 class NodeLease(Struct, frozen=True):
@@ -50,8 +57,13 @@ MARGIN_S = 10.0
 class Channel(Protocol):
     """A connection to the cluster; it is made by the first call and again after a failure."""
 
-    async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
-        """Return a node's answer to a message; raises `ChannelError` after `limit_s` seconds."""
+    async def call(
+        self, node: str, message: bytes, limit_s: float, limit_bytes: int = LARGEST_BYTES
+    ) -> bytes:
+        """Return a node's answer to a message; raises `ChannelError` after `limit_s` seconds.
+
+        One of more than `limit_bytes` is not read: raises `AnswerTooLargeError`.
+        """
         ...
 
     async def leases(self) -> Sequence[NodeLease]:

@@ -21,13 +21,17 @@ PROTOCOL = 1
 CHUNK_BYTES = 4 * 1024**2
 """The most that one message carries of a file or of output."""
 
+SMALL_BYTES, PIECE_BYTES, LIST_BYTES = 1024**2, 4 * CHUNK_BYTES, 32 * 1024**2
+"""The most that an answer has: one of a few values, one with a piece of a file, and a list."""
+
 Answer = TypeVar("Answer")
 
 
 class Message(Struct, Generic[Answer], frozen=True, kw_only=True):
-    """A message whose answer is an `Answer`."""
+    """A message whose answer is an `Answer`, of `LIMIT_BYTES` at most."""
 
     ANSWER: ClassVar[type]
+    LIMIT_BYTES: ClassVar[int] = SMALL_BYTES
 
     @classmethod
     def kind_name(cls) -> str:
@@ -202,6 +206,7 @@ class ReadOutput(Message[Sequence[ReadChunk]], frozen=True, kw_only=True):
     """
 
     ANSWER = tuple[ReadChunk, ...]
+    LIMIT_BYTES = PIECE_BYTES
     requests: tuple[ReadRequest, ...]
     limit_lines: int
     wait_s: float = 0.0
@@ -301,6 +306,7 @@ class ReadAttemptFile(Message[FileContent], frozen=True, kw_only=True):
     """Return a file's bytes, as `Executor.read_file`; at most `CHUNK_BYTES` of them."""
 
     ANSWER = FileContent
+    LIMIT_BYTES = PIECE_BYTES
     ref: Ref
     file: str
     start: int = 0
@@ -326,6 +332,7 @@ class ListRecorded(Message[Sequence[Recorded]], frozen=True, kw_only=True):
     """Return the attempts of a run that left files."""
 
     ANSWER = tuple[Recorded, ...]
+    LIMIT_BYTES = LIST_BYTES
     run: str
 
 
@@ -333,6 +340,7 @@ class ReadRecorded(Message[ReadChunk], frozen=True, kw_only=True):
     """Return the next lines of an agent's output, whether or not it ended."""
 
     ANSWER = ReadChunk
+    LIMIT_BYTES = PIECE_BYTES
     ref: Ref
     offset: int
 
@@ -349,6 +357,7 @@ class ListLiving(Message[Sequence[Living]], frozen=True, kw_only=True):
     """Return all attempts of the home with living processes."""
 
     ANSWER = tuple[Living, ...]
+    LIMIT_BYTES = LIST_BYTES
 
 
 class EndLiving(Message[bool], frozen=True, kw_only=True):
@@ -370,6 +379,7 @@ class ListRuns(Message[Sequence[str]], frozen=True, kw_only=True):
     """Return the runs of the home that the node has files of, those at work included."""
 
     ANSWER = tuple[str, ...]
+    LIMIT_BYTES = LIST_BYTES
 
 
 # Nodes

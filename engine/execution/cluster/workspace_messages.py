@@ -6,9 +6,13 @@ begins the work, and each waits a while for its end.
 
 from __future__ import annotations
 
+from typing import Annotated, cast
+
+import msgspec
 from msgspec import Struct
 
-from engine.execution.cluster.messages import Message
+from engine.execution.cluster.messages import LIST_BYTES, PIECE_BYTES, Message
+from engine.workspaces.files.tree import MAX_ENTRIES
 
 WAIT_S = 5.0
 """Time for which a node waits for the end of long work, before it answers that it goes on."""
@@ -50,6 +54,7 @@ class AskSource(Message[SourceState], frozen=True, kw_only=True):
     """Return what a node has of a source."""
 
     ANSWER = SourceState
+    LIMIT_BYTES = LIST_BYTES
     source: str
     object_format: str
     commit: str
@@ -107,6 +112,7 @@ class MakeWorkspace(Message[Making], frozen=True, kw_only=True):
     """
 
     ANSWER = Making
+    LIMIT_BYTES = LIST_BYTES
     token: str
     project: str
     name: str
@@ -159,6 +165,7 @@ class MeasureWorkspaces(Message[WorkspaceSizes], frozen=True, kw_only=True):
     """Measure workspaces."""
 
     ANSWER = WorkspaceSizes
+    LIMIT_BYTES = LIST_BYTES
     token: str
     paths: tuple[str, ...]
 
@@ -206,6 +213,7 @@ class ProgramFiles(Message[dict[bytes, str]], frozen=True, kw_only=True):
     """Return the files in a workspace that commands can run, with the digests of their content."""
 
     ANSWER = dict[bytes, str]
+    LIMIT_BYTES = LIST_BYTES
     path: str
     cwd: bytes
     commands: tuple[bytes, ...]
@@ -247,6 +255,7 @@ class MakeStore(Message[StoreState], frozen=True, kw_only=True):
     """
 
     ANSWER = StoreState
+    LIMIT_BYTES = LIST_BYTES
     token: str
     run: str
     path: str
@@ -259,6 +268,7 @@ class TakeCheckpoint(Message[StoreState], frozen=True, kw_only=True):
     """Remember a workspace as it is, and return all checkpoints."""
 
     ANSWER = StoreState
+    LIMIT_BYTES = LIST_BYTES
     token: str
     run: str
     path: str
@@ -269,6 +279,7 @@ class ListPoints(Message[StoreState], frozen=True, kw_only=True):
     """Return all checkpoints of a store; CHANGES_UNKNOWN without a baseline."""
 
     ANSWER = StoreState
+    LIMIT_BYTES = LIST_BYTES
     run: str
     path: str
 
@@ -286,6 +297,7 @@ class TakeSnapshot(Message[Taken], frozen=True, kw_only=True):
     """Take in a workspace as it is, without a checkpoint."""
 
     ANSWER = Taken
+    LIMIT_BYTES = LIST_BYTES
     token: str
     run: str
     path: str
@@ -316,6 +328,7 @@ class FetchObjects(Message[PackBeginning], frozen=True, kw_only=True):
     """
 
     ANSWER = PackBeginning
+    LIMIT_BYTES = PIECE_BYTES
     token: str
     run: str
     path: str
@@ -328,6 +341,7 @@ class ReadDownload(Message[bytes], frozen=True, kw_only=True):
     """Return the next piece of a file; the empty one at its end."""
 
     ANSWER = bytes
+    LIMIT_BYTES = PIECE_BYTES
     download: str
     offset: int
 
@@ -351,10 +365,14 @@ class FileEntry(Struct, frozen=True, array_like=True):
     size_bytes: int | None = None
 
 
+_Entries = cast("type", Annotated[tuple[FileEntry, ...], msgspec.Meta(max_length=MAX_ENTRIES)])
+
+
 class ListFolder(Message[tuple[FileEntry, ...]], frozen=True, kw_only=True):
     """List one folder of a workspace."""
 
-    ANSWER = tuple[FileEntry, ...]
+    ANSWER = _Entries
+    LIMIT_BYTES = LIST_BYTES
     path: str
     folder: bytes
     sizes: bool
@@ -363,7 +381,8 @@ class ListFolder(Message[tuple[FileEntry, ...]], frozen=True, kw_only=True):
 class ListFiles(Message[tuple[FileEntry, ...]], frozen=True, kw_only=True):
     """List the files of a workspace without those that tools keep for themselves."""
 
-    ANSWER = tuple[FileEntry, ...]
+    ANSWER = _Entries
+    LIMIT_BYTES = LIST_BYTES
     path: str
 
 
@@ -371,6 +390,7 @@ class FileSizes(Message[dict[bytes, int]], frozen=True, kw_only=True):
     """Return the sizes of files of a workspace, of those that are there."""
 
     ANSWER = dict[bytes, int]
+    LIMIT_BYTES = LIST_BYTES
     path: str
     files: tuple[bytes, ...]
 
@@ -387,6 +407,7 @@ class ReadPiece(Message[FilePiece], frozen=True, kw_only=True):
     """Return a piece of a file of a workspace, `CHUNK_BYTES` at most; never through a link."""
 
     ANSWER = FilePiece
+    LIMIT_BYTES = PIECE_BYTES
     path: str
     file: bytes
     offset: int

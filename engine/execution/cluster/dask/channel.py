@@ -11,6 +11,8 @@ import msgspec
 
 from engine.domain.errors import UserError
 from engine.execution.cluster.channel import (
+    LARGEST_BYTES,
+    AnswerTooLargeError,
     ChannelError,
     NodeLease,
     NodeMissingError,
@@ -18,7 +20,7 @@ from engine.execution.cluster.channel import (
 )
 from engine.execution.cluster.dask import roles
 from engine.execution.cluster.dask.library import Library, Pool, load
-from engine.execution.cluster.dask.requests import Requester, is_refused
+from engine.execution.cluster.dask.requests import ENVELOPE_BYTES, Limits, Requester, is_refused
 from engine.execution.cluster.dask.tls import TlsFiles, outgoing
 from engine.execution.cluster.dask.wire import (
     PROTOCOL,
@@ -31,7 +33,7 @@ from engine.execution.cluster.dask.wire import (
 from engine.system.decoding import msgpack_decoder
 
 MOST_CONNECTIONS = 128
-LEASES_S = 5.0
+LEASES_S, LEASES_BYTES = 5.0, 8 * 1024**2
 REFUSED_S = 2.0
 """Time for which it counts that no process listens at the address."""
 Body = TypeVar("Body")
@@ -54,10 +56,18 @@ class DaskChannel:
         self._is_closed = self._was_reached = False
         self._refused_until = 0.0
 
-    async def call(self, node: str, message: bytes, limit_s: float) -> bytes:
-        """Return a node's answer to a message; raises `ChannelError` after `limit_s` seconds."""
-        data = encode(NodeCall(node, limit_s, message))
-        reply = await self._ask(Kind.CALL, data, limit_s, NodeAnswer)
+    async def call(
+        self, node: str, message: bytes, limit_s: float, limit_bytes: int = LARGEST_BYTES
+    ) -> bytes:
+        """Return a node's answer to a message; raises `ChannelError` after `limit_s` seconds.
+
+        One of more than `limit_bytes` is not read: raises `AnswerTooLargeError`.
+        """
+        data = encode(NodeCall(node, limit_s, message, limit_bytes))
+        limit_bytes += ENVELOPE_BYTES
+        reply = await self._ask(Kind.CALL, data, limit_s, NodeAnswer, limit_bytes)
+        if reply.is_too_large:
+            raise AnswerTooLargeError(f"{node}: {reply.problem}")
         if reply.is_missing:
             raise NodeMissingError(f"{node}: {reply.problem}")
         if reply.answer is None:
@@ -85,17 +95,20 @@ class DaskChannel:
             await pool.close()
 
     async def _read_leases(self) -> LeaseList:
-        listed = await self._ask(Kind.LEASES, b"", LEASES_S, LeaseList)
+        listed = await self._ask(Kind.LEASES, b"", LEASES_S, LeaseList, LEASES_BYTES)
         if listed.protocol != PROTOCOL:
             raise ChannelError(f"{self._address}: it has another version of swarm-tui")
         return listed
 
-    async def _ask(self, kind: Kind, data: bytes, limit_s: float, answer: type[Body]) -> Body:
+    async def _ask(
+        self, kind: Kind, data: bytes, limit_s: float, answer: type[Body], limit_bytes: int
+    ) -> Body:
         if time.monotonic() < self._refused_until:
             raise self._refused()
         try:
             requester = await self._ready()
-            body = await requester.send(self._address, roles.SCHEDULER, kind, data, limit_s)
+            limits = Limits(limit_s, limit_bytes)
+            body = await requester.send(self._address, roles.SCHEDULER, kind, data, limits)
         except RefusedError as error:
             self._refused_until = time.monotonic() + REFUSED_S
             raise self._refused() from error

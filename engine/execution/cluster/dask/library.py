@@ -1,4 +1,4 @@
-"""Dask distributed as this program uses it: imported late, silent, and without pickles.
+"""Dask distributed as this program uses it: imported late, silent, without pickles, with ceilings.
 
 The library registers log handlers on stderr and decodes pickles from the network. Both are turned
 off before the first connection: text on a terminal destroys the dashboard, and a pickle of another
@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn, Protocol, cast
 
 from engine.domain.errors import UserError, user_error
+from engine.execution.cluster.dask import ceilings
 
 LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application")
 SETTINGS: dict[str, object] = {
@@ -121,6 +122,11 @@ def _import() -> Library:
     importlib.import_module("dask.config").set(SETTINGS)
     _silence()
     _refuse_pickles()
+    try:
+        ceilings.install()
+    except AttributeError as error:
+        text = f"This version of Dask distributed cannot be used: {error}."
+        raise user_error("CLUSTER_NOT_INSTALLED", text) from error
     return library
 
 

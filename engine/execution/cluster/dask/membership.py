@@ -15,7 +15,7 @@ from engine.domain.errors import user_error
 from engine.domain.record import record
 from engine.execution.cluster.channel import MARGIN_S, SAFETY, ChannelError
 from engine.execution.cluster.dask import roles
-from engine.execution.cluster.dask.requests import Requester
+from engine.execution.cluster.dask.requests import ENVELOPE_BYTES, Limits, Requester
 from engine.execution.cluster.dask.wire import Grant, Kind, Leave, Refusal, Renewal, encode
 from engine.execution.cluster.node.lease import now_s
 from engine.system.decoding import msgpack_decoder
@@ -195,7 +195,8 @@ class Membership:
 
     async def _send(self, kind: Kind, data: bytes, limit_s: float) -> bytes:
         address = self._member.scheduler
-        return await self._requester.send(address, roles.SCHEDULER, kind, data, limit_s)
+        limits = Limits(limit_s, ENVELOPE_BYTES)
+        return await self._requester.send(address, roles.SCHEDULER, kind, data, limits)
 
 
 def read_epoch(root: Path) -> int:

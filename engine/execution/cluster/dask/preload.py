@@ -14,5 +14,5 @@ from engine.execution.cluster.dask.scheduler import install
 
 
 def dask_setup(scheduler: object) -> None:
-    """Add the operations; called by Dask. Its logs and its pickles stay as they are."""
+    """Add the operations; called by Dask. Its logs, pickles and sizes stay as they are."""
     install(Library(), cast(Server, scheduler))

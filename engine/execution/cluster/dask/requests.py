@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from urllib.parse import urlsplit
 
-from engine.execution.cluster.channel import ChannelError, RefusedError
+from engine.domain.record import record
+from engine.execution.cluster.channel import AnswerTooLargeError, ChannelError, RefusedError
 from engine.execution.cluster.dask import roles
+from engine.execution.cluster.dask.ceilings import MessageTooLargeError, reading_at_most
 from engine.execution.cluster.dask.library import Comm, Library, Pool
 from engine.execution.cluster.dask.tls import tls_problem
 from engine.execution.cluster.dask.wire import OPERATION, Answer
@@ -24,20 +26,35 @@ CONNECT_S = 5.0
 """Dask tries for this long to connect, also to a port that no process listens at."""
 
 
+ENVELOPE_BYTES = 64 * 1024
+"""Room for what our answers and Dask add to the answer of a node."""
+
+
+@record
+class Limits:
+    """The longest wait for an answer, and the most bytes that it has."""
+
+    limit_s: float
+    limit_bytes: int
+
+
 class Requester:
-    """Sends requests; every failure is a `ChannelError`, after `limit_s` seconds at the latest."""
+    """Sends requests; every failure is a `ChannelError`, at the latest when its time is over."""
 
     def __init__(self, library: Library, pool: Pool) -> None:
         self._library = library
         self._pool = pool
 
-    async def send(self, address: str, role: str, kind: str, data: bytes, limit_s: float) -> bytes:
+    async def send(self, address: str, role: str, kind: str, data: bytes, limits: Limits) -> bytes:
         """Return the answer of the process of this role at an address; raises `ChannelError`."""
+        limit_s = limits.limit_s
         try:
             async with asyncio.timeout(limit_s):
-                answer = await self._exchange(address, role, kind, data, limit_s)
+                answer = await self._exchange(address, role, kind, data, limits)
         except ChannelError:
             raise
+        except MessageTooLargeError as error:
+            raise AnswerTooLargeError(f"{address}: {error}") from error
         except TimeoutError as error:
             raise ChannelError(_explained(address, error, f"no answer in {limit_s:g} s")) from error
         except Exception as error:
@@ -45,12 +62,13 @@ class Requester:
         return _body(address, answer)
 
     async def _exchange(
-        self, address: str, role: str, kind: str, data: bytes, limit_s: float
+        self, address: str, role: str, kind: str, data: bytes, limits: Limits
     ) -> object:
-        comm = await self._connected(address, min(limit_s, CONNECT_S))
+        comm = await self._connected(address, min(limits.limit_s, CONNECT_S))
         try:
             _check(address, comm, role)
-            return await self._library.send_recv(comm, op=OPERATION, kind=kind, data=data)
+            with reading_at_most(limits.limit_bytes):
+                return await self._library.send_recv(comm, op=OPERATION, kind=kind, data=data)
         finally:
             self._pool.reuse(address, comm)
 

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from engine.execution.cluster.channel import ChannelError
+from engine.execution.cluster.channel import LARGEST_BYTES, AnswerTooLargeError, ChannelError
 from engine.execution.cluster.dask import roles
 from engine.execution.cluster.dask.leases import LeaseTable
 from engine.execution.cluster.dask.library import Comm, Library, Server
-from engine.execution.cluster.dask.requests import Requester
+from engine.execution.cluster.dask.requests import ENVELOPE_BYTES, Limits, Requester
 from engine.execution.cluster.dask.wire import (
     OPERATION,
     Answer,
@@ -90,9 +90,13 @@ class SchedulerService:
         if address is None:
             return NodeAnswer(problem="it is not a member", is_missing=True)
         limit_s = min(max(call.limit_s, 0.1), LONGEST_CALL_S)
+        limit_bytes = min(max(call.limit_bytes, 0), LARGEST_BYTES) + ENVELOPE_BYTES
         try:
             role = roles.node(call.node)
-            answer = await self._requester.send(address, role, "message", call.message, limit_s)
+            limits = Limits(limit_s, limit_bytes)
+            answer = await self._requester.send(address, role, "message", call.message, limits)
+        except AnswerTooLargeError as error:
+            return NodeAnswer(problem=str(error), is_too_large=True)
         except ChannelError as error:
             return NodeAnswer(problem=str(error))
         return NodeAnswer(answer)

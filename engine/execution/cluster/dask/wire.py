@@ -11,6 +11,8 @@ from enum import StrEnum
 import msgspec
 from msgspec import Struct
 
+from engine.execution.cluster.channel import LARGEST_BYTES
+
 OPERATION = "swarm_tui"
 """The name under which Dask knows our operation, on the scheduler and on a node."""
 PROTOCOL = 1
@@ -96,19 +98,24 @@ class LeaseList(Struct, frozen=True):
 
 
 class NodeCall(Struct, frozen=True):
-    """A message for a node, which answers within `limit_s` seconds."""
+    """A message for a node, which answers within `limit_s` seconds, with `limit_bytes` at most."""
 
     node: str
     limit_s: float
     message: bytes
+    limit_bytes: int = LARGEST_BYTES
 
 
 class NodeAnswer(Struct, frozen=True):
-    """A node's answer; without one, the reason, and whether no such node is known."""
+    """A node's answer; without one, the reason, and whether no such node is known.
+
+    `is_too_large`: it had more bytes than were asked for.
+    """
 
     answer: bytes | None = None
     problem: str = ""
     is_missing: bool = False
+    is_too_large: bool = False
 
 
 class Answer(Struct, frozen=True):
