@@ -13,6 +13,7 @@ GROUPS = (
     "ingest",
     "dashboard",
     "starting",
+    "year",
     "supervising",
     "cancelling",
     "interactive",
