@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
-from api_clients import client_of
+from api_clients import application_on, client_of
 from api_commands import Printed
 from httpx import AsyncClient
 from support import supervising
@@ -19,7 +19,6 @@ from engine.config.settings import ApiSettings
 from engine.domain.api_token import Scope
 from engine.engine import Engine
 from tui.cli.api.access import protected
-from tui.cli.api.application import application
 from tui.cli.api.context import ApiContext
 from tui.cli.main import run as run_command
 
@@ -37,7 +36,7 @@ async def engine(paths: Paths) -> AsyncGenerator[Engine]:
 async def clients(engine: Engine) -> AsyncGenerator[Clients]:
     """Make clients of one server, each with a token of its own; None: without one."""
     context = ApiContext(engine)
-    app = protected(application(context), context)
+    app = protected(application_on(context), context)
     async with AsyncExitStack() as stack:
 
         async def make(scope: Scope | None) -> AsyncClient:

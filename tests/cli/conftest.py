@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import ForkServer
 from pseudo import Opener, Terminal
 from typed import COMMAND, PATIENCE_S, Result, Started, Starter, Swarm
 
@@ -29,12 +30,12 @@ def here(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_stays_behind(paths: Paths) -> Iterator[None]:
+def _nobody_stays_behind(paths: Paths, swarm: Swarm) -> Iterator[None]:
     """End what a test left in the background."""
     yield
     if paths.database.exists() and _live(paths):
         for words in (["cancel", "--all", "--kill"], ["wait", "--all"]):
-            subprocess.run([*COMMAND, *words], capture_output=True, timeout=PATIENCE_S)
+            swarm(*words)
         with paths.lock.open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # free when nobody has anything left to do
         assert not _live(paths)
@@ -47,17 +48,28 @@ def _live(paths: Paths) -> int:
         return database.execute(query).fetchone()[0]
 
 
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """The process that becomes the commands of `swarm`."""
+    server = ForkServer()
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def swarm(here: Path) -> Swarm:
-    """Run a command to its end."""
+def swarm(here: Path, fork_server: ForkServer) -> Swarm:
+    """Run a command to its end, in a process of its own."""
 
     def run(*words: str, stdin: bytes = b"", cwd: Path = here, **env: str) -> Result:
+        environment = {**os.environ, **env}
+        if fork_server.can_run(environment):
+            return Result(fork_server.run(words, stdin, cwd, environment))
         done = subprocess.run(
             [*COMMAND, *words],
             input=stdin,
             capture_output=True,
             cwd=cwd,
-            env={**os.environ, **env},
+            env=environment,
             timeout=PATIENCE_S,
         )
         return Result(done)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from litestar import Litestar, Router
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import ASGIRouteHandler
@@ -52,6 +53,8 @@ from tui.cli.api.routes import (
 from tui.cli.api.scopes import SCOPE
 
 PREFIX = "/v1"
+CONTEXT = "context"
+"""The name of the context in the application's state."""
 ROUTES = (
     health,
     runs,
@@ -103,21 +106,21 @@ def scopes() -> dict[str, str]:
     return {str(one.operation_id): one.opt[SCOPE].value for one in handlers if SCOPE in one.opt}
 
 
+def _context(request: JsonRequest) -> ApiContext:
+    return request.app.state[CONTEXT]  # not `state`: the framework would copy all of it
+
+
 def application(context: ApiContext | None, mounts: Sequence[Mount] = ()) -> Litestar:
     """Return the application on an engine; without a context, it only describes itself.
 
     It serves every caller: `tui.cli.api.access.protected` adds the checks of clients.
     """
-
-    def provide() -> ApiContext:
-        assert context
-        return context
-
     handlers = [handler for module in ROUTES for handler in module.HANDLERS]
     app = Litestar(
         [Router(PREFIX, route_handlers=handlers), *(one.handler for one in mounts)],
         lifespan=[one.running for one in mounts],
-        dependencies={"context": Provide(provide, sync_to_thread=False)},
+        dependencies={"context": Provide(_context, sync_to_thread=False)},
+        state=State({CONTEXT: context}),
         exception_handlers={
             UserError: problems.answer_user_error,
             HTTPException: problems.answer_http_error,
