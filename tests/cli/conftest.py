@@ -30,12 +30,12 @@ def here(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _nobody_stays_behind(paths: Paths, swarm: Swarm) -> Iterator[None]:
+def _nobody_stays_behind(paths: Paths, fork_server: ForkServer, tmp_path: Path) -> Iterator[None]:
     """End what a test left in the background."""
     yield
     if paths.database.exists() and _live(paths):
         for words in (["cancel", "--all", "--kill"], ["wait", "--all"]):
-            swarm(*words)
+            fork_server.run(words, b"", tmp_path, os.environ)
         with paths.lock.open("r+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # free when nobody has anything left to do
         assert not _live(paths)
