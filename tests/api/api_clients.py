@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any, cast
 
 from httpx import ASGITransport, AsyncClient
 from litestar import Litestar
@@ -18,7 +19,7 @@ def client_of(app: Litestar, address: str = "http://127.0.0.1") -> AsyncClient:
     The clients of the framework have an event loop of their own: no operation could wait there
     for what happens in an engine on this one.
     """
-    return AsyncClient(transport=ASGITransport(app), base_url=address)
+    return AsyncClient(transport=ASGITransport(cast("Any", app)), base_url=address)
 
 
 def application_on(context: ApiContext) -> Litestar:
