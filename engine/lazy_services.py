@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from engine.domain.errors import UserError, user_error
 from engine.domain.fault import Fault
 from engine.domain.model import Run, RunSpec, Workspace
 from engine.domain.placement import NodePlaces
+from engine.domain.record import mutable_record
 from engine.execution.journal import Journal
 from engine.runs.finder import find_run
 from engine.search import HistorySearch
@@ -113,7 +114,7 @@ CheckRequest = Callable[[RunSpec, bool], Awaitable[RunSpec]]
 MODULE_OF = {name: module for module, names in WHERE.items() for name in names}
 
 
-@dataclass(slots=True)
+@mutable_record
 class OtherMachines:
     """Executors of machines by name, and a cluster in the place of the one of the settings."""
 

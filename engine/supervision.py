@@ -17,7 +17,6 @@ from engine.domain.placement import NodePlaces
 from engine.domain.projection import View
 from engine.domain.queue import QueueRules
 from engine.execution.fault_reporter import FaultReporter
-from engine.execution.input_reminder import InputReminder
 from engine.execution.journal import Journal
 from engine.execution.shared_settings import SharedSettings
 from engine.execution.supervisor_lock import SupervisorLock
@@ -181,6 +180,8 @@ class Supervision:
 
     def _follow_requests(self, branch: TaskTree) -> None:
         """Start the tasks that look after the open requests of agents."""
+        from engine.execution.input_reminder import InputReminder
+
         settings = self._parts.config.approvals
         reminder = InputReminder(self._view, self._journal, settings, self._clock.now)
         branch.start("approval rules", self.rules.run)

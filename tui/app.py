@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from rich.terminal_theme import TerminalTheme
@@ -18,7 +19,6 @@ from textual.filter import LineFilter
 from textual.notifications import Notify, SeverityLevel
 
 from tui import commands
-from tui.commands.command_line import CommandNames
 from tui.keymap import checked_keymap
 from tui.screens.live import (
     BatchRequested,
@@ -32,11 +32,8 @@ from tui.screens.live import (
     StartRequested,
     has_cluster,
 )
-from tui.services.command_finder import CommandFinder
-from tui.services.external_programs import ExternalPrograms
 from tui.services.modes import add_modes
 from tui.services.queue_actions import QueueActions
-from tui.services.start_forms import StartForms
 from tui.services.theming import FAINT, Theming
 from tui.services.toast_history import ToastHistory
 from tui.widgets.base.throttle import FLUSH_S
@@ -44,10 +41,16 @@ from tui.widgets.runs.run_columns import checked_columns
 from tui.widgets.status.toast import report
 
 if TYPE_CHECKING:
+    from textual.theme import Theme
+
     from engine.domain.node import ClusterSummary
     from engine.engine import EventBatch, EventStream, TaskTree
     from engine.ports.engine import EnginePort
+    from tui.commands.command_line import CommandNames
     from tui.containment import Containment
+    from tui.services.command_finder import CommandFinder
+    from tui.services.external_programs import ExternalPrograms
+    from tui.services.start_forms import StartForms
 
 
 FLOOD = 300
@@ -65,6 +68,8 @@ class SwarmApp(App[None]):
     CSS_PATH = "screens/runs.tcss"
     """The first screen's: read with it, Textual would parse all that came before once more."""
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("app")
+    _colours: tuple[Theme, dict[str, str]] | None = None
+    """A theme and its colours; Textual asks for them before our own constructor goes on."""
 
     def __init__(
         self,
@@ -81,9 +86,7 @@ class SwarmApp(App[None]):
         self.theming = Theming(self)
         self.toasts = ToastHistory(self)
         self.queue = QueueActions(self, goes_on=goes_on)
-        self.programs = ExternalPrograms(self)
-        self.forms = StartForms(self)
-        self.finder = CommandFinder(self, command_line)
+        self._command_line = command_line
         self._ansi: tuple[str, TerminalTheme] | None = None
         self._seen = seen
         self.containment: Containment | None = None
@@ -102,6 +105,29 @@ class SwarmApp(App[None]):
 
         return HandoverDriver
 
+    # Collaborators that the first paint does not need are imported at first use
+
+    @cached_property
+    def programs(self) -> ExternalPrograms:
+        """The user's own editor and shell."""
+        from tui.services.external_programs import ExternalPrograms
+
+        return ExternalPrograms(self)
+
+    @cached_property
+    def forms(self) -> StartForms:
+        """The forms that start runs and batches."""
+        from tui.services.start_forms import StartForms
+
+        return StartForms(self)
+
+    @cached_property
+    def finder(self) -> CommandFinder:
+        """The palette and the help."""
+        from tui.services.command_finder import CommandFinder
+
+        return CommandFinder(self, self._command_line)
+
     # Colours, toasts and the terminal: what Textual asks of an app
 
     def refresh_css(self, animate: bool = True) -> None:
@@ -119,6 +145,12 @@ class SwarmApp(App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Return Textual's filters, and those for a terminal that shows only ASCII."""
         return [*super().get_line_filters(), *self.theming.line_filters]
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Return the colours of the theme, computed once: Textual asks with every style."""
+        if self._colours is None or self._colours[0] is not self.current_theme:
+            self._colours = (self.current_theme, super().get_css_variables())
+        return self._colours[1]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return the colours that a theme may leave out."""

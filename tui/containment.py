@@ -27,7 +27,6 @@ from textual.widget import Widget
 from textual.worker import Worker, WorkerFailed
 
 from engine.domain.fault import SCREEN, error_line
-from tui.screens.fault import FaultScreen
 from tui.widgets.base.error_display import close, show_error
 from tui.widgets.status.toast import tell
 
@@ -74,6 +73,8 @@ class Containment:
         drawn = _drawn(frames)
         widget = drawn or (pump if isinstance(pump, Widget) else None)
         screen = _screen_of(widget) or self._app.screen
+        from tui.screens.fault import FaultScreen  # late: most dashboards never need it
+
         if isinstance(screen, FaultScreen):
             return False
         is_hot = self._record(screen, error)

@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Meta, Struct
 
 from engine.agents.sections import AgentSections
-from engine.config import yaml_file
 from engine.config.addresses import Address, Url
 from engine.config.values import (
     BranchName,
@@ -596,11 +595,17 @@ def shown(path: Path) -> str:
 
 def parse(text: str, name: str) -> Config:
     """Read settings from `text`; `name` stands in errors for the file."""
+    if not text:  # most homes have no file: every key has its default
+        return Config()
+    from engine.config import yaml_file
+
     return yaml_file.parse(text, name, Config)
 
 
 def parse_repository(text: str, name: str) -> RepositorySettings:
     """Read a repository's own settings, as `parse` does."""
+    from engine.config import yaml_file
+
     return yaml_file.parse(text, name, RepositorySettings)
 
 

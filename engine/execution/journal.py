@@ -19,7 +19,6 @@ from engine.domain.projection import View
 from engine.execution.faults import Faults
 from engine.execution.run_records import RunRecords
 from engine.store.appending import AppendRequest, Committed
-from engine.store.forgetting import Check
 from engine.store.rebuilt import is_unreadable
 from engine.store.store import Keep, Store
 from engine.store.written import WriteSignal
@@ -27,6 +26,7 @@ from engine.store.written import WriteSignal
 if TYPE_CHECKING:
     from engine.domain.rule_answers import RulesOf
     from engine.domain.start_key import StartKey
+    from engine.store.forgetting import Check
 
 POLL_S = 0.1
 SURELY_S = 5.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from engine.domain.errors import user_error
@@ -23,7 +23,7 @@ from engine.domain.events import (
     StatusChanged,
 )
 from engine.domain.model import AttemptRequest, Run, RunSpec, WorkspaceKind
-from engine.domain.record import record
+from engine.domain.record import mutable_record, record
 from engine.domain.stamp import stamp
 from engine.store import codec, usage_ledger
 from engine.store.newer import StoredValue
@@ -69,7 +69,7 @@ class AppendRequest:
         return bool(self.decide or self.ask) or (self.cursor_before is None and decided)
 
 
-@dataclass(slots=True)
+@mutable_record
 class Committed:
     """The events that a transaction added, in order, their last id, and the runs after them."""
 

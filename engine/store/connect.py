@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import aiosqlite
 
 from engine.domain.errors import UserError, user_error
-from engine.store import identity, schema, typed
+from engine.store import identity, typed
 from engine.store.migrations import MIGRATIONS
 from engine.store.presence import check_filled, check_present
 from engine.system.durable import sync_path
@@ -104,10 +104,17 @@ def _use_wal(db: sqlite3.Connection) -> None:
         time.sleep(WAL_RETRY_S)
 
 
+def _check_newer(db: sqlite3.Connection) -> None:
+    from engine.store import schema  # late: most databases are of this version
+
+    if not schema.holds_ours(db):
+        raise user_error("DATABASE_NEWER")
+
+
 def _migrate(db: sqlite3.Connection) -> None:
     version = _version(db)
-    if version > len(MIGRATIONS) and not schema.holds_ours(db):
-        raise user_error("DATABASE_NEWER")
+    if version > len(MIGRATIONS):
+        _check_newer(db)
     while version < len(MIGRATIONS):
         db.execute("BEGIN IMMEDIATE")
         version = _version(db)  # another process may have been quicker

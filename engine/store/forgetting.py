@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from engine.domain.errors import user_error
 from engine.domain.lifecycle import FINISHED
@@ -15,7 +14,6 @@ from engine.domain.model import Run
 from engine.store import codec, outbox, search, usage_ledger
 from engine.store.presence import NEWEST_FORGOTTEN
 
-SINCE = "SELECT key, run FROM forgotten_runs WHERE key > ? ORDER BY key"
 _NOTE_NEWEST = f"""INSERT OR REPLACE INTO settings
     SELECT '{NEWEST_FORGOTTEN}', max(run) FROM forgotten_runs"""
 _ENDED = ",".join(f"'{status.value}'" for status in sorted(FINISHED))
@@ -27,13 +25,6 @@ _ROWS = (
 
 Check = Callable[[Sequence[Run], Sequence[Run]], None]
 """Raises `UserError` if runs may not be forgotten; the second argument are those not ended."""
-
-
-class ForgottenSince(NamedTuple):
-    """Runs that were forgotten since a number, and the number to ask with next."""
-
-    runs: tuple[str, ...]
-    last: int
 
 
 def forget(db: sqlite3.Connection, ids: Sequence[str], at: float, check: Check) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.domain.batch import Batch
 from engine.domain.errors import user_error
@@ -15,28 +16,49 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import AttemptRequest, Run, TemplateStats
 from engine.domain.pattern import StoredPattern, SuccessRate
 from engine.domain.search import SearchHit, SearchWord
-from engine.store import batches, codec, patterns, search
-from engine.store.achieved import ACHIEVED, achieved
+from engine.store import batches, codec
 from engine.store.connect import DatabaseConnection, translated
-from engine.store.forgetting import SINCE, ForgottenSince
 from engine.store.history import EventHistory
-from engine.store.housekeeping import describe
 from engine.store.presence import DatabaseLocation
-from engine.store.usage_reading import UsageReader
+
+if TYPE_CHECKING:
+    from engine.store.patterns import PatternReader
+    from engine.store.usage_reading import UsageReader
 
 _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
 # Its family is found by the index; which of these are below it stands in their specs.
 _BELOW = """top = coalesce((SELECT top FROM runs WHERE id = ?), ?)
     AND EXISTS (SELECT 1 FROM json_each(spec, '$.ancestors') WHERE value = ?)"""
+_FORGOTTEN_SINCE = "SELECT key, run FROM forgotten_runs WHERE key > ? ORDER BY key"
 
 
+class ForgottenSince(NamedTuple):
+    """Runs that were forgotten since a number, and the number to ask with next."""
+
+    runs: tuple[str, ...]
+    last: int
+
+
+# Modules of queries that a list of runs does not need are imported at first use.
 class StoreReader:
     """Reader of the database, without changes."""
 
     def __init__(self, reader: DatabaseConnection) -> None:
         self._reader = reader
-        self.usage = UsageReader(self._read)
-        self.pattern_reader = patterns.PatternReader(self._read)
+
+    @cached_property
+    def usage(self) -> UsageReader:
+        """The ledger of usage."""
+        from engine.store.usage_reading import UsageReader
+
+        return UsageReader(self._read)
+
+    @cached_property
+    def pattern_reader(self) -> PatternReader:
+        """The patterns of what worked."""
+        from engine.store.patterns import PatternReader
+
+        return PatternReader(self._read)
 
     async def cursor(self, run: str, attempt: int) -> str | None:
         """Return the attempt's place in its spool file, as it was last stored."""
@@ -61,6 +83,8 @@ class StoreReader:
 
     async def achieved(self) -> dict[str, TemplateStats]:
         """Return the statistics of each template's runs."""
+        from engine.store.achieved import ACHIEVED, achieved
+
         return achieved(await self._read(ACHIEVED))
 
     async def ask(self, run: str, attempt: int) -> AttemptRequest | None:
@@ -159,16 +183,22 @@ class StoreReader:
         limit: int,
     ) -> list[SearchHit]:
         """Return the latest places where all of the words are, as far as the index has come."""
+        from engine.store import search
+
         return await search.search(
             self._read, wanted, project=project, statuses=statuses, limit=limit
         )
 
     async def search_behind(self) -> int:
         """Return the number of events that are not in the index yet."""
+        from engine.store import search
+
         return await search.behind(self._read)
 
     async def patterns(self, ids: Sequence[str] = ()) -> list[StoredPattern]:
         """Return stored patterns, named ones or all, with the success of their runs."""
+        from engine.store import patterns
+
         found = await patterns.known(self._read, ids)
         used = await patterns.used(self._read) if found else {}
         nobody: tuple[tuple[str, ...], SuccessRate] = ((), SuccessRate())
@@ -180,6 +210,8 @@ class StoreReader:
 
     async def steps(self, run: str) -> list[Step]:
         """Return a run's last steps that have ended, without their outputs."""
+        from engine.store import patterns
+
         return await patterns.steps(self._read, run)
 
     async def last_id(self) -> int:
@@ -189,7 +221,7 @@ class StoreReader:
 
     async def forgotten(self, since: int = 0) -> ForgottenSince:
         """Return the runs that were forgotten since the number of an earlier answer."""
-        rows = await self._read(SINCE, (since,))
+        rows = await self._read(_FORGOTTEN_SINCE, (since,))
         return ForgottenSince(tuple(row[1] for row in rows), rows[-1][0] if rows else since)
 
     log: Path | None = None
@@ -208,6 +240,8 @@ class StoreReader:
 
     async def check(self) -> str:
         """Check for damage; raises `UserError` DATABASE_CORRUPT, else returns the size in words."""
+        from engine.store.housekeeping import describe
+
         rows = await self._read("PRAGMA quick_check(1)")
         if rows[0][0] != "ok":
             raise user_error("DATABASE_CORRUPT", f"The database is damaged: {rows[0][0]}.")

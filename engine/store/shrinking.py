@@ -11,8 +11,6 @@ from engine.domain.lifecycle import FINISHED
 from engine.store import codec, search
 from engine.store.housekeeping import keep_house
 
-KEPT = 200
-"""The last events of a run, which always stay."""
 ROWS = 5000
 PAGES = 2000  # at a time: others write in between
 FULL_BYTES = 1024**3

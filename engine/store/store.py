@@ -22,38 +22,31 @@ from engine.domain.cost import RunCost, no_cost
 from engine.domain.errors import user_error
 from engine.domain.events import Body, Event, StatusChanged
 from engine.domain.lifecycle import FINISHED
-from engine.domain.messages import Message, Subscription
 from engine.domain.model import AttemptRequest, Run, RunSpec, Status
-from engine.domain.pattern import Pattern
-from engine.store import (
-    batches,
-    codec,
-    forgetting,
-    identity,
-    patterns,
-    search,
-    shrinking,
-    usage_ledger,
-)
+from engine.store import batches, codec, identity, usage_ledger
 from engine.store.appending import Appender, AppendRequest, Committed, insert_run, note_folder
 from engine.store.connect import SYNCED, UNSYNCED, DatabaseConnection, connect, translated
-from engine.store.deliveries import Deliveries
 from engine.store.ids import new_id
-from engine.store.outbox import Outbox
 from engine.store.presence import NEWEST, DatabaseLocation
 from engine.store.probe import DatabaseProbe
 from engine.store.reading import StoreReader
-from engine.store.usage_backfill import SETTLE
 from engine.system.reserve import OpeningReserve, Reserve
 
 if TYPE_CHECKING:
     from engine.domain.children import ChildLimits
+    from engine.domain.messages import Message, Subscription
+    from engine.domain.pattern import Pattern
     from engine.domain.rule_answers import RulesOf
     from engine.domain.start_key import StartKey
     from engine.store.api_tokens import StoredApiTokens
+    from engine.store.deliveries import Deliveries
+    from engine.store.forgetting import Check
+    from engine.store.outbox import Outbox
     from engine.store.rules import StoredRules
     from engine.store.session_ledger import SessionLedger
 
+KEPT = 200
+"""The last events of a run, which always stay."""
 USED = "disk_used"
 """The setting that holds what the home took when it was measured last, in bytes."""
 
@@ -70,11 +63,14 @@ class Store(StoreReader):
     """The one door to the database; made by `open_store`."""
 
     def __init__(
-        self, writer: DatabaseConnection, reader: DatabaseConnection, outbox: Outbox
+        self,
+        writer: DatabaseConnection,
+        reader: DatabaseConnection,
+        wishes: Sequence[Subscription] = (),
+        cost: RunCost = no_cost,
     ) -> None:
         super().__init__(reader)
-        self.outbox = outbox
-        self.deliveries = Deliveries(self._read, self._write)
+        self._wishes, self._cost = wishes, cost
         self._writer = writer
         self._appender = Appender()
         self._clock = time.time
@@ -84,6 +80,20 @@ class Store(StoreReader):
         self.rules_of: RulesOf | None = None
         """The rules of files, where this process supervises: then rules answer what is raised."""
         self.probe: DatabaseProbe | None = None
+
+    @cached_property
+    def outbox(self) -> Outbox:
+        """The messages of receivers' subscriptions; imported at first use."""
+        from engine.store.outbox import Outbox
+
+        return Outbox(self._wishes, self._cost)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """The deliveries of messages; imported at first use."""
+        from engine.store.deliveries import Deliveries
+
+        return Deliveries(self._read, self._write)
 
     @cached_property
     def rules(self) -> StoredRules:
@@ -165,12 +175,13 @@ class Store(StoreReader):
         await self._write(lambda db: _put_back(db, run, events, asks, cursors))
 
     async def forget(
-        self, runs: Sequence[str], check: forgetting.Check, put_aside: Callable[[], None]
+        self, runs: Sequence[str], check: Check, put_aside: Callable[[], None]
     ) -> None:
         """Remove all rows of runs, or none; raises what `check` raises.
 
         `put_aside` moves their files in the transaction; `settle_forgotten` moves them back.
         """
+        from engine.store import forgetting
 
         def remove(db: sqlite3.Connection) -> None:
             forgetting.forget(db, runs, self._clock(), check)
@@ -181,6 +192,8 @@ class Store(StoreReader):
 
     async def settle_forgotten(self, runs: Sequence[str], put_back: Callable[[str], None]) -> None:
         """Call `put_back` for those of the runs that are here: they were not forgotten."""
+        from engine.store import forgetting
+
         await self._write(partial(forgetting.settle, runs, put_back))
 
     async def set_budget(self, batch: str, budget: Budget | None) -> None:
@@ -274,6 +287,8 @@ class Store(StoreReader):
         self, id: str, pattern: Pattern, *, run: str | None = None, is_edited: bool = False
     ) -> None:
         """Keep what worked, in a `run` if given; what the user wrote no run overwrites."""
+        from engine.store import patterns
+
         at = self._clock()
         await self._write(
             lambda db: patterns.keep(db, id, pattern, at, run=run, is_edited=is_edited)
@@ -281,18 +296,24 @@ class Store(StoreReader):
 
     async def remove_pattern(self, id: str, *, bring_back: bool = False) -> None:
         """Remove a pattern, or bring it back."""
+        from engine.store import patterns
+
         at = None if bring_back else self._clock()
         await self._write(lambda db: patterns.remove(db, id, at))
 
     async def index(self) -> None:
         """Move the index of the history forward by a slice."""
+        from engine.store import search
+
         await self._write(search.index_slice, is_flood=True)
 
-    async def drop_events(self, before: float, kept: int = shrinking.KEPT) -> dict[str, int]:
+    async def drop_events(self, before: float, kept: int = KEPT) -> dict[str, int]:
         """Drop all but the last `kept` events of runs that ended before a time (since 1970).
 
         Returns the number by run; the runs themselves stay as they are.
         """
+        from engine.store import shrinking
+
         return await shrinking.drop_events(self._write, before, kept)
 
     async def drop_samples(self, before: float) -> None:
@@ -301,6 +322,8 @@ class Store(StoreReader):
 
     async def settle_usage(self) -> None:
         """Add to the ledger what it lacks of the usage of runs."""
+        from engine.store.usage_backfill import SETTLE
+
         await self._write(lambda db: db.execute(SETTLE))
 
     async def version(self) -> int:
@@ -319,6 +342,8 @@ class Store(StoreReader):
 
     async def shrink(self, free_bytes: int, is_idle: Callable[[], bool]) -> None:
         """Release the space of dropped events to the disk, which has `free_bytes` left."""
+        from engine.store import shrinking
+
         more = True
         while more:
             step = partial(shrinking.shrink, free_bytes=free_bytes, idle=is_idle())
@@ -440,7 +465,7 @@ async def open_store(
         opening.release_if_needed()
         writer = await stack.enter_async_context(connect(path, is_new=is_new))
         reader = await stack.enter_async_context(connect(path, migrate=False))
-        store = Store(writer, reader, Outbox(wishes, cost))
+        store = Store(writer, reader, wishes, cost)
         store.log = path.with_name(f"{path.name}-wal")
         store.place = DatabaseLocation(path)
         store.probe = DatabaseProbe(path, identity.noted(path))

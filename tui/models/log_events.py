@@ -6,7 +6,7 @@ The log of the dashboard and the commands `logs` and `watch` share these rules.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from math import inf
 
@@ -26,6 +26,7 @@ from engine.domain.events import (
 )
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Status
+from engine.domain.record import mutable_record
 
 REPORT_AFTER_S = 30.0
 """The watcher reports an edit at most this long after the agent: it may have to scan."""
@@ -66,7 +67,7 @@ def is_bookkeeping(event: Event) -> bool:
     return isinstance(body, _BOOKKEEPING)
 
 
-@dataclass(slots=True)
+@mutable_record
 class _EditedFile:
     """A file that an agent edited, and the time until which a report is about this edit."""
 

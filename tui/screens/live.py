@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from textual.timer import Timer
 from engine.domain.errors import UserError
 from engine.domain.fault import faults_words
 from engine.domain.queue import present_holds
+from engine.domain.record import mutable_record
 from tui.keymap import checked_keymap
 from tui.widgets.base.marks import MarksChanged
 from tui.widgets.status.key_bar import KeyBar
@@ -38,7 +38,7 @@ DISK_S = 20
 """Seconds from one look at the disk to the next."""
 
 
-@dataclass
+@mutable_record
 class CodeRequested(Message):
     """The user wants to see something of a run, on the screen that is made for it.
 
@@ -51,7 +51,7 @@ class CodeRequested(Message):
     queue: ReviewQueue | None = None
 
 
-@dataclass
+@mutable_record
 class RunDiffRequested(Message):
     """The user wants to see how a run differs from another one."""
 
@@ -59,28 +59,28 @@ class RunDiffRequested(Message):
     other: str
 
 
-@dataclass
+@mutable_record
 class BatchRequested(Message):
     """The user wants to see a batch."""
 
     batch: str
 
 
-@dataclass
+@mutable_record
 class RunsRequested(Message):
     """The user wants to see the runs that match a filter."""
 
     filter: str
 
 
-@dataclass
+@mutable_record
 class InboxRequested(Message):
     """The user wants to see the open requests of a run."""
 
     run_id: str
 
 
-@dataclass
+@mutable_record
 class EventRequested(Message):
     """The user wants to see an event in the log of its run, with some words lit up."""
 
@@ -89,7 +89,7 @@ class EventRequested(Message):
     lit: re.Pattern[str] | None = None
 
 
-@dataclass
+@mutable_record
 class EditRequested(Message):
     """The user wants to edit a file of their own; `then` is done when the editor is closed."""
 
@@ -97,7 +97,7 @@ class EditRequested(Message):
     then: Callable[[], Awaitable[None]] | None = None
 
 
-@dataclass
+@mutable_record
 class StartRequested(Message):
     """The user wants to start a run from a template."""
 

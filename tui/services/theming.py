@@ -11,7 +11,6 @@ from textual.theme import BUILTIN_THEMES
 
 from engine.domain.record import record
 from tui.formatting.symbols import unicode_ok
-from tui.terminal.ascii import AsciiFilter
 from tui.theme import THEMES, readable
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ class Theming:
     def __init__(self, app: SwarmApp) -> None:
         self._app = app
         self._engine = app.engine
-        self.line_filters: Sequence[LineFilter] = () if unicode_ok() else (AsciiFilter(),)
+        self.line_filters: Sequence[LineFilter] = () if unicode_ok() else _ascii_filters()
         """Filters that write ASCII where the terminal shows nothing else."""
         for theme in THEMES:
             app.register_theme(theme)
@@ -95,3 +94,9 @@ class Theming:
             self._app.theme = name
             chosen = ChosenTheme(name, self._engine.config.ui.theme)
             self._app.run_worker(self._engine.memory.remember("theme", chosen), group="remember")
+
+
+def _ascii_filters() -> Sequence[LineFilter]:
+    from tui.terminal.ascii import AsciiFilter  # late: most terminals show more
+
+    return (AsciiFilter(),)

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 
 from engine.domain.errors import user_error
 from engine.engine import Engine
-from tui.cli.support import failure, output, session
-from tui.cli.support.suspend import hands_over
+from tui.cli.support import output, session
 from tui.terminal import splash
 
 if TYPE_CHECKING:
@@ -49,8 +48,12 @@ def run_dashboard(command_line: CommandNames) -> int:
     try:
         return open_dashboard(command_line)
     except KeyboardInterrupt:
+        from tui.cli.support import failure
+
         return failure.EXIT_CANCELLED
     except Exception as error:
+        from tui.cli.support import failure  # late: most dashboards begin
+
         return failure.report(error, as_json=False, debug=False)
 
 
@@ -115,6 +118,8 @@ async def show(
         if in_browser():
             tasks.start("browser window", lambda: _leave_with_server(app))
         try:
+            from tui.cli.support.suspend import hands_over
+
             with hands_over(engine, app.stop_process) if goes_on else nullcontext():
                 await app.run_async()
         finally:

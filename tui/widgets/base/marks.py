@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from typing import Protocol
 
 from textual.message import Message
 
+from engine.domain.record import mutable_record
 from tui.widgets.base.line_view import LineView
 
 
@@ -32,7 +32,7 @@ class MarkableLines(Protocol):
         ...
 
 
-@dataclass
+@mutable_record
 class MarksChanged(Message):
     """Other ids are marked than before."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.domain.live import CommandEnded, CommandOutput, LiveReport
+from engine.domain.record import mutable_record
 from tui.models.output_tail import OutputTail
 from tui.widgets.log.event_window import EventWindow
 from tui.widgets.log.window_entry import WindowEntry
@@ -20,7 +20,7 @@ LEFT = 10
 """So often an output is still placed after its end: until then the stored end is there."""
 
 
-@dataclass(slots=True)
+@mutable_record
 class _Tail:
     """The output of one command, and the entry that it is shown below."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import zip_longest
 from typing import NamedTuple
 
 from engine.domain.events import Event, FilesChanged, Step, UsageCounted
 from engine.domain.interaction import MessageChanged, TurnInterrupt
+from engine.domain.record import mutable_record
 from tui import formatting
 from tui.models.output_tail import OutputTail
 from tui.terminal.cells import wrap
@@ -39,7 +40,7 @@ class LogRow(NamedTuple):
     """The file of this line, as the event names it."""
 
 
-@dataclass(slots=True)
+@mutable_record
 class WindowEntry:
     """An event of the window, laid out for the current width; `seq` is its number there."""
 

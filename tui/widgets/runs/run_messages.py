@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.message import Message
+
+from engine.domain.record import mutable_record
 
 if TYPE_CHECKING:
     from tui.widgets.runs.run_list import RunList
 
 
-@dataclass
+@mutable_record
 class RunHighlighted(Message):
     """The cursor is on another run; None where it is on none."""
 
@@ -24,7 +25,7 @@ class RunHighlighted(Message):
         return self.run_list
 
 
-@dataclass
+@mutable_record
 class RunOpened(Message):
     """The user opened a run."""
 
@@ -37,7 +38,7 @@ class RunOpened(Message):
         return self.run_list
 
 
-@dataclass
+@mutable_record
 class HeadClicked(Message):
     """The user clicked on a column's heading."""
 

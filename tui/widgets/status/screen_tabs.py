@@ -72,23 +72,26 @@ def screen_tabs(
     mode = "runs" if mode in OF_RUNS else mode
     modes = {**MODES, **OF_CLUSTER} if has_cluster or mode in OF_CLUSTER.values() else MODES
     sizes = dict.fromkeys(modes, TabSize.FULL)
+
+    def tab_of(one: str) -> ScreenTab:
+        shown = modes[one]
+        return _tab(one, shown == mode, keymap, sizes[one], asking if shown == "inbox" else 0)
+
+    tabs = {one: tab_of(one) for one in modes}
     while True:
-        tabs = {
-            one: _tab(one, shown == mode, keymap, sizes[one], asking if shown == "inbox" else 0)
-            for one, shown in modes.items()
-        }
         width = sum(len(tab.text) for tab in tabs.values())
         full = [one for one, size in sizes.items() if size is TabSize.FULL]
         if width <= room or (not full and width <= max(most, room)):
             return list(tabs.values())
-        closer = _close_up(list(tabs.values()))
-        if not full and sum(len(tab.text) for tab in closer) <= max(most, room):
+        closer = [] if full else _close_up(list(tabs.values()))
+        if closer and sum(len(tab.text) for tab in closer) <= max(most, room):
             return closer
         cut = full or [one for one in tabs if sizes[one] and not tabs[one].is_lit]
         if not cut:
             return closer
         longest = max(cut, key=lambda one: (not tabs[one].calls, len(tabs[one].text)))
         sizes[longest] = TabSize(sizes[longest] - 1)
+        tabs[longest] = tab_of(longest)
 
 
 def _close_up(tabs: Sequence[ScreenTab]) -> list[ScreenTab]:
