@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.domain.cost import no_cost
 from engine.domain.fault import faults_words
 from engine.domain.model import Run, Status
 from tui.cli.support import output
@@ -206,7 +207,8 @@ async def _print_table(
         return
     ends = await engine.shortest_ends(run.id for run in runs) if on_terminal else {}
     waits, state = await waiting.of_store(engine), supervision_of(engine, runs)
-    cost = engine.costs.of_run
+    # Prices bring several modules.
+    cost = engine.costs.of_run if "cost" in columns else no_cost
     depths = {run.id: depth for run, depth in rows if depth}
     context = TableContext(time.time(), waits, state, ends, columns, cost, depths)
     output.say_styled(table(runs, context))

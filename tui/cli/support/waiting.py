@@ -19,7 +19,6 @@ from engine.domain.record import record
 from engine.domain.run_json import pause_json, run_json
 from engine.domain.text import one_line
 from engine.domain.usage import DEFAULT_ACCOUNT
-from engine.domain.usage_json import window_json
 from tui.cli.support import output
 
 if TYPE_CHECKING:
@@ -104,6 +103,8 @@ def pause_of_user(reason: str = "", until: float | None = None) -> Pause:
 
 async def queue_json(engine: EnginePort) -> dict[str, Any]:
     """Return the state of the queue as the JSON object of the contract."""
+    from engine.domain.usage_json import window_json  # late: it can write tables, too
+
     runs, now = await engine.runs(statuses=LIVE), time.time()
     active = sum(run.status in ACTIVE for run in runs)
     return {
