@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from engine import store as modules
 from engine.domain.batch import Batch
 from engine.domain.errors import user_error
 from engine.domain.events import Event, Step
@@ -39,26 +40,22 @@ class ForgottenSince(NamedTuple):
     last: int
 
 
-# Modules of queries that a list of runs does not need are imported at first use.
+def _usage(reader: StoreReader) -> UsageReader:
+    return modules.usage_reading.UsageReader(reader._read)  # pyright: ignore[reportPrivateUsage]  a part of the class
+
+
+def _patterns(reader: StoreReader) -> PatternReader:
+    return modules.patterns.PatternReader(reader._read)  # pyright: ignore[reportPrivateUsage]  a part of the class
+
+
 class StoreReader:
     """Reader of the database, without changes."""
 
+    usage = cached_property(_usage)
+    pattern_reader = cached_property(_patterns)
+
     def __init__(self, reader: DatabaseConnection) -> None:
         self._reader = reader
-
-    @cached_property
-    def usage(self) -> UsageReader:
-        """The ledger of usage."""
-        from engine.store.usage_reading import UsageReader
-
-        return UsageReader(self._read)
-
-    @cached_property
-    def pattern_reader(self) -> PatternReader:
-        """The patterns of what worked."""
-        from engine.store.patterns import PatternReader
-
-        return PatternReader(self._read)
 
     async def cursor(self, run: str, attempt: int) -> str | None:
         """Return the attempt's place in its spool file, as it was last stored."""
@@ -83,9 +80,7 @@ class StoreReader:
 
     async def achieved(self) -> dict[str, TemplateStats]:
         """Return the statistics of each template's runs."""
-        from engine.store.achieved import ACHIEVED, achieved
-
-        return achieved(await self._read(ACHIEVED))
+        return modules.achieved.achieved(await self._read(modules.achieved.ACHIEVED))
 
     async def ask(self, run: str, attempt: int) -> AttemptRequest | None:
         """Return the request of an attempt; None: the run's prompt, from its start."""
@@ -183,24 +178,18 @@ class StoreReader:
         limit: int,
     ) -> list[SearchHit]:
         """Return the latest places where all of the words are, as far as the index has come."""
-        from engine.store import search
-
-        return await search.search(
+        return await modules.search.search(
             self._read, wanted, project=project, statuses=statuses, limit=limit
         )
 
     async def search_behind(self) -> int:
         """Return the number of events that are not in the index yet."""
-        from engine.store import search
-
-        return await search.behind(self._read)
+        return await modules.search.behind(self._read)
 
     async def patterns(self, ids: Sequence[str] = ()) -> list[StoredPattern]:
         """Return stored patterns, named ones or all, with the success of their runs."""
-        from engine.store import patterns
-
-        found = await patterns.known(self._read, ids)
-        used = await patterns.used(self._read) if found else {}
+        found = await modules.patterns.known(self._read, ids)
+        used = await modules.patterns.used(self._read) if found else {}
         nobody: tuple[tuple[str, ...], SuccessRate] = ((), SuccessRate())
         return [
             replace(one, used_by=runs, with_it=rate)
@@ -210,14 +199,11 @@ class StoreReader:
 
     async def steps(self, run: str) -> list[Step]:
         """Return a run's last steps that have ended, without their outputs."""
-        from engine.store import patterns
-
-        return await patterns.steps(self._read, run)
+        return await modules.patterns.steps(self._read, run)
 
     async def last_id(self) -> int:
         """Return the id of the newest event of all."""
-        rows = await self._read("SELECT coalesce(max(id), 0) FROM events")
-        return rows[0][0]
+        return (await self._read("SELECT coalesce(max(id), 0) FROM events"))[0][0]
 
     async def forgotten(self, since: int = 0) -> ForgottenSince:
         """Return the runs that were forgotten since the number of an earlier answer."""
@@ -240,12 +226,10 @@ class StoreReader:
 
     async def check(self) -> str:
         """Check for damage; raises `UserError` DATABASE_CORRUPT, else returns the size in words."""
-        from engine.store.housekeeping import describe
-
         rows = await self._read("PRAGMA quick_check(1)")
         if rows[0][0] != "ok":
             raise user_error("DATABASE_CORRUPT", f"The database is damaged: {rows[0][0]}.")
-        return await self._reader.do(describe)
+        return await self._reader.do(modules.housekeeping.describe)
 
     async def settings(self) -> dict[str, str]:
         """Return the settings that all processes share."""

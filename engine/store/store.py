@@ -16,6 +16,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from engine import store as modules
 from engine.domain.batch import Batch, PlannedRun
 from engine.domain.budget import Budget
 from engine.domain.cost import RunCost, no_cost
@@ -27,6 +28,7 @@ from engine.store import batches, codec, identity, usage_ledger
 from engine.store.appending import Appender, AppendRequest, Committed, insert_run, note_folder
 from engine.store.connect import SYNCED, UNSYNCED, DatabaseConnection, connect, translated
 from engine.store.ids import new_id
+from engine.store.outbox import Outbox
 from engine.store.presence import NEWEST, DatabaseLocation
 from engine.store.probe import DatabaseProbe
 from engine.store.reading import StoreReader
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
     from engine.store.api_tokens import StoredApiTokens
     from engine.store.deliveries import Deliveries
     from engine.store.forgetting import Check
-    from engine.store.outbox import Outbox
     from engine.store.rules import StoredRules
     from engine.store.session_ledger import SessionLedger
 
@@ -59,18 +60,21 @@ Keep = Callable[[str, RunSpec], RunSpec]
 """Function that keeps files of a run, by its id, and returns its spec as it is stored."""
 
 
+def _deliveries(store: Store) -> Deliveries:
+    read, write = store._read, store._write  # pyright: ignore[reportPrivateUsage]  a part of the class
+    return modules.deliveries.Deliveries(read, write)
+
+
 class Store(StoreReader):
     """The one door to the database; made by `open_store`."""
 
+    deliveries = cached_property(_deliveries)
+
     def __init__(
-        self,
-        writer: DatabaseConnection,
-        reader: DatabaseConnection,
-        wishes: Sequence[Subscription] = (),
-        cost: RunCost = no_cost,
+        self, writer: DatabaseConnection, reader: DatabaseConnection, outbox: Outbox
     ) -> None:
         super().__init__(reader)
-        self._wishes, self._cost = wishes, cost
+        self.outbox = outbox
         self._writer = writer
         self._appender = Appender()
         self._clock = time.time
@@ -80,20 +84,6 @@ class Store(StoreReader):
         self.rules_of: RulesOf | None = None
         """The rules of files, where this process supervises: then rules answer what is raised."""
         self.probe: DatabaseProbe | None = None
-
-    @cached_property
-    def outbox(self) -> Outbox:
-        """The messages of receivers' subscriptions; imported at first use."""
-        from engine.store.outbox import Outbox
-
-        return Outbox(self._wishes, self._cost)
-
-    @cached_property
-    def deliveries(self) -> Deliveries:
-        """The deliveries of messages; imported at first use."""
-        from engine.store.deliveries import Deliveries
-
-        return Deliveries(self._read, self._write)
 
     @cached_property
     def rules(self) -> StoredRules:
@@ -181,10 +171,9 @@ class Store(StoreReader):
 
         `put_aside` moves their files in the transaction; `settle_forgotten` moves them back.
         """
-        from engine.store import forgetting
 
         def remove(db: sqlite3.Connection) -> None:
-            forgetting.forget(db, runs, self._clock(), check)
+            modules.forgetting.forget(db, runs, self._clock(), check)
             self._appender.forget()
             put_aside()
 
@@ -192,9 +181,7 @@ class Store(StoreReader):
 
     async def settle_forgotten(self, runs: Sequence[str], put_back: Callable[[str], None]) -> None:
         """Call `put_back` for those of the runs that are here: they were not forgotten."""
-        from engine.store import forgetting
-
-        await self._write(partial(forgetting.settle, runs, put_back))
+        await self._write(partial(modules.forgetting.settle, runs, put_back))
 
     async def set_budget(self, batch: str, budget: Budget | None) -> None:
         """Set the budget that the runs of a batch share; None: as much as they need."""
@@ -287,34 +274,26 @@ class Store(StoreReader):
         self, id: str, pattern: Pattern, *, run: str | None = None, is_edited: bool = False
     ) -> None:
         """Keep what worked, in a `run` if given; what the user wrote no run overwrites."""
-        from engine.store import patterns
-
         at = self._clock()
         await self._write(
-            lambda db: patterns.keep(db, id, pattern, at, run=run, is_edited=is_edited)
+            lambda db: modules.patterns.keep(db, id, pattern, at, run=run, is_edited=is_edited)
         )
 
     async def remove_pattern(self, id: str, *, bring_back: bool = False) -> None:
         """Remove a pattern, or bring it back."""
-        from engine.store import patterns
-
         at = None if bring_back else self._clock()
-        await self._write(lambda db: patterns.remove(db, id, at))
+        await self._write(lambda db: modules.patterns.remove(db, id, at))
 
     async def index(self) -> None:
         """Move the index of the history forward by a slice."""
-        from engine.store import search
-
-        await self._write(search.index_slice, is_flood=True)
+        await self._write(modules.search.index_slice, is_flood=True)
 
     async def drop_events(self, before: float, kept: int = KEPT) -> dict[str, int]:
         """Drop all but the last `kept` events of runs that ended before a time (since 1970).
 
         Returns the number by run; the runs themselves stay as they are.
         """
-        from engine.store import shrinking
-
-        return await shrinking.drop_events(self._write, before, kept)
+        return await modules.shrinking.drop_events(self._write, before, kept)
 
     async def drop_samples(self, before: float) -> None:
         """Drop the samples of the rate limits from before a time (since 1970)."""
@@ -322,9 +301,7 @@ class Store(StoreReader):
 
     async def settle_usage(self) -> None:
         """Add to the ledger what it lacks of the usage of runs."""
-        from engine.store.usage_backfill import SETTLE
-
-        await self._write(lambda db: db.execute(SETTLE))
+        await self._write(lambda db: db.execute(modules.usage_backfill.SETTLE))
 
     async def version(self) -> int:
         """Return a number that changes with every commit by anybody else."""
@@ -342,11 +319,9 @@ class Store(StoreReader):
 
     async def shrink(self, free_bytes: int, is_idle: Callable[[], bool]) -> None:
         """Release the space of dropped events to the disk, which has `free_bytes` left."""
-        from engine.store import shrinking
-
         more = True
         while more:
-            step = partial(shrinking.shrink, free_bytes=free_bytes, idle=is_idle())
+            step = partial(modules.shrinking.shrink, free_bytes=free_bytes, idle=is_idle())
             with translated():
                 more = await self._writer.do(step)
 
@@ -465,7 +440,7 @@ async def open_store(
         opening.release_if_needed()
         writer = await stack.enter_async_context(connect(path, is_new=is_new))
         reader = await stack.enter_async_context(connect(path, migrate=False))
-        store = Store(writer, reader, wishes, cost)
+        store = Store(writer, reader, Outbox(wishes, cost))
         store.log = path.with_name(f"{path.name}-wal")
         store.place = DatabaseLocation(path)
         store.probe = DatabaseProbe(path, identity.noted(path))

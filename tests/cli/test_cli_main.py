@@ -17,6 +17,8 @@ import pytest
 from engine.config.paths import Paths
 from engine.domain.budget import Budget, BudgetUnit
 from engine.domain.errors import user_error
+from engine.domain.model import RunSpec
+from engine.store.store import open_store
 from tui.cli.commands import ls
 from tui.cli.main import COMMANDS, group, run
 from tui.cli.support import failure
@@ -258,14 +260,47 @@ def test_the_error_inside_a_group_is_told(capsys: pytest.CaptureFixture[str]) ->
 
 HEAVY = ("textual", "rich.console", "rich.live", "yaml", "watchfiles", "psutil", "platformdirs")
 NOT_FOR_LISTS = (
+    "engine.agents.profiles",
     "engine.domain.rule_answers",
     "engine.execution.executors",
     "engine.notifications",
     "engine.runs.requests",
+    "engine.usage.prices",
     "engine.workspaces",
-    *("difflib", "hashlib", "random", "shutil", "tomllib"),
+    *(f"engine.store.{name}" for name in ("patterns", "search", "shrinking", "usage_reading")),
+    *(f"tui.formatting.{name}" for name in ("events", "hits", "patterns", "properties")),
+    *("csv", "difflib", "hashlib", "random", "shutil", "tomllib"),
 )
 """Modules for what a list of runs does not do; each of them takes about a millisecond."""
+OF_LISTS = 153
+"""Modules of ours that a list of runs imports."""
+
+
+def _imported(words: list[str]) -> set[str]:
+    program = (
+        "import sys; from tui.cli.main import run; run(sys.argv[1:]);"
+        "print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    return set(done.stderr.split())
+
+
+async def test_a_list_of_runs_imports_few_modules(paths: Paths) -> None:
+    paths.prepare()
+    paths.lock.touch()
+    async with open_store(paths.database) as store:
+        await store.create(RunSpec("Work.", "Task", "project"), ())
+    imported = _imported(["ls", "--status", "queued"])
+    ours = {name for name in imported if name.split(".")[0] in ("engine", "tui")}
+    assert "tui.cli.support.run_table" in ours  # there was a table
+    assert not set(NOT_FOR_LISTS) & imported
+    assert len(ours) <= OF_LISTS
 
 
 @pytest.mark.parametrize(
@@ -284,18 +319,7 @@ NOT_FOR_LISTS = (
     ],
 )
 def test_nobody_pays_for_what_is_not_used(words: list[str], absent: tuple[str, ...]) -> None:
-    program = (
-        "import sys; from tui.cli.main import run; run(sys.argv[1:]);"
-        "print(*sys.modules, file=sys.stderr)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, *words],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert not set(absent) & set(done.stderr.split())
+    assert not set(absent) & _imported(words)
 
 
 @pytest.mark.parametrize(

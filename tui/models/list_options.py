@@ -187,8 +187,9 @@ class ListOptions:
 
 def is_foldable(run: Run) -> bool:
     """Return whether a run is finished and the user has decided about it."""
-    is_decided = is_settled(run) and not needs_you(run)
-    return run.status in FINISHED and is_decided and not run.is_archived
+    if run.status not in FINISHED or run.is_archived:
+        return False
+    return is_settled(run) and not needs_you(run)
 
 
 HIGHEST_PRIORITY = 10**18
