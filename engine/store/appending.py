@@ -22,6 +22,7 @@ from engine.domain.events import (
     Progressed,
     StatusChanged,
 )
+from engine.domain.lifecycle import FINISHED
 from engine.domain.model import AttemptRequest, Run, RunSpec, WorkspaceKind
 from engine.domain.record import mutable_record, record
 from engine.domain.stamp import stamp
@@ -138,6 +139,9 @@ class Appender:
                 db, (it for it in changed if it.run.status != before[it.run.id].run.status)
             )
         self._known.update(current)
+        for run in done.runs.values():
+            if run.status in FINISHED:  # little comes after its end, and what comes reads it again
+                del self._known[run.id]
         return done
 
     def _current(self, db: sqlite3.Connection, ids: set[str]) -> dict[str, _Known]:

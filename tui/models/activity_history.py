@@ -12,10 +12,15 @@ STRETCH_S = 4.0
 """The length of time that one bar of a sparkline stands for."""
 STRETCHES = 32
 """Number of bars that are remembered of a run."""
+KEPT = 1_000
+"""Runs that are remembered."""
 
 
 class ActivityHistory:
-    """Counts what it hears; runs that have ended are kept as they were, live ones beat on."""
+    """Counts what it hears; runs that have ended are kept as they were, live ones beat on.
+
+    Only of the runs that were heard of last: a dashboard may stay open for weeks.
+    """
 
     def __init__(self) -> None:
         self._beats: dict[str, deque[tuple[int, int]]] = {}
@@ -24,7 +29,8 @@ class ActivityHistory:
     def hear(self, events: Mapping[str, Sequence[Event]]) -> None:
         """Take in what happened, run by run and in order."""
         for run, heard in events.items():
-            beats = self._beats.setdefault(run, deque(maxlen=STRETCHES))
+            beats = self._beats.pop(run, None) or deque(maxlen=STRETCHES)
+            self._beats[run] = beats  # at the end, as the latest
             first, last = int(heard[0].at // STRETCH_S), int(heard[-1].at // STRETCH_S)
             if first == last:
                 _beat(beats, first, len(heard))
@@ -34,6 +40,10 @@ class ActivityHistory:
             for event in heard:
                 if isinstance(event.body, StatusChanged):
                     self._turned(run, event.body, int(event.at // STRETCH_S))
+        while len(self._beats) > KEPT:
+            oldest = next(iter(self._beats))
+            del self._beats[oldest]
+            self._ended.pop(oldest, None)
 
     def _turned(self, run: str, body: StatusChanged, at: int) -> None:
         if body.status in FINISHED:

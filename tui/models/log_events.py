@@ -38,6 +38,8 @@ LOOK_AHEAD = 32
 """Events among which the agent's report of an edit is looked for."""
 MAX_PATHS = 10_000
 """Edited files of a run that are remembered."""
+MAX_RUNS = 200
+"""Runs whose edited files are remembered: those that began to edit last."""
 
 _FileKey = tuple[str, bool]
 """A path, and whether the file was deleted."""
@@ -89,7 +91,7 @@ class ReportedEdits:
             self._files.pop(event.run, None)  # an edit that was cut off never ends
         if not isinstance(body, Step) or not body.changes:
             return
-        files = self._files.setdefault(event.run, {})
+        files = self._of(event.run)
         if len(files) + len(body.changes) > MAX_PATHS:
             files.clear()
         for key in map(_key, body.changes):
@@ -103,6 +105,12 @@ class ReportedEdits:
             else:
                 known.is_open = False
                 known.until = min(known.until, event.at + REPORT_AFTER_S)
+
+    def _of(self, run: str) -> dict[_FileKey, _EditedFile]:
+        files = self._files.setdefault(run, {})
+        if len(self._files) > MAX_RUNS:
+            del self._files[next(iter(self._files))]
+        return files
 
     def unreported(
         self, run: str, at: float, changes: Sequence[FileChange]

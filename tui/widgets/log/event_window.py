@@ -228,6 +228,7 @@ class EventWindow:
     def trim_start(self) -> int:
         """Drop the earliest events where there are too many; return their number."""
         count = self._surplus(self.entries)
+        self._forget(self.entries[:count])
         del self.entries[:count]
         if count:
             self.first_seq = self.entries[0].seq
@@ -238,10 +239,19 @@ class EventWindow:
         """Drop the latest events where there are too many; return their number."""
         count = self._surplus(reversed(self.entries))
         if count:
+            self._forget(self.entries[-count:])
             del self.entries[-count:]
             self.last_seq = self.entries[-1].seq
         self._number()
         return count
+
+    def _forget(self, dropped: Iterable[WindowEntry]) -> None:
+        """Keep nothing of entries that are dropped: a log of all runs may be open for weeks."""
+        for entry in dropped:
+            if self._usage.get(entry.run) is entry:
+                del self._usage[entry.run]
+            if entry.said_id is not None and self._said.get(entry.said_id) is entry:
+                del self._said[entry.said_id]
 
     def _surplus(self, entries: Iterable[WindowEntry]) -> int:
         events, lines = len(self.entries) - MAX_EVENTS, self.line_count - MAX_LINES
