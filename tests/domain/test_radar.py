@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,6 +152,38 @@ def test_copies_of_one_batch_task_never_overlap() -> None:
     radar.update(copy_of("r5", None))
     others = {name: [one.run for one in radar.overlaps(name)] for name in ("r1", "r5")}
     assert others == {"r1": ["r3", "r4", "r5"], "r5": ["r1", "r2", "r3", "r4"]}
+
+
+def test_a_copy_with_another_prompt_is_no_copy_any_more() -> None:
+    radar = Learning()
+    for one in (copy_of("r1", "b"), copy_of("r2", "b")):
+        radar.update(one)
+    assert radar.update(copy_of("r2", "b", "edited")) == {"r1", "r2"}
+    assert [one.run for one in radar.overlaps("r1")] == ["r2"]
+    assert radar.update(copy_of("r2", "b")) == {"r1", "r2"}
+    assert radar.count("r1") == radar.count("r2") == 0
+
+
+def test_copies_are_candidates_as_soon_as_another_run_changes_their_file() -> None:
+    radar = OverlapDetector()
+    for one in (copy_of("r1", "b"), copy_of("r2", "b")):
+        radar.update(one)
+    assert radar.candidates() == {}
+    radar.update(copy_of("r3", None))
+    assert radar.candidates() == {name: (1, frozenset("a")) for name in ("r1", "r2", "r3")}
+
+
+def test_many_runs_that_change_one_file_take_memory_by_the_run_not_by_the_pair() -> None:
+    tracemalloc.start()
+    try:
+        radar = Learning()
+        for number in range(60):
+            radar.update(run(f"r{number}", "/s", "CHANGELOG.md"))
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert radar.count("r0") == 59
+    assert taken < 2**19
 
 
 def test_lines_are_asked_for_once_a_checkpoint_and_only_of_candidates() -> None:

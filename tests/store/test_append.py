@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 
 import pytest
 from support import HOSTILE, spec
@@ -289,15 +288,3 @@ async def test_a_question_that_is_no_text_is_refused(store: Store) -> None:
     with pytest.raises(UserError) as caught:
         await store.runs(project="\udc80")
     assert caught.value.code == "INPUT_INVALID"
-
-
-async def test_an_engine_that_runs_for_weeks_keeps_no_run_that_ended(store: Store) -> None:
-    ids = [await new_run(store) for _ in range(5)]
-    ended = StatusChanged(Status.CANCELLED, Status.QUEUED)
-    for run in ids:
-        await store.append([AppendRequest(run, [ended])])
-        await store.append([AppendRequest(run, [note("after its end")])])
-    gc.collect()
-    held = [one for one in gc.get_objects() if isinstance(one, Run) and one.id in ids]
-    assert len(held) <= 1  # what the writer's thread did last
-    assert [await notices(store, run) for run in ids] == [["after its end"]] * 5

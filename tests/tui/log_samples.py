@@ -149,8 +149,7 @@ async def opened(pilot: Pilot[None]) -> LogHost:
 async def settled(pilot: Pilot[None]) -> None:
     await pilot.pause()
     while any(not worker.is_finished for worker in pilot.app.workers):  # one page asks for the next
-        await pilot.app.workers.wait_for_complete()
-        await pilot.pause()
+        await pilot.pause(0.01)
     await pilot.pause()
 
 
