@@ -111,7 +111,7 @@ class OverlapDetector:
         return told
 
     def _compare(self, run: str, before: Mapping[str, set[str]]) -> set[str]:
-        """Count anew the overlaps with other runs; return the runs whose overlaps changed."""
+        """Count again the overlaps with other runs; return the runs whose overlaps changed."""
         changed = set[str]()
         for other, was in before.items():
             now = self._shared(run, other)
@@ -188,7 +188,7 @@ class OverlapDetector:
         owners = self._owners.setdefault((source, path), set())
         tasks = map(self._tasks.get, owners)
         first = next(tasks, None)
-        if all(task == first for task in tasks):  # nobody else changed it until now
+        if all(task == first for task in tasks):  # no other task changed it until now
             self._unread |= owners
         owners.add(run)
 
