@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,6 @@ ALLOWED = {
 """Uses outside, by file or folder, each with its reason. The list may only shrink."""
 
 FILES = ("engine.config.paths.AttemptFolder", "engine.config.paths.StageFolder")
-SIGNALS = ("os.kill", "os.killpg")
 
 
 def _uses(tree: ast.AST) -> set[str]:
@@ -73,7 +73,7 @@ def _attributes(node: ast.AST) -> Iterator[str]:
     match node:
         case ast.Call(func=ast.Attribute(attr="attempt")):
             yield "files of an attempt"
-        case ast.Attribute() if ast.unparse(node) in SIGNALS:
+        case ast.Attribute(attr="kill" | "killpg", value=ast.Name(id="os")):
             yield "process"
         case ast.Attribute(attr="path", value=ast.Name(id="workspace")):
             yield "path of a workspace"
@@ -83,6 +83,7 @@ def _attributes(node: ast.AST) -> Iterator[str]:
             pass
 
 
+@cache
 def _found() -> dict[str, set[str]]:
     """Return the files outside with each kind of use."""
     found: dict[str, set[str]] = {kind: set() for kind in ALLOWED}
