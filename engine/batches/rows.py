@@ -130,9 +130,11 @@ def _json_lines(text: str, name: str) -> Iterator[InputRow]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands there twice")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key `{_shown(key)}` stands there twice")
+        found[key] = value
     return found
 
 

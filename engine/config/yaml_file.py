@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from engine.domain import nearest
 from engine.domain.errors import UserError, user_error
+from engine.domain.text import printable_name
 from engine.system.decoding import convert
 
 T = TypeVar("T", bound=Struct)
@@ -220,7 +221,7 @@ def _children(node: Any) -> Iterator[Any]:  # noqa: ANN401  YAML nodes
             key.tag = key.tag.removesuffix("bool") + "str"
         if isinstance(key.value, str):
             if key.value in seen:
-                raise _marked("a key stands there twice", key)
+                raise _marked(f"the key `{printable_name(key.value[:80])}` stands there twice", key)
             seen.add(key.value)
 
 

@@ -211,6 +211,7 @@ def _taken(one: CleanupCandidate, wish: CleanupFilter, now: float) -> str:
     stays = f", the branch {one.branch} stays" if one.branch else ""
     lost = one.unsaved or "nothing is lost"
     if node := _node(one.run):
+        lost = one.unsaved or "no changes that are not applied"
         stays = f"; on the node {printable_name(node)}, for good"
         stays += "" if one.is_size_known else "; its size is unknown: the node does not answer"
     return f"{ended}; {lost}{stays}"

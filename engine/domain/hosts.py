@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from engine.domain.errors import user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.model import LOCAL, Run, Workspace
 from engine.domain.record import record
 from engine.domain.text import is_utf8, printable_name
 
 HOST_CHARACTERS = 100
 """The longest name of a machine."""
+FREE_THERE = "Free some space on that node; `swarm-tui cleanup` deletes workspaces there, too."
 
 
 @record
@@ -68,6 +69,16 @@ def host_of(run: Run) -> str:
 def is_remote(run: Run) -> bool:
     """Return whether a run works on another machine, or is to."""
     return host_of(run) != LOCAL
+
+
+def disk_full(host: str) -> UserError:
+    """Return the error of a program of a run that found no room on a machine."""
+    error = user_error("DISK_FULL")
+    if host != LOCAL:
+        message = f"The disk of the node {printable_name(host)} is full."
+        error = user_error("DISK_FULL", message, FREE_THERE)
+    error.is_reported = True
+    return error
 
 
 def local_path(workspace: Workspace) -> Path:

@@ -20,8 +20,9 @@ from engine.domain.events import (
     StatusChanged,
     status_change,
 )
+from engine.domain.hosts import disk_full
 from engine.domain.interaction import DeliveryTime, MessageChanged, MessagePhase
-from engine.domain.model import AttemptRequest, Pause, Run, Stage, Status
+from engine.domain.model import LOCAL, AttemptRequest, Pause, Run, Stage, Status
 from engine.domain.reasons import Cause, WaitingFor
 from engine.domain.requests import GO_ON, PROMPT_CHARACTERS, check_failed, start_over
 from engine.domain.text import printable
@@ -47,11 +48,16 @@ class NextStep:
         return any(getattr(body, "status", None) is Status.SUCCEEDED for body in self.bodies)
 
 
-def attempt_outcome(ending: ProcessEnd, reader: OutputReader, stderr: str) -> AttemptOutcome:
+def attempt_outcome(
+    ending: ProcessEnd, reader: OutputReader, stderr: str, host: str = LOCAL
+) -> AttemptOutcome:
     """Return how an attempt ended, as its agent sees it; `stderr` is the end of what it wrote."""
     if ending.is_lost:  # also where the agent was done: its files are there, and its check was not
         return AttemptOutcome.of(user_error("NODE_LOST"))
-    return reader.outcome(AttemptEnd(ending.exit_code, stderr, ending.disk_full))
+    found = reader.outcome(AttemptEnd(ending.exit_code, stderr, ending.disk_full))
+    if found.error and found.error.code == "DISK_FULL":
+        return AttemptOutcome.of(disk_full(host))
+    return found
 
 
 def leftover_events(

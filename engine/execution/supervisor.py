@@ -26,6 +26,7 @@ from engine.domain.events import (
     status_change,
 )
 from engine.domain.fault import error_line
+from engine.domain.hosts import host_of
 from engine.domain.interaction import MessageChanged
 from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import AttemptRequest, Run, Stage, Status
@@ -294,7 +295,7 @@ class RunSupervisor:
         await following.process.sync_files()  # before its end is reported
         await self._remove_inbox()
         stderr = await read_tail(executor, ref, AttemptFile.STDERR)
-        outcome = endings.attempt_outcome(ending, following.reader, stderr)
+        outcome = endings.attempt_outcome(ending, following.reader, stderr, host_of(self._run))
         if outcome.error and following.verdict:
             outcome = AttemptOutcome.of(following.verdict)
         self.outcome = outcome.kind

@@ -15,6 +15,10 @@ from hypothesis import strategies as st
 from node_calls import HOME, REF, ask, start
 
 from engine.domain.errors import UserError
+from engine.domain.hosts import disk_full
+from engine.domain.model import LOCAL
+from engine.execution.cluster.calls import NodeCalls
+from engine.execution.cluster.cluster import KnownNode
 from engine.execution.cluster.messages import (
     PROTOCOL,
     EndLiving,
@@ -196,3 +200,37 @@ async def test_defect_is_answered_and_logged(
     assert caught.value.code == "NODE_FAILED"
     assert "a defect" in caplog.text
     assert await ask(channel, ListLiving()) == ()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "On the node one: The disk is full."),
+        (errno.EROFS, "On the node one: The file system can only be read."),
+        (errno.EACCES, "On the node one: "),
+    ],
+)
+async def test_fault_of_a_nodes_disk_names_the_node(number: int, said: str) -> None:
+    class Refusing:
+        async def call(self, node: str, message: bytes, limit_s: float, limit_bytes: int) -> bytes:
+            del node, message, limit_s, limit_bytes
+            return msgspec.msgpack.encode(Reply(os_error=number))
+
+    async def home() -> str:
+        return "h0me"
+
+    async def look() -> None:
+        pass
+
+    channel: Any = Refusing()
+    with pytest.raises(UserError) as caught:
+        await NodeCalls(channel, "one", home, KnownNode("one", look)).call(Hello())
+    assert caught.value.message.startswith(said)
+    assert caught.value.is_reported, "nothing here waits for it"
+    if number == errno.ENOSPC:
+        assert "on that node" in caught.value.recovery
+
+
+def test_program_that_finds_no_room_on_a_node_names_the_node() -> None:
+    assert disk_full("one").message == "The disk of the node one is full."
+    assert disk_full(LOCAL).message == "The disk is full."

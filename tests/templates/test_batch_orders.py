@@ -92,14 +92,18 @@ def test_a_placeholder_that_nothing_fills_is_refused_and_code_is_not() -> None:
         ("a.csv", "pth\nsrc\n", "has no parameter `pth`. Did you mean `path`?"),
         ("a.csv", "path\n\x1b]0;x\x07\n", "a.csv:2: `path`"),
         ("a.csv", "path\n" + "x\n" * 1001, "more than 1000 rows"),
-        ("a.jsonl", '{"path": "a"}\n{"path": "a", "path": "b"}\n', "a.jsonl:2: a key stands"),
+        (
+            "a.jsonl",
+            '{"path": "a"}\n{"path": "a", "path": "b"}\n',
+            "a.jsonl:2: the key `path`",
+        ),
         ("a.jsonl", '{"path": ["a"]}\n', "a.jsonl:1: `path`: a text, a number or a flag"),
         ("a.jsonl", "[" * 100_000, "a.jsonl:1: "),
         ("a.jsonl", '{"path": "\\ud800"}', "a.jsonl:1: `path`: this is not UTF-8"),
         ("a.yaml", "- {path: a}\n- [b]\n", "a.yaml:2, row 2: names and values are needed"),
         ("a.yaml", "- &a {path: x}\n- *a\n", "a.yaml:2: `*` for what stands elsewhere"),
         ("a.yaml", "- !!python/object:os.system {}\n", "a.yaml:1: "),
-        ("a.yaml", "- a: b\n  path: x\n  path: y\n", "a.yaml:3: a key stands there twice"),
+        ("a.yaml", "- a: b\n  path: x\n  path: y\n", "a.yaml:3: the key `path` stands there twice"),
         ("a.yaml", "- path: 0x" + "F" * 9000, "a.yaml:1: a number has too many digits"),
         ("a.yaml", "- path: 1" + ":1" * 100_000, "a.yaml:1: a number has too many digits"),
         ("a.yaml", "- path: 1" + ":1" * 9000 + ".5", "a.yaml:1: a number has too many digits"),
@@ -189,7 +193,7 @@ def test_a_flow_is_put_in_order_for_every_row(tmp_path: Path) -> None:
         ("from: research", "from: review", "wait for each other: review, write"),
         ("prompt: Find", "prompts: Find", "unknown key"),
         ("{{ style }}", "{{ stile }}", "there is no parameter `stile`"),
-        ("rows:", "steps: []\nrows:", "a key stands there twice"),
+        ("rows:", "steps: []\nrows:", "the key `steps` stands there twice"),
         ("name: feature", "nam: feature", "feature.yaml:1: unknown key `nam`. Did you mean `name`"),
     ],
 )
@@ -200,14 +204,16 @@ def test_a_wrong_flow_is_refused(tmp_path: Path, old: str, new: str, said: str) 
 
 
 @pytest.mark.parametrize("text", ["~", "null # none", "--- ~", "{}"])
-def test_a_flow_without_steps_is_refused(tmp_path, text: str) -> None:
+def test_a_flow_without_steps_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "feature.yaml"
     file.write_text(text)
     assert "steps" in refused(asked(file=file))
 
 
 @given(st.binary(max_size=400), st.sampled_from([".csv", ".jsonl", ".yaml"]))
-def test_any_bytes_are_rows_or_refused(tmp_path_factory, data: bytes, ending: str) -> None:
+def test_any_bytes_are_rows_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: bytes, ending: str
+) -> None:
     file = tmp_path_factory.mktemp("rows") / f"any{ending}"
     file.write_bytes(data)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -92,11 +92,23 @@ def start_over(runs: Sequence[Run]) -> str:
 # Deleting
 
 
+FOR_GOOD_THERE = (
+    "Checkpoints stay here; files there are deleted for good, also those that git ignores."
+)
+"""Consequence of a clean-up on nodes, where only changes that are not applied are looked for."""
+
+
+def on_nodes(items: Iterable[CleanupItem]) -> int:
+    """Return the number of workspaces on nodes, which have no trash."""
+    return sum(bool(item.host) for item in items)
+
+
 def delete(plan: CleanupPlan, runs: Mapping[str, Run]) -> str:
     """Return the question before the items of a plan are deleted; `runs` by their ids."""
     unsaved = [item for item in plan.keep if item.is_unsaved]
     if unsaved and not plan.take:
-        return _unsaved(unsaved, runs)
+        there = f" {FOR_GOOD_THERE}" if on_nodes(unsaved) else ""
+        return _unsaved(unsaved, runs) + there
     amount = size(sum(item.size for item in plan.take))
     count = counted(len(plan.take), plan.noun)
     if plan.artefacts_only:
@@ -106,10 +118,11 @@ def delete(plan: CleanupPlan, runs: Mapping[str, Run]) -> str:
         return f"Delete {count} for good ({amount})? Only Codex's records of conversations go."
     if plan.is_for_good:
         named = _named(plan.take) or count
-        return f"Delete {named} ({amount}) on the node for good? This cannot be undone."
+        nodes = "the node" if len(plan.take) == 1 else "nodes"
+        return f"Delete {named} ({amount}) on {nodes}? {FOR_GOOD_THERE}"
     question = f"Move {_named(plan.take) or count} ({amount}) to the trash?"
     if plan.on_nodes:
-        question += f" {plan.on_nodes} of them on nodes: these go for good."
+        question += f" {plan.on_nodes} of them are on nodes, without a trash. {FOR_GOOD_THERE}"
     return f"{question} {_unsaved(unsaved, runs, more=True)}" if unsaved else question
 
 

@@ -17,7 +17,13 @@ from tui.terminal.cells import clean, crop
 from tui.widgets.status.toast import app_of, attempt, tell
 
 if TYPE_CHECKING:
-    from engine.engine import CleanupFilter, CleanupItemResult, CleanupPlan, TrashEntry
+    from engine.engine import (
+        CleanupFilter,
+        CleanupItem,
+        CleanupItemResult,
+        CleanupPlan,
+        TrashEntry,
+    )
 
 MARGIN = 12
 """Columns around the text of a dialog."""
@@ -171,7 +177,8 @@ class WorkspaceDeletion:
             self._remember(
                 one.item.run for one in report.cleaned if not (one.failure or one.item.host)
             )
-            words = f"{done} moved to the trash ({amount}): u undoes."
+            where = f", {plan.on_nodes} on nodes deleted for good" if plan.on_nodes else ""
+            words = f"{done} moved to the trash ({amount}): u undoes{where}."
         words += f" {len(failed)} stay: {_first(failed)}" if failed else ""
         words += " Stopped before the rest." if report.stopped else ""
         tell(app_of(self._screen), words, is_warning=bool(failed))
@@ -249,19 +256,37 @@ class WorkspaceDeletion:
 
 
 def _choices(plan: CleanupPlan, *, can_force: bool) -> list[ConfirmChoice]:
-    count, kept = len(plan.take), sum(item.is_unsaved for item in plan.keep)
+    count, unsaved = len(plan.take), [item for item in plan.keep if item.is_unsaved]
     if not count:
-        anyway = "Move to the trash anyway (u undoes)"
+        anyway = _verb(unsaved, " anyway")
         return [ConfirmChoice("all", "d", anyway, is_danger=True)] if can_force else []
     if plan.artefacts_only:
         return [ConfirmChoice("delete", "J", "Delete", is_danger=True)]
-    label = "Delete for good" if plan.sessions else "Move to the trash (u undoes)"
+    is_danger = plan.sessions or plan.on_nodes > 0
+    label = "Delete for good" if plan.sessions else _verb(plan.take)
     if not can_force:
-        return [ConfirmChoice("delete", "d", label, is_danger=plan.sessions)]
+        return [ConfirmChoice("delete", "d", label, is_danger=is_danger)]
+    every = [*plan.take, *unsaved]
+    all_of_them = f"Delete all {len(every)} anyway"
+    if not questions.on_nodes(every):
+        label, all_of_them = (
+            f"Move {count} to the trash (u undoes)",
+            f"Move all {len(every)} anyway",
+        )
     return [
-        ConfirmChoice("delete", "d", f"Move {count} to the trash (u undoes)"),
-        ConfirmChoice("all", "A", f"Move all {count + kept} anyway", is_danger=True),
+        ConfirmChoice("delete", "d", label, is_danger=is_danger),
+        ConfirmChoice("all", "A", all_of_them, is_danger=True),
     ]
+
+
+def _verb(items: Sequence[CleanupItem], suffix: str = "") -> str:
+    """Return what happens to workspaces: those on nodes go for good."""
+    there = questions.on_nodes(items)
+    if there == len(items):
+        return f"Delete for good{suffix}"
+    if there:
+        return f"Delete{suffix}, {there} on nodes for good"
+    return f"Move to the trash{suffix} (u undoes)"
 
 
 def _empty_question(entries: Sequence[TrashEntry], *, of_all: bool) -> tuple[str, ConfirmChoice]:

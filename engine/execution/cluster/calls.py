@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from engine.domain.errors import UserError, os_failure, user_error
+from engine.domain.hosts import FREE_THERE
 from engine.domain.text import printable, printable_name
 from engine.domain.transient import transient
 from engine.execution.cluster.channel import (
@@ -195,18 +197,22 @@ class NodeCalls:
             said = f"The node {printable_name(self.node)} gave an answer that cannot be read."
             raise user_error("NODE_FAILED", said) from error
         except OSError as error:
-            if transient(error):
-                raise _of_node(os_failure(error)) from None
+            if transient(error) or error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+                raise self._of_node(os_failure(error)) from None
             raise
         except UserError as error:
-            raise _of_node(error) from None
+            raise self._of_node(error) from None
 
-
-def _of_node(error: UserError) -> UserError:
-    """Return an error of a node, without meaning for the home and the machine here."""
-    entry, code = error.entry, error.code
-    if entry.stops_store or entry.is_of_database or entry.loses_home:
-        code = "NODE_FAILED"
-    found = user_error(code, printable(error.message), printable(error.recovery))
-    found.is_reported = True  # a full disk there is none here
-    return found
+    def _of_node(self, error: UserError) -> UserError:
+        """Return an error of the node, without meaning for the home and the machine here."""
+        entry, code, recovery = error.entry, error.code, error.recovery
+        node, message = f"node {printable_name(self.node)}", printable(error.message)
+        if entry.stops_store or entry.is_of_database or entry.loses_home:
+            code = "NODE_FAILED"
+        if error.code == "DISK_FULL":
+            recovery = FREE_THERE
+        if node not in message:
+            message = f"On the {node}: {message}"
+        found = user_error(code, message, printable(recovery))
+        found.is_reported = True  # a full disk there is none here
+        return found

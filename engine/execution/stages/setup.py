@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 
 from engine.domain.activity import clock
-from engine.domain.errors import reported, user_error
+from engine.domain.errors import user_error
 from engine.domain.events import Body, Progressed
+from engine.domain.hosts import disk_full
 from engine.domain.model import Run, Stage, Workspace, WorkspaceSetup
 from engine.execution.executor import AttemptRef, Executor
 from engine.execution.stages.stage_commands import CommandsResult, StageCommands, shown
@@ -51,15 +52,15 @@ class SetupStage(StageCommands):
         if done is None:
             return False
         await self._append(done.bodies)
-        self._judge(done, wanted)
+        self._judge(done, wanted, workspace.host)
         return True
 
-    def _judge(self, done: CommandsResult, wanted: WorkspaceSetup) -> None:
+    def _judge(self, done: CommandsResult, wanted: WorkspaceSetup, host: str) -> None:
         """Raise `UserError` unless the commands ended well."""
         if done.exit_code == 0:
             return
         if done.disk_full:
-            raise reported("DISK_FULL")
+            raise disk_full(host)
         words = done.said()
         said = f":\n{words}" if words else "."
         if done.is_late:

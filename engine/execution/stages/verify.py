@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from engine.config.paths import Paths
 from engine.domain.activity import clock
-from engine.domain.errors import UserError, reported, user_error
+from engine.domain.errors import UserError, user_error
 from engine.domain.events import Body, Progressed
+from engine.domain.hosts import disk_full, host_of
 from engine.domain.model import Run, Stage
 from engine.domain.reasons import Cause
 from engine.execution.executor import AttemptPart, AttemptRef, Executor
@@ -72,18 +73,19 @@ class VerifyStage(StageCommands):
         if done is None:
             return None
         await self._append(done.bodies)
-        return self._judged(done, command, run.spec.verify_limit_s)
+        return self._judged(done, command, run)
 
     async def cancel(self) -> None:
         """End what is still at work after a cancel."""
         hurried = self._now().cause is Cause.KILL
         await self.end(0 if hurried else self._grace_s, lambda: self._now().cause is Cause.KILL)
 
-    def _judged(self, done: CommandsResult, command: str, limit_s: float) -> VerifyResult:
+    def _judged(self, done: CommandsResult, command: str, run: Run) -> VerifyResult:
+        limit_s, host = run.spec.verify_limit_s, host_of(run)
         if done.exit_code == 0:
             return VerifyResult(None)
         if done.disk_full:
-            raise reported("DISK_FULL")
+            raise disk_full(host)
         if done.is_late:
             how = f"took longer than its limit of {clock(limit_s)}"
         else:

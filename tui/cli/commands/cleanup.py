@@ -92,7 +92,7 @@ if TYPE_CHECKING:
 def cleanup(as_json: bool, **asked: Any) -> int:  # noqa: ANN401  click passes options by name
     """Move workspaces of ended runs to the trash; --undo restores them.
 
-    Without RUN, of all runs.
+    Without RUN, of all runs. Workspaces on nodes are deleted for good.
 
     Live runs, in-place folders and unsaved work always stay; the output lists them with reasons.
     The exit code is 1 if something could not be deleted.
@@ -205,13 +205,27 @@ def tell_plan(plan: CleanupPlan) -> None:
             for folder in item.folders:
                 output.say(f"{formatting.size(folder.size):>14}  {printable_name(folder.path)}")
     if not plan.take:
-        output.say("There is nothing to delete.")
+        output.say("There is nothing to delete." if not plan.keep else _ways_out(plan))
+
+
+def _ways_out(plan: CleanupPlan) -> str:
+    """Return how to delete what stays."""
+    unsaved = [item for item in plan.keep if item.is_unsaved]
+    ways: list[str] = []
+    if unsaved:
+        kept = "checkpoints of it stay" if all(item.host for item in unsaved) else "a patch is kept"
+        ways.append(f"`--including-unsaved` deletes unsaved work, too ({kept})")
+    if any(item.host for item in plan.keep):
+        ways.append("`forget RUN` deletes an ended run with its files on a node")
+    return f"Nothing of this is deleted{': ' if ways else ''}{'; '.join(ways)}."
 
 
 def _question(plan: CleanupPlan) -> str:
+    from tui.formatting.questions import FOR_GOOD_THERE
+
     question = f"Delete {_counted(len(plan.take), plan.noun)}?"
     if plan.on_nodes:
-        question += f" {plan.on_nodes} on nodes, which have no trash: this cannot be undone."
+        question += f" {plan.on_nodes} on nodes, without a trash. {FOR_GOOD_THERE}"
     return question
 
 
