@@ -13,6 +13,7 @@ from engine.config import workspace_roots
 from engine.config.config_file import ConfigWatch, LoadedConfig, load_usable
 from engine.config.paths import Paths
 from engine.config.settings import Config
+from engine.domain.activity import ALL, Steps
 from engine.domain.errors import UserError, add_late, user_error
 from engine.domain.events import Event
 from engine.domain.fault import SETTINGS, Fault, fault_words
@@ -450,10 +451,11 @@ class Engine:
         return await self._services.requests.cancel(run, kill=kill)
 
     async def cancel_all(
-        self, runs: Iterable[str], *, kill: bool = False, children: bool = False
+        self, runs: Iterable[str], *, kill: bool = False, children: bool = False, work: Steps = ALL
     ) -> list[Run]:
-        """Cancel those of the runs that can be, and all below them with `children`."""
-        return await self._services.requests.cancel_all(runs, kill=kill, children=children)
+        """Cancel those of the runs that can be, in parts, and all below them with `children`."""
+        requests = self._services.requests
+        return await requests.cancel_all(runs, kill=kill, children=children, work=work)
 
     async def retry(
         self,

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from engine.domain.batch_json import export
 from engine.domain.budget import Budget
 from engine.domain.consent import Consent, TrustRequest
 from engine.domain.cost import RunCost
-from engine.domain.errors import UserError, user_error
+from engine.domain.errors import user_error
 from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import (
     ANY_NODE,
@@ -303,14 +302,13 @@ class Batches:
         ]
         return [*failed, *vain]
 
-    async def cancel(self, batch: str, cancel: Callable[[str], Awaitable[Run]]) -> list[Run]:
+    async def cancel(
+        self, batch: str, cancel: Callable[[Sequence[str]], Awaitable[list[Run]]]
+    ) -> list[Run]:
         """Cancel what of it has not ended, those that wait first, so that none of them starts."""
         live = [run for run in await self.runs(batch) if run.status in LIVE]
-        done: list[Run] = []
-        for run in sorted(live, key=lambda run: run.status is not Status.QUEUED):
-            with suppress(UserError):  # it may have ended in this moment
-                done.append(await cancel(run.id))
-        return done
+        live.sort(key=lambda run: run.status is not Status.QUEUED)
+        return await cancel([run.id for run in live])
 
 
 def _name(order: BatchRequest, flow: str | None) -> str:

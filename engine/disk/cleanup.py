@@ -162,6 +162,27 @@ class WorkspaceCleanup:
         wanted = (path for path in paths if path in ended)
         await asyncio.gather(*(report(ended[path], path) for path in wanted))
 
+    async def unsaved_of(
+        self, runs: Sequence[Run], looked: Callable[[int, int], None]
+    ) -> list[UnsavedWork]:
+        """Return the unsaved work of each of these runs, good enough to show, not to delete.
+
+        `looked` gets the number of workspaces examined so far, and of all.
+        """
+        turn, count, asked = asyncio.Semaphore(LOOKS_AT_ONCE), 0, OriginCache()
+
+        async def examine(run: Run) -> UnsavedWork:
+            nonlocal count
+            async with turn:
+                found = await unsaved(
+                    run, self._paths, self._config.cleanup.worthless, asked, in_words=True
+                )
+            count += 1
+            looked(count, len(runs))
+            return found
+
+        return await asyncio.gather(*(examine(run) for run in runs))
+
     async def unsaved(self, run: Run) -> UnsavedWork:
         """Return the part of a run's work that is nowhere else."""
         return await unsaved(run, self._paths, self._config.cleanup.worthless)

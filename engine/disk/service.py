@@ -235,17 +235,22 @@ class Disk:
         return entries
 
     async def empty(
-        self, entries: Sequence[TrashEntry], stop: Callable[[], bool] = lambda: False
+        self,
+        entries: Sequence[TrashEntry],
+        stop: Callable[[], bool] = lambda: False,
+        looked: Callable[[int, int], None] = lambda _done, _of: None,
     ) -> int:
         """Remove entries of the trash for good, and return the number removed.
 
-        A mistake in the settings refuses it, as it does a clean-up.
+        A mistake in the settings refuses it, as it does a clean-up. `looked` gets the number of
+        entries that it is done with, and of all.
         """
         self._check_config()
         count = 0
-        for entry in entries:
+        for done, entry in enumerate(entries):
             if stop():
                 break
+            looked(done, len(entries))
             async with self._trash.alone():
                 gone = await asyncio.to_thread(self._trash.doom, entry)
             done = await _remove(gone, stop)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from engine.domain.clock_time import clock_time
 from engine.domain.interaction import InputRequest, RequestKind
 from engine.domain.model import Pause, Run, Status
 from engine.domain.reasons import Cause, Occupation, WaitingFor
+from engine.domain.record import record
 from engine.domain.usage import DEFAULT_ACCOUNT, SIMULATED
 
 _RETRIES: dict[Cause | None, WaitingFor] = {
@@ -18,6 +19,28 @@ _RETRIES: dict[Cause | None, WaitingFor] = {
 THINKING = "thinking"
 QUIET_S = 60.0
 """A run that thinks without a word for this long is called silent."""
+
+
+def _unheard(done: int, of: int) -> None:
+    del done, of
+
+
+def _never() -> bool:
+    return False
+
+
+@record
+class Steps:
+    """The listener of long work, which can end it between two steps."""
+
+    told: Callable[[int, int], None] = _unheard
+    """Called with the number of things that are done so far, and of all."""
+    stop: Callable[[], bool] = _never
+    """True if the next step is to be left alone."""
+
+
+ALL = Steps()
+"""All steps are done, without a listener."""
 
 
 def clock(seconds: float) -> str:

@@ -44,9 +44,10 @@ async def release_unused(runs: Iterable[Run]) -> int:
     count = 0
     for source, ids in by_source.items():
         try:
-            for run_id in sorted(ids & await base.held(Path(source))):
-                await base.release(Path(source), run_id)
-                count += 1
+            unused = sorted(ids & await base.held(Path(source)))
+            if unused:
+                await base.release(Path(source), *unused)
+                count += len(unused)
         except UserError as error:  # the user may have damaged or locked the repository
             _log.warning("%s: bases stay held: %s", source, error.message)
     return count

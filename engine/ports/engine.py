@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from engine.domain.activity import ALL, Steps
 from engine.domain.interaction import DeliveryTime, ModeChange
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.run_mode import UNCHANGED
@@ -241,9 +242,9 @@ class RunsPort(Protocol):
         ...
 
     async def cancel_all(
-        self, runs: Iterable[str], *, kill: bool = False, children: bool = False
+        self, runs: Iterable[str], *, kill: bool = False, children: bool = False, work: Steps = ALL
     ) -> list[Run]:
-        """Cancel those of the runs that can be; return their new state.
+        """Cancel those of the runs that can be, in parts; return their new state.
 
         With `children`, all runs below them are cancelled, too.
         """

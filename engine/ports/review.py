@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from engine.domain.interaction import ModeChange
@@ -116,12 +116,29 @@ class PullRequestsPort(Protocol):
 class ForgettingPort(Protocol):
     """Removal of runs with all that belongs to them; every method raises `UserError`."""
 
-    async def plan(self, runs: Iterable[str]) -> ForgetPlan:
-        """Check that runs may be forgotten, and return what that removes."""
+    async def plan(
+        self, runs: Iterable[str], looked: Callable[[int, int], None] = ...
+    ) -> ForgetPlan:
+        """Check that runs may be forgotten, and return what that removes.
+
+        `looked` gets the number of workspaces examined so far, and of all.
+        """
         ...
 
-    async def forget(self, runs: Iterable[str], *, including_unsaved: bool = False) -> list[str]:
-        """Forget runs, all or none; return their ids. Their workspaces go to the trash."""
+    async def forget(
+        self,
+        runs: Iterable[str],
+        *,
+        including_unsaved: bool = False,
+        told: Callable[[str, int, int], None] = ...,
+        stop: Callable[[], bool] = ...,
+    ) -> list[str]:
+        """Forget runs, all or none; return their ids. Their workspaces go to the trash.
+
+        `told` gets the present work, the number of runs it is done for, and of all. Where `stop`
+        returns true before the last workspace is moved, all are brought back, and no run is
+        forgotten: the answer is empty.
+        """
         ...
 
 

@@ -138,7 +138,9 @@ class BatchesPort(Protocol):
         """Return the runs of it that failed, and then those that were cancelled because of them."""
         ...
 
-    async def cancel(self, batch: str, cancel: Callable[[str], Awaitable[Run]]) -> list[Run]:
+    async def cancel(
+        self, batch: str, cancel: Callable[[Sequence[str]], Awaitable[list[Run]]]
+    ) -> list[Run]:
         """Cancel what of it has not ended, those that wait first, so that none of them starts."""
         ...
 

@@ -219,7 +219,10 @@ class DiskPort(Protocol):
         ...
 
     async def empty(
-        self, entries: Sequence[TrashEntry], stop: Callable[[], bool] = lambda: False
+        self,
+        entries: Sequence[TrashEntry],
+        stop: Callable[[], bool] = lambda: False,
+        looked: Callable[[int, int], None] = lambda _done, _of: None,
     ) -> int:
         """Remove entries of the trash for good, and return the number removed."""
         ...

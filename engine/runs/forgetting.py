@@ -12,7 +12,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -38,6 +38,13 @@ UNFINISHED = "unfinished.lock"
 SAVED = "unsaved*"
 """Names of copies of unsaved work among the files of a run (`engine.disk.backup`)."""
 FORCE = "Apply it with `swarm-tui apply`, or forget the run all the same with --force."
+CHECKING = "looking for work that is nowhere else"
+MOVING = "moving workspaces to the trash"
+REMOVING = "removing files"
+Looked = Callable[[int, int], None]
+"""Called with the number of runs that something is done for, and of all."""
+Told = Callable[[str, int, int], None]
+"""Called with the present work, too, in words."""
 _log = logging.getLogger(__name__)
 
 
@@ -78,8 +85,13 @@ class RunForgetting:
         self._journal = journal
         self._disk = disk
 
-    async def plan(self, runs: Iterable[str]) -> ForgetPlan:
-        """Check that runs may be forgotten, and return what that removes."""
+    async def plan(
+        self, runs: Iterable[str], looked: Looked = lambda _done, _of: None
+    ) -> ForgetPlan:
+        """Check that runs may be forgotten, and return what that removes.
+
+        `looked` gets the number of workspaces examined so far, and of all.
+        """
         found = await self._found(runs)
         live = [run for run in await self._store.runs() if run.status not in FINISHED]
         check_forgettable(found, live)
@@ -87,24 +99,37 @@ class RunForgetting:
         for run in found:
             thread_lock.check_free(self._paths, run.id)
         places = await self._disk.cleaning.standing_of(found)
-        kept: list[str] = []
-        for one in places:
-            if lost := await self._disk.cleaning.unsaved(one):
-                kept.append(f"The run {one.id} is kept: {lost.words}.")
+        lost = await self._disk.cleaning.unsaved_of(places, looked)
+        kept = [
+            f"The run {one.id} is kept: {what.words}."
+            for one, what in zip(places, lost, strict=True)
+            if what
+        ]
+        saved = await asyncio.to_thread(self._saved, [run.id for run in found])
         for run in found:
             if host_of(run) != LOCAL and run.changes.files and not run.is_applied:
                 kept.append(f"The run {run.id} is kept: its changes are not applied.")
-            if saved := await asyncio.to_thread(self._saved, run.id):
-                kept.append(f"The run {run.id} is kept: only {saved} has its unsaved work.")
+            if run.id in saved:
+                name = saved[run.id]
+                kept.append(f"The run {run.id} is kept: only {name} has its unsaved work.")
         return ForgetPlan(tuple(run.id for run in found), len(places), tuple(kept))
 
-    async def forget(self, runs: Iterable[str], *, including_unsaved: bool = False) -> list[str]:
+    async def forget(
+        self,
+        runs: Iterable[str],
+        *,
+        including_unsaved: bool = False,
+        told: Told = lambda _work, _done, _of: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> list[str]:
         """Forget runs, all or none; return their ids. Their workspaces go to the trash.
 
         Raises WORK_UNSAVED for work that is nowhere else, unless that is included: then the
-        trash keeps its workspace until the user empties it.
+        trash keeps its workspace until the user empties it. `told` gets the
+        present work, the number of runs it is done for, and of all. Where `stop` returns true
+        before the last workspace is moved, all are brought back, and no run is forgotten.
         """
-        planned = await self.plan(runs)
+        planned = await self.plan(runs, partial(told, CHECKING))
         if planned.unsaved and not including_unsaved:
             raise user_error("WORK_UNSAVED", planned.unsaved[0], FORCE)
         elsewhere = self._elsewhere(await self._found(planned.runs))
@@ -112,22 +137,40 @@ class RunForgetting:
             together = f"forget-{secrets.token_hex(4)}"
             await asyncio.to_thread(self._unfinished.write_text, together, "ascii")
             try:
-                for run in await self._disk.cleaning.standing_of(await self._found(planned.runs)):
-                    await self._disk.cleaning.discard(run, including_unsaved, together)
+                if not await self._discard(planned, including_unsaved, together, told, stop):
+                    await asyncio.shield(self._restore(together))
+                    return []
                 await self._remove(planned.runs)
             except BaseException:  # none is forgotten, so none loses its workspace
                 await asyncio.shield(self._restore(together))
                 raise
             finally:
                 await asyncio.to_thread(self._unfinished.write_text, "", "ascii")
-        for run in planned.runs:
-            await self._finish(self._paths.forgotten / self._paths.run(run).name)
+        folders = [self._paths.forgotten / self._paths.run(run).name for run in planned.runs]
+        await self._finish(folders, partial(told, REMOVING))
         for machine, runs in elsewhere:
             try:
                 await machine.forget(runs)
             except UserError as error:  # its next run there removes them
                 _log.warning("%s stay on their machine: %s", ", ".join(runs), error.message)
         return list(planned.runs)
+
+    async def _discard(
+        self,
+        planned: ForgetPlan,
+        including_unsaved: bool,
+        together: str,
+        told: Told,
+        stop: Callable[[], bool],
+    ) -> bool:
+        """Move the workspaces to the trash, one after another; return whether all are there."""
+        places = await self._disk.cleaning.standing_of(await self._found(planned.runs))
+        for done, run in enumerate(places):
+            if stop():
+                return False
+            told(MOVING, done, len(places))
+            await self._disk.cleaning.discard(run, including_unsaved, together)
+        return not stop()
 
     def _elsewhere(self, runs: Iterable[Run]) -> list[tuple[RemoteRuns, list[str]]]:
         """Return the machines with files of runs; raises `UserError` for one that keeps them."""
@@ -152,11 +195,11 @@ class RunForgetting:
             raise user_error("RUN_NOT_FOUND", f"There is no run {missing}.")
         return [found[run] for run in ids]
 
-    def _saved(self, run: str) -> str:
-        """Return the name of a copy of unsaved work that only the files of a run hold."""
-        if any(entry.run == run and entry.is_only_here for entry in self._disk.entries()):
-            return ""
-        return next((path.name for path in self._paths.run(run).glob(SAVED)), "")
+    def _saved(self, runs: Iterable[str]) -> dict[str, str]:
+        """Return for each run the copy of unsaved work that only its files hold. Blocking."""
+        in_trash = {entry.run for entry in self._disk.entries() if entry.is_only_here}
+        found = {run: next(self._paths.run(run).glob(SAVED), None) for run in runs}
+        return {run: path.name for run, path in found.items() if path and run not in in_trash}
 
     async def _remove(self, runs: Sequence[str]) -> None:
         try:
@@ -215,32 +258,38 @@ class RunForgetting:
     async def finish(self) -> None:
         """Remove the files of all forgotten runs; what cannot be removed now stays."""
         await self.settle()
-        for folder in await asyncio.to_thread(_folders, self._paths.forgotten):
-            await self._finish(folder)
+        await self._finish(await asyncio.to_thread(_folders, self._paths.forgotten))
         await self._drop_late_files()
 
-    async def _finish(self, folder: Path) -> None:
-        """Remove the files of a forgotten run, and its base in its source."""
-        from engine.execution import run_records
+    async def _finish(
+        self, folders: Sequence[Path], looked: Looked = lambda _done, _of: None
+    ) -> None:
+        """Remove the files of forgotten runs, and their bases in their sources."""
         from engine.workspaces.files import removal
 
-        try:
-            if known := await asyncio.to_thread(run_records.read, folder):
-                await self._release(known[0])
-            await asyncio.to_thread(removal.remove, folder)
-        except (UserError, OSError) as error:
-            _log.warning("files of the forgotten run %s stay: %s", folder.name, error)
+        kept = await self._release(folders)
+        for done, folder in enumerate(folders):
+            looked(done, len(folders))
+            try:
+                if folder not in kept:
+                    await asyncio.to_thread(removal.remove, folder)
+            except OSError as error:
+                _log.warning("files of the forgotten run %s stay: %s", folder.name, error)
 
-    async def _release(self, run: Run) -> None:
-        """Drop the ref in its source that held the commit a run started from."""
+    async def _release(self, folders: Sequence[Path]) -> set[Path]:
+        """Drop the refs that held the commits which runs started from; return what has to stay."""
         from engine.workspaces.create import base
 
-        if any(entry.run == run.id for entry in await self._disk.trash()):
-            return  # it goes with the entry
-        sources = {run.spec.workspace.source, run.workspace and run.workspace.source}
-        for source in filter(None, sources):
-            if os.path.isdir(source):  # noqa: PTH112  it may be a run id
-                await base.release(Path(source), run.id)
+        in_trash = {entry.run for entry in await self._disk.trash()}  # theirs go with the entries
+        by_source = await asyncio.to_thread(_by_source, folders, in_trash)
+        kept: set[Path] = set()
+        for source, found in by_source.items():
+            try:
+                await base.release(source, *found)
+            except (UserError, OSError) as error:
+                _log.warning("bases of forgotten runs stay in %s: %s", source, error)
+                kept.update(found.values())
+        return kept
 
     async def _drop_late_files(self) -> None:
         """Remove files that another process wrote for a run while it was forgotten."""
@@ -250,6 +299,23 @@ class RunForgetting:
         for folder in await asyncio.to_thread(_folders, self._paths.home / "runs"):
             if folder.name in gone:
                 await asyncio.to_thread(removal.remove, folder)
+
+
+def _by_source(folders: Iterable[Path], in_trash: Container[str]) -> dict[Path, dict[str, Path]]:
+    """Return for each source the runs that started from it, with their files. Blocking."""
+    from engine.execution import run_records
+
+    found: dict[Path, dict[str, Path]] = {}
+    for folder in folders:
+        known = run_records.read(folder)
+        if known is None or known[0].id in in_trash:
+            continue
+        run = known[0]
+        named = {run.spec.workspace.source, run.workspace and run.workspace.source}
+        for source in filter(None, named):
+            if os.path.isdir(source):  # noqa: PTH112  it may be a run id
+                found.setdefault(Path(source), {})[run.id] = folder
+    return found
 
 
 def is_unsettled(paths: Paths) -> bool:

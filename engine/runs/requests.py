@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from engine.agents.registry import agent_of
 from engine.config import thread_lock
 from engine.domain import requests, run_mode
+from engine.domain.activity import ALL, Steps
 from engine.domain.answers import split_secrets
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.events import Body
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
     from engine.lazy_services import LazyServices
 
 MESSAGE_CHARACTERS = 100_000
+AT_ONCE = 50
+"""Runs that are cancelled in one step: between two, others write, and the user can stop it."""
 Also = Callable[[Run], Sequence[Body]]
 
 
@@ -133,14 +136,19 @@ class RunRequests:
         return await self._journal.change(run, lambda current: requests.cancel(current, kill=kill))
 
     async def cancel_all(
-        self, runs: Iterable[str], *, kill: bool = False, children: bool = False
+        self, runs: Iterable[str], *, kill: bool = False, children: bool = False, work: Steps = ALL
     ) -> list[Run]:
-        """Cancel those of the runs that can be, in one step; return their new state.
+        """Cancel those of the runs that can be, each part in one step; return their new state.
 
         With `children`, all runs below them are cancelled, too.
         """
         wanted, cancel = list(runs), partial(self._cancel_all, kill=kill)
-        done = await cancel(wanted)
+        done: list[Run] = []
+        for begin in range(0, len(wanted), AT_ONCE):
+            if work.stop():
+                return done
+            done += await cancel(wanted[begin : begin + AT_ONCE])
+            work.told(min(begin + AT_ONCE, len(wanted)), len(wanted))
         return [*done, *await cancel_below(self._store, wanted, cancel)] if children else done
 
     async def _cancel_all(self, runs: Iterable[str], *, kill: bool) -> list[Run]:

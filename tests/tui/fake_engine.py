@@ -42,6 +42,7 @@ from engine.config.paths import Paths
 from engine.config.preferences import Preferences
 from engine.config.settings import Config, UiSettings
 from engine.domain import approval_rules, lifecycle, requests, rule_matching
+from engine.domain.activity import ALL, Steps
 from engine.domain.approval_rules import ApprovalRule
 from engine.domain.children import descendants
 from engine.domain.errors import UserError, user_error
@@ -517,14 +518,20 @@ class FakeEngine:
         return self.view.runs[run]
 
     async def cancel_all(
-        self, runs: Iterable[str], *, kill: bool = False, children: bool = False
+        self, runs: Iterable[str], *, kill: bool = False, children: bool = False, work: Steps = ALL
     ) -> list[Run]:
         wanted = list(runs)
         if children:
             below = descendants(self.view.runs.values(), wanted)
             wanted = list(dict.fromkeys((*wanted, *(run.id for run in below))))
         can_be = [run for run in wanted if self.view.runs[run].status in lifecycle.CANCELLABLE]
-        return [await self.cancel(run, kill=kill) for run in can_be]
+        done: list[Run] = []
+        for run in can_be:
+            if work.stop():
+                break
+            done.append(await self.cancel(run, kill=kill))
+            work.told(len(done), len(can_be))
+        return done
 
     async def retry(
         self,

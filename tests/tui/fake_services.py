@@ -135,14 +135,23 @@ class FakeForgetting:
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
 
-    async def plan(self, runs: Iterable[str]) -> ForgetPlan:
+    async def plan(
+        self, runs: Iterable[str], looked: Callable[[int, int], None] = lambda _done, _of: None
+    ) -> ForgetPlan:
         known = self._engine.view.runs
         found = [known[run] for run in runs]
         check_forgettable(found, [run for run in known.values() if run.status not in FINISHED])
         places = sum(run.workspace is not None and not run.in_trash for run in found)
         return ForgetPlan(tuple(run.id for run in found), places, self._engine.unsaved_words)
 
-    async def forget(self, runs: Iterable[str], *, including_unsaved: bool = False) -> list[str]:
+    async def forget(
+        self,
+        runs: Iterable[str],
+        *,
+        including_unsaved: bool = False,
+        told: Callable[[str, int, int], None] = lambda _work, _done, _of: None,
+        stop: Callable[[], bool] = lambda: False,
+    ) -> list[str]:
         planned = await self.plan(runs)
         if planned.unsaved and not including_unsaved:
             raise user_error("WORK_UNSAVED", planned.unsaved[0])
@@ -382,7 +391,10 @@ class FakeDisk:
         raise user_error("INPUT_INVALID", "The trash holds nothing.")
 
     async def empty(
-        self, entries: Sequence[TrashEntry], stop: Callable[[], bool] = lambda: False
+        self,
+        entries: Sequence[TrashEntry],
+        stop: Callable[[], bool] = lambda: False,
+        looked: Callable[[int, int], None] = lambda _done, _of: None,
     ) -> int:
         return len(entries)
 
@@ -448,7 +460,9 @@ class FakeBatches:
     async def to_retry(self, batch: str) -> list[Run]:
         return []
 
-    async def cancel(self, batch: str, cancel: Callable[[str], Awaitable[Run]]) -> list[Run]:
+    async def cancel(
+        self, batch: str, cancel: Callable[[Sequence[str]], Awaitable[list[Run]]]
+    ) -> list[Run]:
         return []
 
 

@@ -25,7 +25,7 @@ from tui.models.named_paths import absolute, here
 from tui.models.review_queue import ReviewQueue
 from tui.screens.allowed import allows
 from tui.screens.deleting import WorkspaceDeletion
-from tui.screens.live import CodeRequested, LiveScreen
+from tui.screens.live import CodeRequested, LiveScreen, stop_work
 from tui.screens.undoing import UndoActions, ask_apply
 from tui.widgets.base.throttle import Throttle
 from tui.widgets.base.too_small import COLUMNS, ROWS, TooSmall
@@ -65,7 +65,7 @@ class BatchScreen(LiveScreen):
         """The mode to go back to: the runs, or the usage."""
         self._swarm: Batch | None = None
         self._pace = Throttle(self, self._show)
-        self._deleting = WorkspaceDeletion(self, self._say, self._show, self._place)
+        self._deleting = WorkspaceDeletion(self, self._show, self._place)
         self._undoing = UndoActions(
             self, partial(self.run_worker, group="undo"), lambda _: self._show()
         )
@@ -138,10 +138,6 @@ class BatchScreen(LiveScreen):
         self.head.show(self._swarm, standing(self._runs, now, self.engine.slots, cost))
         self.listed.show(self._tasks, now, cost)
         self.refresh_bindings()
-
-    def _say(self, text: str, percent: float | None = None, /) -> None:
-        del percent
-        self.listed.set_title(f"Runs · {text}" if text else "Runs")
 
     # What is allowed
 
@@ -264,16 +260,15 @@ class BatchScreen(LiveScreen):
 
     def action_cancel(self) -> None:
         """Cancel what is live, after a question."""
+        from tui.screens.cancelling import cancel_now
         from tui.screens.confirm import ConfirmChoice, confirm
 
-        batch = self._swarm.id if self._swarm else ""
         live = [run for run in self._runs if run.status not in FINISHED]
         if not live:
             return
 
         def cancel() -> None:
-            work = self.engine.swarms.cancel(batch, self.engine.cancel)
-            self.run_worker(attempt(app_of(self), work), group="ask")
+            cancel_now(self, [run.id for run in live])
 
         waiting = dependents(self.engine.view, [run.id for run in live])
         choice = ConfirmChoice("cancel", "x", f"Cancel {_counted(len(live))}", is_danger=True)
@@ -318,7 +313,9 @@ class BatchScreen(LiveScreen):
                 self.open(known[place])
 
     async def action_back(self) -> None:
-        """Go back to the runs, or to the usage."""
+        """Stop what goes on, or go back to the runs, or to the usage."""
+        if stop_work(self):
+            return
         await app_of(self).switch_mode(self.came_from)
 
 

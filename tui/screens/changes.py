@@ -23,7 +23,7 @@ from tui.screens.comment_sender import CommentSender
 from tui.screens.comparisons import Comparisons
 from tui.screens.diff import DiffScreen
 from tui.screens.diff_search import DiffSearch
-from tui.screens.live import CodeRequested
+from tui.screens.live import CodeRequested, stop_work
 from tui.screens.review_comments import ReviewComments, ReviewedBanner
 from tui.screens.review_decisions import ReviewDecisions
 from tui.screens.reviewed_files import ReviewedFiles
@@ -302,7 +302,7 @@ class ChangesScreen(DiffScreen):
 
     async def action_back(self) -> None:
         """Leave the zoom, the diff where it is alone, the screen: whichever is the innermost."""
-        if self.search.leave():
+        if self.search.leave() or stop_work(self):
             return
         if not self.comments.leave_range():
             await super().action_back()

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol
-
-from textual.worker import Worker
+from typing import TYPE_CHECKING, Any
 
 from tui import formatting
 from tui.formatting import questions
 from tui.models.undo_history import ChangeKind, UndoableChange, history_of
 from tui.screens.confirm import KEEP, ConfirmChoice, ConfirmDialog, confirm
-from tui.screens.live import LiveScreen
+from tui.screens.live import LiveScreen, works_of
 from tui.terminal.cells import clean, crop
 from tui.widgets.status.toast import app_of, attempt, tell
 
@@ -25,43 +23,23 @@ if TYPE_CHECKING:
         TrashEntry,
     )
 
+LOOKING = "looking for work that is nowhere else"
 MARGIN = 12
 """Columns around the text of a dialog."""
 
 
-class ProgressCallback(Protocol):
-    """Callback for progress: a text, and percent where they are known."""
-
-    def __call__(self, text: str, percent: float | None = None, /) -> None:
-        """Show it; an empty text clears it."""
-        ...
-
-
 class WorkspaceDeletion:
-    """Deletion of workspaces from one screen; `say` gets the progress, and "" at the end."""
+    """Deletion of workspaces from one screen."""
 
     def __init__(
-        self,
-        screen: LiveScreen,
-        say: ProgressCallback,
-        done: Callable[[], None],
-        place: Callable[[], str],
+        self, screen: LiveScreen, done: Callable[[], None], place: Callable[[], str]
     ) -> None:
         self._screen = screen
         self._place = place
-        self._say = say
         self._done = done
-        self._stopped = False
-        self._planning: Worker[None] | None = None
         self.is_busy = False
         self._deleted: set[str] = set()
         """The runs whose workspaces were deleted here."""
-
-    def stop(self) -> None:
-        """Delete no further workspace; look no further for what could be."""
-        self._stopped = True
-        if self._planning:
-            self._planning.cancel()
 
     def ask(
         self,
@@ -84,7 +62,7 @@ class WorkspaceDeletion:
             sessions=sessions,
         )
         if (wish.runs or wish.paths) and self._is_free():
-            self._planning = self._run(self._plan(wish))
+            self._run(self._plan(wish))
 
     def undo(self, entries: Sequence[TrashEntry] = (), *, run: str | None = None) -> None:
         """Bring back these; else what was deleted last, of a run or of all."""
@@ -98,29 +76,23 @@ class WorkspaceDeletion:
 
     def _is_free(self) -> bool:
         if self.is_busy:
-            tell(app_of(self._screen), "One at a time: x stops what goes on.", is_warning=True)
+            tell(app_of(self._screen), "One at a time: esc stops what goes on.", is_warning=True)
         return not self.is_busy
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> Worker[None]:
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
         async def busy() -> None:
-            self.is_busy, self._stopped = True, False
+            self.is_busy = True
             try:
                 await work
             finally:
-                self.is_busy, self._planning = False, None
-                self._say("")
+                self.is_busy = False
 
-        return self._screen.run_worker(busy, group="delete")
+        self._screen.run_worker(busy, group="delete")
 
     # Deleting
 
     async def _plan(self, wish: CleanupFilter) -> None:
-        def looked(count: int, of: int) -> None:
-            words = f"looking for work that is nowhere else: {count} of {of}"
-            self._say(words, 100 * count / of)
-
-        app = app_of(self._screen)
-        plan = await attempt(app, self._screen.engine.disk.plan(wish, looked))
+        app, plan = app_of(self._screen), await self._look(wish)
         if plan is None:
             return
         everything = None
@@ -145,25 +117,32 @@ class WorkspaceDeletion:
         dialog = ConfirmDialog(question, choices, details=details, default=default)
         app.push_screen(dialog, answered)
 
+    async def _look(self, wish: CleanupFilter) -> CleanupPlan | None:
+        """Return the plan of a clean-up; None where there is none, or the user stopped it."""
+        app, disk = app_of(self._screen), self._screen.engine.disk
+        with works_of(self._screen).going(LOOKING) as work:
+            return await work.unless_stopped(
+                attempt(app, disk.plan(wish, work.tell)),
+                lambda: tell(app, "Stopped: nothing was deleted.", is_warning=True),
+            )
+
     async def _again(self, wish: CleanupFilter) -> None:
-        plan = await attempt(app_of(self._screen), self._screen.engine.disk.plan(wish))
-        if plan:
+        if plan := await self._look(wish):
             await self._clean(plan, wish)
 
     async def _clean(self, plan: CleanupPlan, wish: CleanupFilter) -> None:
         count = 0
+        with works_of(self._screen).going("deleting", len(plan.take)) as work:
 
-        def told(one: CleanupItemResult) -> None:
-            nonlocal count
-            count += 1
-            words = f"deleting: {count} of {len(plan.take)}, {crop(clean(one.item.title), 40)}"
-            self._say(words, 100 * count / len(plan.take))
+            def told(one: CleanupItemResult) -> None:
+                nonlocal count
+                count += 1
+                work.tell(count, about=crop(clean(one.item.title), 40))
 
-        self._say(f"deleting: 0 of {len(plan.take)}", 0)
-        report = await attempt(
-            app_of(self._screen),
-            self._screen.engine.disk.clean(plan, wish, told, stop=lambda: self._stopped),
-        )
+            report = await attempt(
+                app_of(self._screen),
+                self._screen.engine.disk.clean(plan, wish, told, stop=work.stopping),
+            )
         self._done()
         if report is None:
             return
@@ -180,7 +159,8 @@ class WorkspaceDeletion:
             where = f", {plan.on_nodes} on nodes deleted for good" if plan.on_nodes else ""
             words = f"{done} moved to the trash ({amount}): u undoes{where}."
         words += f" {len(failed)} stay: {_first(failed)}" if failed else ""
-        words += " Stopped before the rest." if report.stopped else ""
+        left = len(plan.take) - len(report.cleaned)
+        words += f" Stopped: {left} left as they were." if report.stopped else ""
         tell(app_of(self._screen), words, is_warning=bool(failed))
 
     def _remember(self, runs: Iterable[str]) -> None:
@@ -190,11 +170,16 @@ class WorkspaceDeletion:
         history_of(app_of(self._screen)).add(change)
 
     async def _undo(self, entries: Sequence[TrashEntry], run: str | None) -> None:
-        self._say("bringing back what was deleted")
-        for entry in entries:
-            await attempt(app_of(self._screen), self._back(entry))
-        if not entries:
-            await attempt(app_of(self._screen), self._last_back(run))
+        with works_of(self._screen).going("bringing back", len(entries)) as work:
+            for done, entry in enumerate(entries):
+                if work.is_stopped:
+                    words = f"Stopped: {_workspaces(len(entries) - done)} left in the trash."
+                    tell(app_of(self._screen), words, is_warning=True)
+                    break
+                await attempt(app_of(self._screen), self._back(entry))
+                work.tell(done + 1)
+            if not entries:
+                await attempt(app_of(self._screen), self._last_back(run))
         self._done()
 
     async def _back(self, entry: TrashEntry) -> None:
@@ -242,11 +227,13 @@ class WorkspaceDeletion:
             return
 
         async def emptied() -> None:
-            self._say(f"removing {_workspaces(len(entries))} for good", 0)
-            done = self._screen.engine.disk.empty(entries, lambda: self._stopped)
-            count = await attempt(app_of(self._screen), done)
+            with works_of(self._screen).going("removing for good", len(entries)) as work:
+                done = self._screen.engine.disk.empty(entries, work.stopping, work.tell)
+                count = await attempt(app_of(self._screen), done)
             if count is not None:  # else the reason is shown
-                tell(app_of(self._screen), f"{_workspaces(count)} removed for good.")
+                left = len(entries) - count
+                words = f" Stopped: {left} left in the trash." if work.is_stopped and left else ""
+                tell(app_of(self._screen), f"{_workspaces(count)} removed for good.{words}")
             self._done()
 
         def emptied_now() -> None:

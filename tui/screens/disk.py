@@ -16,7 +16,7 @@ from textual.worker import Worker
 from engine.domain.lifecycle import FINISHED
 from tui import commands, formatting
 from tui.screens.deleting import WorkspaceDeletion
-from tui.screens.live import LiveScreen
+from tui.screens.live import LiveScreen, stop_work, works_of
 from tui.widgets.base.pane_tabs import PaneTabs
 from tui.widgets.base.throttle import Throttle
 from tui.widgets.disk.disk_heading import DiskHeading
@@ -52,7 +52,7 @@ class DiskScreen(LiveScreen):
 
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__(engine, clock)
-        self._deleting = WorkspaceDeletion(self, self._say, self._deleted, lambda: "disk")
+        self._deleting = WorkspaceDeletion(self, self._deleted, lambda: "disk")
         self._pace = Throttle(self, self._show)
         self._looking: Worker[None] | None = None
         self._is_looking = False
@@ -126,7 +126,7 @@ class DiskScreen(LiveScreen):
         self._pace.ask()
 
     def _show(self) -> None:
-        if not self._deleting.is_busy:
+        if not works_of(self).is_shown:
             self.working.tell(*self._progress)
         self.places.renew()
         model = self.places.model
@@ -140,9 +140,6 @@ class DiskScreen(LiveScreen):
             parts.append("measuring …")
         self.places.set_title(" · ".join(parts))
         self.heading.name_columns(self.places)
-
-    def _say(self, text: str, percent: float | None = None) -> None:
-        self.working.tell(text, percent)
 
     async def _look_for_work(self) -> None:
         """Find out what of each run's work is nowhere else, where something may be new."""
@@ -264,14 +261,14 @@ class DiskScreen(LiveScreen):
 
     def action_stop(self) -> None:
         """Measure no further; delete no further workspace."""
-        if self._deleting.is_busy:
-            self._deleting.stop()
-        elif self._looking:
+        if not stop_work(self) and self._looking:
             self._looking.cancel()
             self._looked_enough()
 
     async def action_back(self) -> None:
         """Clear the marks, or go back to the runs."""
+        if stop_work(self):
+            return
         if self.places.marks.ids:
             self.places.marks.clear()
             return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.domain.model import Run
 from tui import formatting
 from tui.screens.confirm import ConfirmChoice, confirm
-from tui.screens.live import LiveScreen
+from tui.screens.live import LiveScreen, works_of
 from tui.terminal.cells import clean, crop
 from tui.widgets.status.toast import app_of, attempt, tell
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 TITLE = 60
 """Cells of a run's title in a question."""
+STOPPED = "Stopped: no run was forgotten."
 SHOWN = 10
 """Unsaved workspaces that a question lists."""
 
@@ -32,7 +33,11 @@ def forget_runs(screen: LiveScreen, runs: Sequence[Run], done: Callable[[], obje
 async def _ask(
     screen: LiveScreen, ids: Sequence[str], name: str, done: Callable[[], object]
 ) -> None:
-    planned = await attempt(app_of(screen), screen.engine.forgetting.plan(ids))
+    with works_of(screen).going("looking for work that is nowhere else") as work:
+        planned = await work.unless_stopped(
+            attempt(app_of(screen), screen.engine.forgetting.plan(ids, work.tell)),
+            lambda: tell(app_of(screen), STOPPED, is_warning=True),
+        )
     if planned is None:
         return
     label = "Forget anyway; the trash keeps the work" if planned.unsaved else "Forget"
@@ -42,10 +47,19 @@ async def _ask(
     choice = ConfirmChoice("forget", "f", label, is_danger=True)
 
     async def forget() -> None:
-        wanted = screen.engine.forgetting.forget(ids, including_unsaved=bool(planned.unsaved))
-        if await attempt(app_of(screen), wanted) is not None:
+        with works_of(screen).going("forgetting", len(ids)) as work:
+            wanted = screen.engine.forgetting.forget(
+                ids,
+                including_unsaved=bool(planned.unsaved),
+                told=work.tell_of,
+                stop=work.stopping,
+            )
+            gone = await attempt(app_of(screen), wanted)
+        if gone:
             tell(app_of(screen), f"{name} forgotten.")
             done()
+        elif gone is not None:
+            tell(app_of(screen), STOPPED, is_warning=True)
 
     confirm(
         app_of(screen),

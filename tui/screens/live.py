@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.engine import EventBatch
     from engine.ports.engine import EnginePort
     from tui.models.review_queue import ReviewQueue
+    from tui.screens.long_work import LongWork
 
 
 TICK_S, REST_S = 1.0, 10.0
@@ -104,6 +105,25 @@ class StartRequested(Message):
     template: str
 
 
+def works_of(screen: LiveScreen) -> LongWork:
+    """Return the long work that goes on in the background of a screen."""
+    from tui.screens.long_work import LongWork
+
+    if screen.works is None:
+        screen.works = LongWork(screen)
+    return screen.works
+
+
+def is_at_work(screen: LiveScreen) -> bool:
+    """Return whether something goes on in the background that `esc` stops."""
+    return screen.works is not None and screen.works.is_going
+
+
+def stop_work(screen: LiveScreen) -> bool:
+    """End what goes on in the background; return whether anything does."""
+    return screen.works is not None and screen.works.stop()
+
+
 class LiveScreen(Screen[None]):
     """A screen of its own mode: the app hands it every batch while its mode is shown."""
 
@@ -112,6 +132,7 @@ class LiveScreen(Screen[None]):
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__()
         self.engine, self.clock = engine, clock
+        self.works: LongWork | None = None
         self._news_at, self._is_resting = 0.0, False
         self._next_tick: Timer | None = None
 

@@ -13,7 +13,7 @@ from tui.formatting import questions
 from tui.models.undo_history import history_of
 from tui.screens import allowed
 from tui.screens.allowed import OF_MARKS, STATUSES
-from tui.screens.live import LiveScreen
+from tui.screens.live import LiveScreen, works_of
 from tui.terminal.cells import crop
 from tui.widgets.status.toast import app_of, attempt, tell
 
@@ -59,7 +59,7 @@ class RunActions:
     def _deleting(self) -> WorkspaceDeletion:
         from tui.screens.deleting import WorkspaceDeletion
 
-        return WorkspaceDeletion(self._screen, _show_nothing, self._chosen.unmark, _place)
+        return WorkspaceDeletion(self._screen, self._chosen.unmark, _place)
 
     @cached_property
     def _undoing(self) -> UndoActions:
@@ -121,8 +121,14 @@ class RunActions:
         ids = [run.id for run in runs]
 
         async def each() -> None:
-            for run_id in ids:
-                await attempt(app_of(self._screen), ask(run_id))
+            with works_of(self._screen).going("asking", len(ids)) as work:
+                for done, run_id in enumerate(ids):
+                    if work.is_stopped:
+                        words = f"Stopped: {done} asked, {len(ids) - done} left as they were."
+                        tell(app_of(self._screen), words, is_warning=True)
+                        break
+                    await attempt(app_of(self._screen), ask(run_id))
+                    work.tell(done + 1)
 
         if self._chosen.marked():
             self._chosen.unmark()
@@ -361,8 +367,3 @@ class RunActions:
         if run := self._chosen.run:
             app_of(self._screen).copy_to_clipboard(run.id)
             tell(app_of(self._screen), f"Copied {run.id}")
-
-
-def _show_nothing(words: str, percent: float | None = None) -> None:
-    """Ignore the progress of a deletion: toasts report its end."""
-    del words, percent

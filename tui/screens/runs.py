@@ -21,6 +21,8 @@ from tui.screens.live import (
     CodeRequested,
     EventRequested,
     LiveScreen,
+    is_at_work,
+    stop_work,
 )
 from tui.screens.messaging import RunMessages
 from tui.screens.run_actions import RunActions
@@ -400,7 +402,8 @@ class RunsScreen(LiveScreen):
     def _is_somewhere(self) -> bool:
         """Return whether there is anything to go back from."""
         has_marks = bool(self.panes.run_list.marks.ids)
-        return has_marks or self.panes.is_elsewhere or self.browser.is_narrowed
+        is_inside = self.panes.is_elsewhere or self.browser.is_narrowed or is_at_work(self)
+        return has_marks or is_inside
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide `back` where there is nothing to go back from; grey what the runs do not allow."""
@@ -413,7 +416,13 @@ class RunsScreen(LiveScreen):
         return self.actions.check(action)
 
     def action_back(self) -> None:
-        """Clear the marks, or leave the zoom, the pane, the filter, the view: the innermost."""
+        """Stop what goes on; else clear the marks, or leave what is the innermost."""
+        if not stop_work(self):
+            self._leave_innermost()
+        self._refresh_keys()
+
+    def _leave_innermost(self) -> None:
+        """Clear the marks, or leave the zoom, the pane, the filter or the view."""
         panes, files = self.panes, self.panes.chosen.files_pane
         if panes.run_list.has_focus and panes.run_list.marks.ids:
             panes.run_list.marks.clear()
@@ -429,7 +438,6 @@ class RunsScreen(LiveScreen):
             panes.close_files()
         elif not self.browser.clear_filter():
             self.browser.leave_view()
-        self._refresh_keys()
 
     def on_key(self, event: events.Key) -> None:
         """Go down from the filter into the list."""

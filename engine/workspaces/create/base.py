@@ -110,13 +110,14 @@ async def held(source: Path) -> set[str]:
     return {name.removeprefix(BASES) for name in out.decode("utf-8", "replace").splitlines()}
 
 
-async def release(source: Path, run: str) -> None:
-    """Hold the commit of a run no longer; with the last one, forget fetched pull requests."""
+async def release(source: Path, *runs: str) -> None:
+    """Hold the commits of runs no longer; with the last one, forget fetched pull requests."""
     repository = await find(source) if source.is_dir() else None
     if repository is None:
         return
     git = repository.git
-    await git.run("update-ref", "-d", f"{BASES}{run}")
+    lines = "".join(f"delete {BASES}{run}\n" for run in runs)
+    await git.run("update-ref", "--stdin", stdin=lines.encode())
     if (await git.run("for-each-ref", "--count=1", "--format=%(refname)", BASES)).strip():
         return
     pulls = (await git.run("for-each-ref", "--format=delete %(refname)", PULLS)).strip()

@@ -45,18 +45,18 @@ def cancel(name: str, kill: bool, as_json: bool) -> int:
 async def _cancel(name: str, *, kill: bool, as_json: bool) -> int:
     from engine.domain.lifecycle import LIVE
     from engine.domain.run_json import run_json
+    from tui.cli.commands.cancel import cancel_runs, told_stopped
     from tui.cli.support import session
 
     async with session.open_engine() as engine:
         swarm = await engine.swarms.find(name)
-        done = await engine.swarms.cancel(swarm.id, lambda run: engine.cancel(run, kill=kill))
-        if any(run.status in LIVE for run in done):
-            session.go_on(engine.paths)  # a supervisor has to end them
+        live = [run for run in await engine.swarms.runs(swarm.id) if run.status in LIVE]
+        done, stopped = await cancel_runs(engine, live, kill=kill)
     if as_json:
         output.say_json([run_json(run, time.time(), cost=engine.costs.of_run) for run in done])
     else:
         output.say("\n".join(f"{run.id} {run.status}" for run in done) or "nothing to cancel")
-    return 0
+    return told_stopped(stopped)
 
 
 @click.command(epilog=examples("batch retry @last", "batch retry nightly --total-budget 2M"))
@@ -198,12 +198,19 @@ async def _drop(
 ) -> int:
     """Delete the workspaces of all others, after a question; nothing where none was kept."""
     from engine.engine import CleanupReport
+    from tui.cli.commands.cancel import told_stopped
     from tui.cli.commands.cleanup import agreed, clean_up, tell_plan
     from tui.cli.support.batch_state import plan_drop
     from tui.cli.support.disk_results import plan_json
     from tui.cli.support.failure import EXIT_CANCELLED
+    from tui.cli.support.work_line import work_line
 
-    plan, wish = await plan_drop(engine, swarm, kept)
+    with work_line() as line:
+        line.begin("looking for work that is nowhere else")
+        found = await line.unless_stopped(plan_drop(engine, swarm, kept, line.tell))
+    if found is None:
+        return told_stopped("Stopped: nothing was deleted.")
+    plan, wish = found
     if not as_json:
         tell_plan(plan)
     if dry_run or not plan.take:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.domain.lifecycle import LIVE
-from engine.domain.model import Run
+from engine.domain.model import Run, Status
 from tui.cli.support import output
 from tui.cli.support.options import (
     RunParam,
@@ -20,6 +21,9 @@ from tui.cli.support.options import (
     is_live,
     json_option,
 )
+
+if TYPE_CHECKING:
+    from engine.ports.engine import EnginePort
 
 
 @click.command(
@@ -66,15 +70,45 @@ async def _cancel(
     async with session.open_engine() as engine:
         wanted, below = await to_cancel(engine, names, batch, kill=kill, children=bool(children))
         with_children = bool(below) and _may_cancel(below, children, may_ask=not as_json)
-        ids = [run.id for run in wanted]
-        cancelled = await engine.cancel_all(ids, kill=kill, children=with_children)
-        if any(run.status in LIVE for run in cancelled):
-            session.go_on(engine.paths)  # a supervisor has to end them
+        cancelled, stopped = await cancel_runs(engine, wanted, kill=kill, children=with_children)
     if as_json:
         output.say_json([run_json(run, time.time(), cost=engine.costs.of_run) for run in cancelled])
     else:
         output.say("\n".join(f"{run.id} {run.status}" for run in cancelled) or "nothing to cancel")
-    return 0
+    return told_stopped(stopped)
+
+
+async def cancel_runs(
+    engine: EnginePort, runs: Sequence[Run], *, kill: bool, children: bool = False
+) -> tuple[list[Run], str]:
+    """Cancel runs, those that wait first; return those that were, and the words of a stop."""
+    from engine.domain.activity import Steps
+    from tui.cli.support import session
+    from tui.cli.support.work_line import work_line
+
+    order = sorted(runs, key=lambda run: run.status is not Status.QUEUED)
+    with work_line() as line:
+        line.begin("cancelling", len(order))
+        done = await engine.cancel_all(
+            [run.id for run in order],
+            kill=kill,
+            children=children,
+            work=Steps(line.tell, lambda: line.is_stopped),
+        )
+        stopped = line.is_stopped and len(done) < len(order)
+    if any(run.status in LIVE for run in done):
+        session.go_on(engine.paths)  # a supervisor has to end them
+    left = len(order) - len(done)
+    return done, f"Stopped: {len(done)} cancelled, {left} left as they were." if stopped else ""
+
+
+def told_stopped(words: str) -> int:
+    """Print what was done before a stop, and return the exit code."""
+    from tui.cli.support.failure import EXIT_CANCELLED
+
+    if words:
+        output.say_aside(words)
+    return EXIT_CANCELLED if words else 0
 
 
 def _may_cancel(below: Sequence[Run], children: bool | None, *, may_ask: bool) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from engine.domain.text import printable_name
+from tui.cli.commands.cancel import told_stopped
 from tui.cli.support import failure, output
 from tui.cli.support.disk_results import (
     emptied_json,
@@ -128,7 +128,9 @@ async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
             including_unsaved=asked["including_unsaved"],
             sessions=asked["codex"],
         )
-        plan = await engine.disk.plan(wish)
+        plan = await planned(engine, wish)
+        if plan is None:
+            return told_stopped("Stopped: nothing was deleted.")
         if not as_json:
             tell_plan(plan)
         if asked["dry_run"] or not plan.take:
@@ -140,17 +142,34 @@ async def _cleanup(asked: dict[str, Any], *, as_json: bool) -> int:
         return await clean_up(engine, plan, wish, as_json=as_json)
 
 
+async def planned(engine: EnginePort, wish: CleanupFilter) -> CleanupPlan | None:
+    """Return what a clean-up would take and keep; None if the user stopped the search."""
+    from tui.cli.support.work_line import work_line
+
+    with work_line() as line:
+        line.begin("looking for work that is nowhere else")
+        return await line.unless_stopped(engine.disk.plan(wish, line.tell))
+
+
 async def clean_up(
     engine: EnginePort, plan: CleanupPlan, wish: CleanupFilter, *, as_json: bool
 ) -> int:
     """Apply the plan, print the result, and return the exit code."""
     from tui import formatting
-    from tui.cli.support import session
+    from tui.cli.support.work_line import work_line
 
-    stopped: list[signal.Signals] = []
-    with session.stops(stopped.append):
-        told = None if as_json else _tell_cleaned
-        report = await engine.disk.clean(plan, wish, told, stop=lambda: bool(stopped))
+    with work_line() as line:
+        line.begin("deleting", len(plan.take))
+        count = 0
+
+        def told(one: CleanupItemResult) -> None:
+            nonlocal count
+            count += 1
+            if not as_json:
+                line.say(_cleaned(one))
+            line.tell(count)
+
+        report = await engine.disk.clean(plan, wish, told, stop=lambda: line.is_stopped)
     failed = [one for one in report.cleaned if one.failure]
     if as_json:
         output.say_json(plan_json(plan, report))
@@ -161,13 +180,16 @@ async def clean_up(
             where += f", except {plan.on_nodes} on nodes, for good"
         output.say(f"{done}, {formatting.size(report.freed)}: {where}")
     if report.stopped:
-        return failure.EXIT_CANCELLED
+        left = len(plan.take) - len(report.cleaned)
+        return told_stopped(f"Stopped: {_counted(left, plan.noun)} left as before.")
     return failure.EXIT_FAILED if failed else 0
 
 
 async def _empty(
     engine: EnginePort, asked: dict[str, Any], runs: list[str], *, as_json: bool
 ) -> int:
+    from tui.cli.support.work_line import work_line
+
     entries = [one for one in await engine.disk.trash() if not runs or one.run in runs]
     if not as_json:
         output.say("\n".join(f"{one.run}  {one.title}" for one in entries) or "The trash is empty.")
@@ -175,7 +197,12 @@ async def _empty(
     if entries and not asked["dry_run"]:
         if not asked["force"] and not agreed(f"Remove {_counted(len(entries))} for good?"):
             return failure.EXIT_CANCELLED
-        count = await engine.disk.empty(entries)
+        with work_line() as line:
+            line.begin("removing", len(entries))
+            count = await engine.disk.empty(entries, lambda: line.is_stopped, line.tell)
+            stopped = line.is_stopped
+        if stopped and count < len(entries):
+            told_stopped(f"Stopped: {_counted(len(entries) - count)} left in the trash.")
     if as_json:
         output.say_json(emptied_json(entries, count))
     return 0 if asked["dry_run"] or count == len(entries) else failure.EXIT_FAILED
@@ -233,13 +260,12 @@ def _run(item: CleanupItem) -> str:
     return item.run or "-"  # a session of no run that is known
 
 
-def _tell_cleaned(one: CleanupItemResult) -> None:
+def _cleaned(one: CleanupItemResult) -> str:
     from tui import formatting
 
     if one.failure:
-        output.say(f"{'kept':>12}  {one.item.run or '-'}  {one.failure.message}")
-    else:
-        output.say(f"{formatting.size(one.freed):>12}  {one.item.run or '-'}  deleted")
+        return f"{'kept':>12}  {one.item.run or '-'}  {one.failure.message}"
+    return f"{formatting.size(one.freed):>12}  {one.item.run or '-'}  deleted"
 
 
 def _tell_entries(entries: list[TrashEntry], *, as_json: bool) -> int:

@@ -19,6 +19,8 @@ from tui.cli.support.options import (
 if TYPE_CHECKING:
     from engine.engine import ForgetPlan
 
+STOPPED = "Stopped: no run was forgotten."
+
 
 @click.command(epilog=examples("forget @last", "forget k3f p9d --yes"))
 @click.argument(
@@ -49,18 +51,32 @@ def forget(runs: tuple[str, ...], including_unsaved: bool, yes: bool, as_json: b
 async def _forget(
     names: tuple[str, ...], *, including_unsaved: bool, is_agreed: bool, as_json: bool
 ) -> int:
+    from tui.cli.commands.cancel import told_stopped
     from tui.cli.commands.cleanup import agreed
     from tui.cli.support import session
+    from tui.cli.support.work_line import work_line
 
     async with session.open_engine(strict=True) as engine:
         found = [run.id for run in await session.find_all(engine, names)]
-        planned = await engine.forgetting.plan(found)
+        with work_line() as line:
+            line.begin("looking for work that is nowhere else")
+            planned = await line.unless_stopped(engine.forgetting.plan(found, line.tell))
+        if planned is None:
+            return told_stopped(STOPPED)
         is_refused = planned.unsaved and not including_unsaved
         if not (is_agreed or is_refused) and not agreed(
             question(planned), "Use --yes to forget the runs without a question."
         ):
             return failure.EXIT_CANCELLED
-        gone = await engine.forgetting.forget(found, including_unsaved=including_unsaved)
+        with work_line() as line:
+            gone = await engine.forgetting.forget(
+                found,
+                including_unsaved=including_unsaved,
+                told=line.tell_of,
+                stop=lambda: line.is_stopped,
+            )
+    if not gone:
+        return told_stopped(STOPPED)
     if as_json:
         output.say_json({"forgotten": gone})
     else:

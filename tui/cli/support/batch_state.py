@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from engine.domain.batch import Batch
@@ -68,11 +68,14 @@ async def runs_to_apply(engine: EnginePort, batch: Batch, names: Sequence[str]) 
 
 
 async def plan_drop(
-    engine: EnginePort, batch: Batch, kept: Sequence[Run]
+    engine: EnginePort,
+    batch: Batch,
+    kept: Sequence[Run],
+    looked: Callable[[int, int], None] | None = None,
 ) -> tuple[CleanupPlan, CleanupFilter]:
     """Return the clean-up of all other workspaces of a batch; an empty one where none is kept."""
     from engine.engine import CleanupFilter, CleanupPlan
 
     losers = await engine.swarms.losers(batch.id, kept)
     wish = CleanupFilter(runs=losers, including_unsaved=True, here_only=True)
-    return await engine.disk.plan(wish) if losers else CleanupPlan(), wish
+    return await engine.disk.plan(wish, looked) if losers else CleanupPlan(), wish

@@ -56,6 +56,12 @@ def draw(text: str) -> None:
     _write(sys.stdout, text)
 
 
+def draw_aside(text: str) -> None:
+    """Write what this program draws on the terminal of stderr; a closed one stops nothing."""
+    with suppress(PipeClosed, Unwritable):
+        _write(sys.stderr, text)
+
+
 def _painted(text: str, colour: str) -> str:
     import click  # late: the dashboard does without
 

@@ -20,14 +20,17 @@ class ProgressLine(Widget):
 
     def __init__(self, hint: str = "") -> None:
         super().__init__()
-        self._hint = hint
+        self._usual_hint = self._hint = hint
         self._words = ""
         self._percent: float | None = None
         self.display = False
 
-    def tell(self, words: str, percent: float | None = None) -> None:
-        """Show the work and its progress, in percent where that is known; "" hides all."""
-        self._words, self._percent = words, percent
+    def tell(self, words: str, percent: float | None = None, hint: str | None = None) -> None:
+        """Show the work and its progress, in percent where that is known; "" hides all.
+
+        `hint` is for this work alone.
+        """
+        self._words, self._percent, self._hint = words, percent, hint or self._usual_hint
         self.display = bool(words)
         self.refresh()
 
@@ -36,6 +39,4 @@ class ProgressLine(Widget):
         bar = "" if self._percent is None else formatting.bar(self._percent, BAR) + " "
         room = self.size.width - len(bar) - len(self._hint) - 2
         words = crop(clean(self._words, 300), max(10, room))
-        return Content.assemble(
-            (bar, "$accent"), (words, ""), "  ", (self._hint if bar else "", "$secondary")
-        )
+        return Content.assemble((bar, "$accent"), (words, ""), "  ", (self._hint, "$secondary"))

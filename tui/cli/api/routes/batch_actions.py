@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from litestar import get, post
@@ -85,7 +86,7 @@ async def cancel_batch(
     """Cancel the live and queued runs of a batch, and return them; workspaces stay."""
     engine, kill = context.engine, bool(data and data.kill)
     batch = await engine.swarms.find(name)
-    done = await engine.swarms.cancel(batch.id, lambda run: engine.cancel(run, kill=kill))
+    done = await engine.swarms.cancel(batch.id, partial(engine.cancel_all, kill=kill))
     await context.supervise(done)
     return await changed(engine, done)
 

@@ -1,0 +1,71 @@
+"""The line on stderr that shows how far a command is, and what Ctrl-C does to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from tui.cli.support import output, work_line
+from tui.cli.support.work_line import work_line as opened
+
+
+def on_terminal(*streams: object) -> bool:
+    return bool(streams)
+
+
+def in_pipe(*streams: object) -> bool:
+    return not streams
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return all that is drawn on a terminal, from the first moment on."""
+    found: list[str] = []
+    monkeypatch.setattr(output, "draw_aside", found.append)
+    monkeypatch.setattr(output, "is_terminal", on_terminal)
+    monkeypatch.setattr(work_line, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(work_line, "EVERY_S", -1.0)
+    return found
+
+
+async def test_the_count_is_drawn_over_itself_and_removed_at_the_end(drawn: list[str]) -> None:
+    with opened() as line:
+        line.begin("deleting", 3)
+        line.tell(1)
+        line.tell(2)
+    assert drawn[0] == "\rdeleting: 1 of 3 · Ctrl-C stops\x1b[K"
+    assert drawn[1].startswith("\rdeleting: 2 of 3 ")
+    assert drawn[2:] == ["\r\x1b[K"]
+
+
+async def test_nothing_is_drawn_where_it_is_no_terminal_or_quickly_done(
+    drawn: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work_line, "PATIENCE_S", 60.0)
+    with opened() as line:
+        line.begin("deleting", 3)
+        line.tell(1)
+    monkeypatch.setattr(work_line, "PATIENCE_S", -1.0)
+    monkeypatch.setattr(output, "is_terminal", in_pipe)
+    with opened() as line:
+        line.begin("deleting", 3)
+        line.tell(1)
+    assert drawn == []
+
+
+async def test_ctrl_c_ends_a_search_at_once_and_steps_after_the_present_one(
+    drawn: list[str],
+) -> None:
+    with opened() as line:
+        line.begin("looking", 9)
+        search = asyncio.ensure_future(line.unless_stopped(asyncio.sleep(60)))
+        await asyncio.sleep(0)
+        assert not line.is_stopped
+        os.kill(os.getpid(), signal.SIGINT)
+        assert await search is None
+        assert line.is_stopped
+        line.tell(1)
+    assert drawn[0].startswith("\rStopping …")
