@@ -163,7 +163,7 @@ async def test_call_to_a_port_that_nothing_listens_at_is_refused_at_once() -> No
             await channel.call("n1", b"", 30)
     with pytest.raises(RefusedError):
         await channel.leases()
-    assert time.monotonic() < begun + 2
+    assert time.monotonic() < begun + 20  # of 120 s for four calls
     await channel.close()
 
 

@@ -263,7 +263,7 @@ async def test_no_process_watches_where_nothing_is_left(guarded: Guarded) -> Non
     assert guarded.run("/bin/true")[0] == 0
     began = time.monotonic()
     await becomes(lambda: not guarded.pids())
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10  # the lease lasts longer
 
 
 def test_guard_takes_little_memory(guarded: Guarded) -> None:
