@@ -35,6 +35,7 @@ from engine.domain.lifecycle import FINISHED, status_words
 from engine.domain.model import LOCAL, Run
 from engine.domain.reasons import Subject
 from engine.domain.text import printable_name, size
+from engine.store.standing import standing_candidates
 from engine.store.store import Store
 from engine.workspaces.create.origin import OriginCache
 from engine.workspaces.service import AppendDecided
@@ -112,7 +113,7 @@ class WorkspaceCleanup:
         async with FolderScanner(self._config.cleanup.rebuildable) as scanner:
             candidates = await asyncio.gather(*(examine(run) for run in runs))
         if not (wish.here_only or wish.artefacts_only):
-            candidates += await self._nodes.candidates(await self._store.runs())
+            candidates += await self._nodes.candidates(await standing_candidates(self._store, ()))
         return plan(candidates, wish, time.time())
 
     async def _candidate(

@@ -12,7 +12,14 @@ from engine.disk import locations
 from engine.domain.hosts import path_here
 from engine.domain.model import Run, WorkspaceKind
 from engine.domain.projection import fold
+from engine.store.standing import standing_candidates
 from engine.store.store import Store
+
+
+async def candidates(store: Store, paths: Paths) -> list[Run]:
+    """Return the runs that may have a workspace: not those whose folder was deleted and is gone."""
+    named = await asyncio.to_thread(locations.named_runs, paths)
+    return await standing_candidates(store, named)
 
 
 async def standing(store: Store, paths: Paths, runs: Iterable[Run] | None = None) -> list[Run]:
@@ -20,7 +27,7 @@ async def standing(store: Store, paths: Paths, runs: Iterable[Run] | None = None
 
     A workspace that a fresh start left comes with its run as it was then.
     """
-    known = list(await store.runs() if runs is None else runs)
+    known = list(await candidates(store, paths) if runs is None else runs)
     found = await asyncio.to_thread(locations.workspaces, paths, known)
     there = {place.path: place.run for place in found}
     by_id = {run.id: run for run in known}

@@ -48,12 +48,18 @@ class DiskLocation:
     may_go: bool = False
 
 
-def find(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
-    """List the places of a home. Blocking; never follows a link."""
-    known = {run.id: run for run in runs}
-    places = workspaces(paths, known.values())
+def find(
+    paths: Paths, runs: Iterable[Run], projects: Mapping[str, str] | None = None
+) -> list[DiskLocation]:
+    """List the places of a home. Blocking; never follows a link.
+
+    `runs` are those that may have a workspace, `projects` those of all runs; None: of `runs`.
+    """
+    standing = list(runs)
+    known = {run.id: run.spec.project for run in standing} if projects is None else projects
+    places = workspaces(paths, standing)
     for path in _folders(paths.home / "runs"):
-        project = known[path.name].spec.project if path.name in known else ""
+        project = known.get(path.name, "")
         places.append(
             DiskLocation(LocationKind.FILES, path, path.name, _known(path.name, known), project)
         )
@@ -86,6 +92,18 @@ def workspaces(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
     return places
 
 
+def named_runs(paths: Paths) -> list[str]:
+    """Return the names that workspaces on the disk have, and may be those of runs. Blocking."""
+    folders = (
+        path.name
+        for root in workspace_roots.known(paths.home)
+        for project in _folders(root)
+        for path in _folders(project)
+    )
+    # A fresh start makes `<run>-<attempt>` beside `<run>`.
+    return list({name for folder in folders for name in (folder, folder.partition("-")[0])})
+
+
 def of_agents(config: Config) -> list[DiskLocation]:
     """List what the agents keep in the user's own home, and in those of accounts. Blocking."""
     kept = [
@@ -104,7 +122,7 @@ def of_session(one: SessionFile) -> DiskLocation:
     )
 
 
-def _known(name: str, runs: Mapping[str, Run]) -> str:
+def _known(name: str, runs: Mapping[str, object]) -> str:
     return name if name in runs else ""
 
 

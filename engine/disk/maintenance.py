@@ -12,6 +12,7 @@ from engine.disk.cleanup_plan import HOUR_S, CleanupFilter, CleanupItem, Cleanup
 from engine.disk.service import COUNTED, Disk
 from engine.domain.errors import UserError
 from engine.execution.base_refs import release_unused
+from engine.store.standing import bases_unused
 from engine.store.store import Store
 from engine.store.usage_ledger import SAMPLES_KEPT_S
 from engine.system.clock import Clock
@@ -75,7 +76,7 @@ class Maintenance:
         await self._disk.tend(expire=self._clock.is_trusted)
 
     async def _release_bases(self) -> None:
-        await release_unused(await self._store.runs())
+        await release_unused(await bases_unused(self._store))
 
     async def clean(self) -> int:
         """Clean up by `cleanup.auto`; return the number of workspaces moved to the trash.

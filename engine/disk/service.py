@@ -16,6 +16,7 @@ from engine.config.settings import Config
 from engine.disk import locations
 from engine.disk.cleanup import CleanupItemResult, CleanupReport, WorkspaceCleanup
 from engine.disk.cleanup_plan import CleanupFilter, CleanupPlan
+from engine.disk.current_workspaces import candidates
 from engine.disk.locations import DiskLocation, LocationKind
 from engine.disk.node_workspaces import NodeWorkspaceSizes
 from engine.disk.scan.scanner import FolderScanner, FolderSize
@@ -25,6 +26,7 @@ from engine.disk.unsaved import UnsavedWork
 from engine.domain.errors import UserError, user_error
 from engine.domain.hosts import path_here
 from engine.domain.model import Run
+from engine.store.standing import projects
 from engine.store.store import USED, Store
 from engine.workspaces.files import removal
 from engine.workspaces.files.removal import RemovalResult
@@ -101,8 +103,10 @@ class Disk:
                 done += 1
                 looked(done, total)
 
-        runs = await self._store.runs()
-        found = await asyncio.to_thread(locations.find, self._paths, runs)
+        runs = await candidates(self._store, self._paths)
+        found = await asyncio.to_thread(
+            locations.find, self._paths, runs, await projects(self._store)
+        )
         if LocationKind.AGENT in kinds:
             found += await asyncio.to_thread(locations.of_agents, self._config)
         found = [place for place in found if place.kind in kinds]
@@ -266,7 +270,7 @@ class Disk:
         """
         async with self._trash.alone():
             await self._trash.repair()
-            for run in await self._store.runs():
+            for run in await candidates(self._store, self._paths):
                 if run.in_trash and path_here(run) and Path(path_here(run)).is_dir():
                     # A crash came between the word and the deed.
                     await self.cleaning.note(run, "workspace still there", trash=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from engine.store.patterns import PatternReader
     from engine.store.usage_reading import UsageReader
 
+DECODED = 500
+"""Runs that are decoded at a time: about 4 ms, in which no key is read."""
 _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
 # Its family is found by the index; which of these are below it stands in their specs.
 _BELOW = """top = coalesce((SELECT top FROM runs WHERE id = ?), ?)
@@ -110,7 +113,7 @@ class StoreReader:
         rows = await self._read(
             f"SELECT spec, state, id FROM runs {where} ORDER BY id DESC LIMIT ?", (*values, limit)
         )
-        return codec.runs_from(rows)
+        return await decoded(rows)
 
     async def batches(self, ids: Iterable[str] = ()) -> list[Batch]:
         """Return the batches named, or all, newest first."""
@@ -243,3 +246,12 @@ class StoreReader:
             self.place.check()
         with translated():
             return await self._reader.do(lambda db: db.execute(query, values).fetchall())
+
+
+async def decoded(rows: Sequence[Any]) -> list[Run]:
+    """Return the runs of rows, decoded a few at a time: between them, keys get their turn."""
+    runs = codec.runs_from(rows[:DECODED])
+    for first in range(DECODED, len(rows), DECODED):
+        await asyncio.sleep(0)
+        runs += codec.runs_from(rows[first : first + DECODED])
+    return runs

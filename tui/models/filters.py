@@ -90,6 +90,14 @@ def compile_filter(text: str, *, with_archived: bool = False) -> Test:
     return lambda run: all(test(run) for test in tests)
 
 
+def narrows(before: str, text: str) -> bool:
+    """Return whether all runs that meet `text` meet `before`: a plain word was begun or goes on."""
+    if not text.startswith(before) or '"' in text:
+        return False
+    last = before.rpartition(" ")[2] + text.removeprefix(before)
+    return text != before and not set(last) & set("!:,")
+
+
 def filter_problem(text: str) -> str:
     """Return a text about the first value that no run can have, or an empty one."""
     for found in _TERM.finditer(text.lower()):

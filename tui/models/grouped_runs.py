@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine.domain.activity import elapsed_s
@@ -13,7 +13,8 @@ from engine.domain.attention import needs_you
 from engine.domain.cost import RunCost, no_cost
 from engine.domain.lifecycle import ACTIVE, FINISHED
 from engine.domain.model import Run, Status
-from tui.models.list_options import Grouping, ListOptions, group_order, is_foldable
+from tui.models.filters import narrows
+from tui.models.list_options import Grouping, ListOptions, SortOrder, group_order, is_foldable
 from tui.models.older_runs import OLDER, OlderRuns
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class _Place(NamedTuple):
     took_s: float | None
     """The seconds it took, of one that has ended by itself."""
     created_at: float
+    seq: int
+    """The state of the run that this is the place of."""
 
 
 @dataclass(slots=True, eq=False)
@@ -105,7 +108,9 @@ class GroupedRuns:
         now: float = 0.0,
         folded: Iterable[str] = (OLDER,),
         cost: RunCost = no_cost,
+        before: GroupedRuns | None = None,
     ) -> None:
+        """Arrange all runs; with those arranged `before`, at the cost of what is different now."""
         self.selection = selection
         self.runs = runs
         self.folded = set(folded)
@@ -121,10 +126,12 @@ class GroupedRuns:
         self._older = OlderRuns()
         self._families: RunFamilies | None = None
         """Made with the first run that has a parent."""
-        for run in runs.values():
-            self._fold_older(run.id)
+        self._known: Mapping[str, _Place] = self._reusable(before) if before else {}
+        if selection.folds_older:
+            for run in runs.values():
+                self._fold_older(run.id)
         self._put_families(runs)
-        for run in runs.values():
+        for run in self._candidates(before):
             if self._is_wanted(run):
                 place = self._places[run.id] = self._place(run)
                 group = self._group(place.group)
@@ -132,6 +139,27 @@ class GroupedRuns:
                 group.count(place, 1)
         for group in self._groups.values():
             group.keys.sort()
+        self._known = {}
+
+    def _reusable(self, before: GroupedRuns) -> Mapping[str, _Place]:
+        """Return the places of runs that are the same in this order, where they still are."""
+        new, old = self.selection, before.selection
+        is_same = (new.sort, new.grouping) == (old.sort, old.grouping)
+        # A cost changes with the prices, and what a run took with the time.
+        is_fixed = new.sort not in (SortOrder.COST, SortOrder.ELAPSED)
+        return before._places if is_same and is_fixed and not before._families else {}
+
+    def _candidates(self, before: GroupedRuns | None) -> Iterable[Run]:
+        """Return the runs that may be wanted: where a word of the filter goes on, of those before.
+
+        Those were kept current: a screen that comes back arranges its runs by the same filter.
+        """
+        if before is None or before.runs is not self.runs:
+            return self.runs.values()
+        new, old = self.selection, before.selection
+        if not narrows(old.text, new.text) or replace(new, text=old.text) != old:
+            return self.runs.values()
+        return [run for run_id in before._places if (run := self.runs.get(run_id))]
 
     # What changes
 
@@ -158,7 +186,7 @@ class GroupedRuns:
         if not self.selection.folds_older:
             return set()
         run = self.runs.get(run_id)
-        key = self.selection.key(run, self._now) if run and is_foldable(run) else None
+        key = self._key(run) if run and is_foldable(run) else None
         return self._older.put(run_id, key)
 
     def _put_families(self, ids: Iterable[str]) -> set[str]:
@@ -213,15 +241,29 @@ class GroupedRuns:
         if not group.keys:
             del self._groups[place.group]
 
+    def _known_place(self, run: Run) -> _Place | None:
+        """Return the place that an ended run had in the same order, if it is as it was then."""
+        place = self._known.get(run.id)
+        is_same = place is not None and place.seq == run.seq and run.status in FINISHED
+        return place if is_same else None
+
+    def _key(self, run: Run) -> Any:  # noqa: ANN401  a key of the order, which nobody takes apart
+        known = self._known_place(run)
+        return known.key if known else self.selection.key(run, self._now, self._cost)
+
     def _place(self, run: Run) -> _Place:
-        selection = self.selection
+        known = None if self._families else self._known_place(run)
+        if known:
+            group = self._group_name(run)
+            return known if known.group == group else known._replace(group=group)
         percent = 100 if run.status in FINISHED else run.percent
         key = self._families.key(run.id) if self._families else None
-        key = key or selection.key(run, self._now, self._cost)
+        key = key or self.selection.key(run, self._now, self._cost)
         used = run.usage.input + run.usage.output
         took_s = elapsed_s(run, self._now) if run.status in ENDED else None
         needy, made = needs_you(run), run.created_at
-        return _Place(self._group_name(run), key, run.status, percent, needy, used, took_s, made)
+        group = self._group_name(run)
+        return _Place(group, key, run.status, percent, needy, used, took_s, made, run.seq)
 
     def _group(self, name: str) -> RunGroup:
         group = self._groups.get(name)

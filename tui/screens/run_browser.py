@@ -154,7 +154,7 @@ class RunBrowser:
         is_same = before.selection.grouping is self.options.grouping
         now, cost = self._screen.clock(), self._panes.cost
         self._lines = (
-            GroupedRuns(self.options, self._runs, now, before.folded, cost)
+            GroupedRuns(self.options, self._runs, now, before.folded, cost, before)
             if is_same
             else GroupedRuns(self.options, self._runs, now, cost=cost)
         )
