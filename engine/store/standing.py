@@ -11,7 +11,7 @@ from engine.domain.model import Run
 from engine.store.reading import StoreReader, decoded
 
 _ENDED = ", ".join(f"'{status.value}'" for status in sorted(FINISHED))
-# A damaged record is read all the same: what it cannot tell is looked for on the disk.
+# A damaged record is read all the same: its workspace is looked for on the disk.
 CANDIDATES = """WHERE id IN (SELECT value FROM json_each(?)) OR CASE WHEN json_valid(state)
     THEN json_type(state, '$.workspace') = 'object'
         AND coalesce(json_extract(state, '$.in_trash'), 0) = 0 ELSE 1 END ORDER BY id DESC"""

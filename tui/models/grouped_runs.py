@@ -247,7 +247,7 @@ class GroupedRuns:
         is_same = place is not None and place.seq == run.seq and run.status in FINISHED
         return place if is_same else None
 
-    def _key(self, run: Run) -> Any:  # noqa: ANN401  a key of the order, which nobody takes apart
+    def _key(self, run: Run) -> Any:  # noqa: ANN401  a key of the order, whose parts no one reads
         known = self._known_place(run)
         return known.key if known else self.selection.key(run, self._now, self._cost)
 
