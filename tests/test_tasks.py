@@ -45,6 +45,8 @@ SHORT = {
     "tui/cli/support/follow.py": "the next batch of events, awaited in the same function",
     "tui/cli/support/suspend.py": "one hand-over of seconds, cancelled where the command ends",
     "tui/cli/support/session.py": "a command's own work, awaited in the same function",
+    "tui/cli/support/work_line.py": "a search that Ctrl-C ends, awaited in the same function",
+    "tui/screens/long_work.py": "a search that esc ends, awaited in the same function",
 }
 """Where tasks may be started without the tree, and why: they are short, and somebody waits."""
 
