@@ -7,6 +7,7 @@ import gc
 import logging
 import signal
 import sys
+import threading
 from collections.abc import (
     AsyncGenerator,
     Awaitable,
@@ -177,14 +178,19 @@ def start_background_supervisor(places: Paths) -> BackgroundProcess | None:
 
 @contextmanager
 def stops(heard: Callable[[signal.Signals], None]) -> Generator[None]:
-    """Call `heard` instead of ending when the user or the system wants this process to stop."""
+    """Call `heard` instead of ending when the user or the system wants this process to stop.
+
+    Nothing is heard in another thread than the main one: Python tells that one alone.
+    """
     loop = asyncio.get_running_loop()
-    for number in STOP_SIGNALS:
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = STOP_SIGNALS if is_main else ()
+    for number in numbers:
         loop.add_signal_handler(number, heard, number)
     try:
         yield
     finally:
-        for number in STOP_SIGNALS:
+        for number in numbers:
             loop.remove_signal_handler(number)
 
 
