@@ -126,7 +126,7 @@ async def test_x_on_marks_asks_and_takes_those_that_are_live(engine: FakeEngine)
         assert engine.asked == []
         await pilot.press("x", "x")
         await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
-        assert engine.asked == [("cancel", "c3"), ("cancel", "d4")]
+        assert engine.asked == [("cancel", "d4"), ("cancel", "c3")]  # what waits, first
         assert screen_of(app).panes.run_list.marks.ids == set()
 
 
@@ -156,8 +156,8 @@ async def test_marks_are_retried_and_killed(engine: FakeEngine) -> None:
         assert engine.asked == [("retry", "b2"), ("retry", "a1")]
         await choose(pilot, "c3")
         await pilot.press("space", "space", "X", "X")
-        await until(pilot, lambda: engine.view.runs["d4"].status is S.CANCELLED)
-        assert engine.asked[2:] == [("kill", "c3"), ("kill", "d4")]
+        await until(pilot, lambda: engine.view.runs["c3"].status is S.CANCELLED)
+        assert engine.asked[2:] == [("kill", "d4"), ("kill", "c3")]
 
 
 async def test_a_succeeded_run_is_retried_after_a_question(engine: FakeEngine) -> None:

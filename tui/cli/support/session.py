@@ -180,7 +180,7 @@ def start_background_supervisor(places: Paths) -> BackgroundProcess | None:
 def stops(heard: Callable[[signal.Signals], None]) -> Generator[None]:
     """Call `heard` instead of ending when the user or the system wants this process to stop.
 
-    Nothing is heard in another thread than the main one: Python tells that one alone.
+    Only the main thread receives signals: in another one nothing is heard.
     """
     loop = asyncio.get_running_loop()
     is_main = threading.current_thread() is threading.main_thread()
