@@ -50,7 +50,7 @@ from engine.store.store import open_store
 YEAR_S = 365 * 86_400.0
 SHAPES = 36
 """Runs that differ in more than their times and names: the others repeat them."""
-PROMPT = "mend what is wrong there, and add a test that fails without the change. " * 6
+PROMPT = "fix the defect there, and add a test that fails without the change. " * 6
 STATUSES = (*[Status.SUCCEEDED] * 7, Status.FAILED, Status.CANCELLED)
 RECENT = 90
 """The latest runs, about which the user has not decided yet."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from typed import PATIENCE_S, ROOT
 
 FIXED = ("PYTHON", "LANG", "LC_")
-"""What a variable begins with that counts only when Python starts."""
+"""Prefixes of the variables that Python reads only when it starts."""
 
 
 class ForkServer:

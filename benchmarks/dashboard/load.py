@@ -87,11 +87,11 @@ async def fill(
     kind = WorkspaceKind.IN_PLACE if workspace else WorkspaceKind.EMPTY
     async with open_store(home / "swarm.db") as store:
         if not live:  # what ended a moment ago has an age in seconds, which goes on
-            store._clock = lambda: time.time() - 3600  # pyright: ignore[reportPrivateUsage]
+            store._clock = lambda: time.time() - 3600  # pyright: ignore[reportPrivateUsage]  a clock in the past
         entries: list[AppendRequest] = []
         for number in range(runs):
             spec = RunSpec(
-                f"{title(number)}: mend what is wrong there. " * 10,
+                f"{title(number)}: fix the defect there. " * 10,
                 title(number),
                 f"project-{number % 7}",
                 workspace=WorkspaceSpec(kind, workspace),

@@ -25,7 +25,7 @@ SHOWN = {
     "history search": (SEARCH[2], rb"Found [1-9]"),
     "filter": (FILTER[0], rb"filter"),
 }
-"""What is counted: the key after which a text has to be on the screen."""
+"""Keys that are counted, each with the text that has to be on the screen after it."""
 KILL_S = 40.0
 
 

@@ -130,7 +130,7 @@ def _done(work: Work) -> Measurement:
 async def _searched(engine: Engine) -> object:
     from engine.domain.search import SearchWord
 
-    store = engine._store  # pyright: ignore[reportPrivateUsage]
+    store = engine._store  # pyright: ignore[reportPrivateUsage]  measured by itself
     return [await store.search([SearchWord(word, True)], limit=50) for word in (NEEDLE, "pytest")]
 
 

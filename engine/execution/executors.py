@@ -21,7 +21,7 @@ class Executors:
     ) -> None:
         self._by_host = dict(by_host)
         self._node = node
-        """Factory of the executor of a node; None where there is no cluster."""
+        """Function that makes the executor of a node; None without a cluster."""
 
     @classmethod
     def of_home(

@@ -36,9 +36,9 @@ async def bases_unused(store: StoreReader) -> list[Run]:
 
 async def projects(store: StoreReader) -> dict[str, str]:
     """Return the project of each run, by its id."""
-    return dict(await store._read("SELECT id, project FROM runs"))  # pyright: ignore[reportPrivateUsage]
+    return dict(await store._read("SELECT id, project FROM runs"))  # pyright: ignore[reportPrivateUsage]  a part of the store
 
 
 async def _rows(store: StoreReader, which: str, *values: str) -> list[Any]:
     query = f"SELECT spec, state, id FROM runs {which}"
-    return await store._read(query, values)  # pyright: ignore[reportPrivateUsage]
+    return await store._read(query, values)  # pyright: ignore[reportPrivateUsage]  a part of the store

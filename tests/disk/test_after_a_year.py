@@ -52,7 +52,7 @@ async def test_hourly_work_decodes_only_runs_that_may_have_a_workspace(
     engine: Engine, decoded: list[int]
 ) -> None:
     await engine.disk.tend()
-    assert await bases_unused(engine._store) == []  # pyright: ignore[reportPrivateUsage]
+    assert await bases_unused(engine._store) == []  # pyright: ignore[reportPrivateUsage]  what no port shows
     places: list[str] = []
     await engine.disk.measure(lambda one: places.append(one.place.project), COUNTED)
     assert sum(decoded) <= 2 * STANDING

@@ -176,7 +176,7 @@ async def test_checkpoint_that_was_never_reported_is_taken_again(
 ) -> None:
     where = WorkspaceSpec(WorkspaceKind.IN_PLACE, str(source))
     taken = asyncio.Event()
-    real = checkpoint.Checkpointer._taken  # pyright: ignore[reportPrivateUsage]
+    real = checkpoint.Checkpointer._taken  # pyright: ignore[reportPrivateUsage]  what no port shows
 
     async def cut_short(self: checkpoint.Checkpointer, run: Run) -> list[object]:
         await real(self, run)

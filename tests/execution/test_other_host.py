@@ -74,7 +74,7 @@ async def ended(engine: Engine, wanted: RunSpec) -> str:
 
 def shown(app: SwarmApp) -> str:
     """Return what the dashboard shows, as text."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())  # pyright: ignore[reportPrivateUsage]
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())  # pyright: ignore[reportPrivateUsage]  what no port shows
 
 
 async def test_a_run_on_another_host_leaves_no_files_of_its_processes_here(
@@ -232,7 +232,7 @@ async def test_a_folder_here_of_the_same_path_is_never_taken_for_the_workspace(
         (host.workspaces.disk / str(mine)[1:]).parent.mkdir(parents=True)
         host.workspaces.here(workspace.path).rename(host.workspaces.disk / str(mine)[1:])
         moved = {"path": str(mine), "kind": "empty", "host": HOST}
-        await engine._journal.append([AppendRequest(run, [Progressed(STAGE, "moved", 0, moved)])])  # pyright: ignore[reportPrivateUsage]
+        await engine._journal.append([AppendRequest(run, [Progressed(STAGE, "moved", 0, moved)])])  # pyright: ignore[reportPrivateUsage]  what no port shows
         plan = await engine.disk.plan(CleanupFilter(runs=frozenset({run}), including_unsaved=True))
         assert [item.host for item in (*plan.take, *plan.keep)] == [HOST]
         for call in (

@@ -34,11 +34,11 @@ def runs() -> dict[str, Run]:
 def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     """Count the keys that are made, and the texts that are searched."""
     counts: Counter[str] = Counter()
-    key, holds = ListOptions.key, filters._holds  # pyright: ignore[reportPrivateUsage]
+    key, holds = ListOptions.key, filters._holds  # pyright: ignore[reportPrivateUsage]  what no port shows
 
     def made(self: ListOptions, run: Run, *rest: object) -> object:
         counts["key"] += 1
-        return key(self, run, *rest)  # type: ignore[arg-type]
+        return key(self, run, *rest)  # type: ignore[arg-type]  passed on as they came
 
     def held(run: Run, text: str) -> bool:
         counts["text"] += 1

@@ -203,7 +203,7 @@ async def test_a_key_pressed_before_the_first_paint_leaves_no_frozen_screen(
 
     monkeypatch.setattr(SwarmApp, "on_ready", on_ready)
     app, drawn = app_on(four_runs()), list[object]()
-    display = cast("Callable[[object, object], None]", app._display)  # pyright: ignore[reportPrivateUsage]
+    display = cast("Callable[[object, object], None]", app._display)  # pyright: ignore[reportPrivateUsage]  what no port shows
 
     def displayed(screen: object, what: object) -> None:
         drawn.append(screen)

@@ -22,7 +22,7 @@ def node(name: str) -> str:
 def may(certificate: Mapping[str, Any] | None, role: str) -> bool:
     """Return whether a peer may act in a role; `certificate` is as `SSLSocket.getpeercert`.
 
-    Without TLS there is no certificate: a cluster without TLS is on this machine alone.
+    Without TLS no one has a certificate; such a cluster works on loopback only.
     """
     roles = set(_roles(certificate or {}))
     return not roles or role in roles
