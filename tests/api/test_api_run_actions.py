@@ -307,5 +307,5 @@ def _wait_for_lock(paths: Paths) -> None:
     """Wait until the supervisor in the background has ended."""
     import fcntl
 
-    with paths.lock.open("r+") as lock:
+    with paths.lock.open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

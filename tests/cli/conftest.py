@@ -36,7 +36,7 @@ def _nobody_stays_behind(paths: Paths, fork_server: ForkServer, tmp_path: Path) 
     if paths.database.exists() and _live(paths):
         for words in (["cancel", "--all", "--kill"], ["wait", "--all"]):
             fork_server.run(words, b"", tmp_path, os.environ)
-        with paths.lock.open("r+") as lock:
+        with paths.lock.open("a+") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # free when nobody has anything left to do
         assert not _live(paths)
 

@@ -35,7 +35,7 @@ def settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def gone_home(paths: Paths) -> None:
     """Wait for the process in the background, which has sent something, to end."""
-    with paths.lock.open("r+") as lock:
+    with paths.lock.open("a+") as lock:
         await asyncio.to_thread(fcntl.flock, lock, fcntl.LOCK_EX)
 
 
