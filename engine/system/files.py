@@ -32,8 +32,8 @@ def read_named(path: os.PathLike[str] | str, limit_bytes: int) -> bytes:
         return file.read(limit_bytes)
 
 
-def free_bytes(folder: os.PathLike[str]) -> int:
-    """Return the free space on the disk of a folder. Raises OSError."""
+def free_bytes(folder: os.PathLike[str] | int) -> int:
+    """Return the free space on the disk of a folder or an open file. Raises OSError."""
     found = os.statvfs(folder)  # not `shutil`, which brings three compressors
     return found.f_bavail * found.f_frsize
 

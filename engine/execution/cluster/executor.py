@@ -67,6 +67,8 @@ from engine.execution.host_workspaces import HostWorkspaces
 START_S = 30.0
 """Longest wait for a node to start something."""
 SETTINGS = "config.yaml"
+WHOLE_BYTES = 64 * 1024**2
+"""The most of a file that is read as a whole."""
 
 Answer = TypeVar("Answer")
 
@@ -264,6 +266,8 @@ class NodeExecutor:
             is_enough = 0 <= limit_bytes <= len(found)
             if is_enough or not part.content or start >= part.size_bytes:
                 return bytes(found)
+            if len(found) > WHOLE_BYTES and limit_bytes < 0:
+                raise self._calls.failed(f"its {file.value} has no end")
 
     async def file_size(self, ref: AttemptRef, file: AttemptFile) -> FileSize | None:
         """Return the name and size of a file that is there and not empty."""

@@ -16,7 +16,8 @@ from typing import TypeVar
 from uuid import uuid4
 
 from engine.domain.errors import UserError, user_error
-from engine.domain.text import printable, printable_name, size
+from engine.domain.text import printable, printable_name
+from engine.execution.cluster.arrivals import check_room, incomplete
 from engine.execution.cluster.calls import READ_PATIENCE_S, NodeCalls
 from engine.execution.cluster.long_work import ended
 from engine.execution.cluster.messages import Answer, Message
@@ -34,7 +35,6 @@ from engine.execution.cluster.workspace_messages import (
     Taken,
     TakeSnapshot,
 )
-from engine.system.files import free_bytes
 from engine.workspaces.checkpoints.checkpoint_refs import Checkpoint
 from engine.workspaces.files.rooted_dir import is_gits
 from engine.workspaces.git.git import Git
@@ -106,7 +106,8 @@ class StoreLink:
             trees=tuple(trees),
         )
         begun = await self.ended(message)
-        await asyncio.to_thread(_check_room, folder, begun.size_bytes)
+        what = "The checkpoints"
+        await asyncio.to_thread(check_room, folder, self.calls.node, what, begun.size_bytes)
         path = folder / f"incoming-{message.token}"
         try:
             await self._rest(path, message.token, begun.content, begun.size_bytes)
@@ -122,18 +123,11 @@ class StoreLink:
                 content = await self.call(ReadDownload(download=token, offset=file.tell()))
                 await asyncio.to_thread(file.write, content)
             if file.tell() != size_bytes:
-                raise user_error("NODE_FAILED", "A pack of checkpoints did not arrive whole.")
+                raise incomplete(self.calls.node, "a pack of checkpoints")
         try:
             await self.call(DropDownload(download=token), READ_PATIENCE_S)
         except (UserError, OSError) as error:  # the node removes it by itself, later
             _log.info("%s stays on the node %s: %s", token, self.node, error)
-
-
-def _check_room(folder: Path, size_bytes: int) -> None:
-    free = free_bytes(folder)
-    if size_bytes > free:
-        message = f"The checkpoints take {size(size_bytes)}, and only {size(free)} are free here."
-        raise user_error("NODE_FAILED", message, "Free some space on this machine, then retry.")
 
 
 def is_away(error: Exception) -> bool:

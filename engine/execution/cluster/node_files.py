@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from engine.domain.errors import UserError
+from engine.domain.errors import UserError, os_failure
 from engine.domain.text import printable_name
+from engine.execution.cluster.arrivals import check_room, incomplete
 from engine.execution.cluster.calls import NodeCalls
 from engine.execution.cluster.messages import CHUNK_BYTES, Answer, Message
 from engine.execution.cluster.mirror import TRY_S, is_away
@@ -83,12 +84,16 @@ class NodeFiles:
 
     async def open(self, path: str) -> OpenFile:
         """Open a file: a copy of it as it is now, on this machine."""
-        with tempfile.TemporaryFile() as file:
-            await self._copy(path, file)
-            await asyncio.to_thread(file.flush)
-            return OpenFile(os.dup(file.fileno()), path)
+        try:
+            with tempfile.TemporaryFile() as file:
+                await self._copy(path, file)
+                await asyncio.to_thread(file.flush)
+                return OpenFile(os.dup(file.fileno()), path)
+        except OSError as error:  # of this disk: what the node met has its name
+            raise os_failure(error) from error
 
     async def _copy(self, path: str, file: BinaryIO) -> None:
+        """Copy a file as long as it was when it was opened, if the disk here has room for it."""
         begun = await self._asked(self._piece(path, 0, CHUNK_BYTES))
         if begun is None:
             data = await (await self._mirror()).read(path, 1 << 62)
@@ -96,12 +101,16 @@ class NodeFiles:
             return
         if not stat.S_ISREG(begun.mode):
             raise missing(path, "read")
-        piece = begun
-        while piece.data:
-            await asyncio.to_thread(file.write, piece.data)
-            if file.tell() >= begun.size_bytes:
-                return
-            piece = await self._call(self._piece(path, file.tell(), CHUNK_BYTES))
+        node, name, size_bytes = self.calls.node, printable_name(path), max(0, begun.size_bytes)
+        await asyncio.to_thread(check_room, file.fileno(), node, f"The bytes of {name}", size_bytes)
+        data, copied = begun.data, 0
+        while data[: size_bytes - copied]:
+            await asyncio.to_thread(file.write, data[: size_bytes - copied])
+            copied = file.tell()
+            if copied < size_bytes:
+                data = (await self._call(self._piece(path, copied, CHUNK_BYTES))).data
+        if copied < size_bytes:  # it is shorter now, or the node holds the rest back
+            raise incomplete(node, name)
 
     def _piece(self, path: str, offset: int, limit_bytes: int) -> ReadPiece:
         name = os.fsencode(path)
