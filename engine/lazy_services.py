@@ -303,7 +303,8 @@ class LazyServices:
         """Comments of the user on the changes of runs."""
         from engine.runs.comments import RunComments
 
-        return RunComments(self._find, self._journal, self.requests, self.workspaces)
+        drafts = self._store.comment_drafts
+        return RunComments(self._find, self._journal, self.requests, self.workspaces, drafts)
 
     @cached_property
     def pushes(self) -> RunPushes:

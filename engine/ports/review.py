@@ -11,6 +11,7 @@ from engine.domain.run_mode import UNCHANGED
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
+    from engine.domain.comment_text import UnsavedComment
     from engine.domain.model import Run
     from engine.domain.review_comment import ReviewComment
     from engine.runs.comments import LocatedComment
@@ -86,6 +87,14 @@ class CommentsPort(Protocol):
 
     async def remove(self, run: str, numbers: Iterable[int]) -> Run:
         """Remove comments: all of these or none."""
+        ...
+
+    async def drafts(self, run: str) -> list[UnsavedComment]:
+        """Return the texts for a run that were typed and not saved, the oldest first."""
+        ...
+
+    async def keep_draft(self, run: str, draft: UnsavedComment) -> None:
+        """Keep a text for a run, by its id, that is not saved yet; an empty one is removed."""
         ...
 
     async def send(self, run: str, before: str = "", change: ModeChange = UNCHANGED) -> Run:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from engine.domain import comments
+from engine.domain.comment_text import MOST_CHARACTERS, UnsavedComment
 from engine.domain.errors import UserError, user_error
 from engine.domain.interaction import ModeChange
 from engine.domain.lifecycle import FINISHED
@@ -21,6 +22,7 @@ from engine.domain.text import bytes_of_name, printable, printable_name
 if TYPE_CHECKING:
     from engine.execution.journal import Journal
     from engine.runs.requests import RunRequests
+    from engine.store.comment_drafts import StoredCommentDrafts
     from engine.workspaces.service import Workspaces
 
 
@@ -45,11 +47,13 @@ class RunComments:
         journal: Journal,
         requests: RunRequests,
         workspaces: Workspaces,
+        drafts: StoredCommentDrafts,
     ) -> None:
         self._find = find
         self._journal = journal
         self._requests = requests
         self._workspaces = workspaces
+        self._drafts = drafts
 
     async def list(self, run: str) -> list[LocatedComment]:
         """Return the comments on a run by file and line, and where their lines are now."""
@@ -128,6 +132,23 @@ class RunComments:
         """Remove comments: all of these or none."""
         known, wanted = await self._find(run), list(numbers)
         return await self._journal.change(known.id, lambda now: comments.remove(now, wanted))
+
+    async def drafts(self, run: str) -> list[UnsavedComment]:
+        """Return the texts for a run that were typed and not saved, the oldest first."""
+        return await self._drafts.of((await self._find(run)).id)
+
+    async def keep_draft(self, run: str, draft: UnsavedComment) -> None:
+        """Keep a text that is not saved yet, over restarts; an empty one is removed.
+
+        `run` is the run's id.
+        """
+        if not draft.text.strip():
+            await self._drafts.remove(run, draft.place)
+            return
+        if len(draft.text) > MOST_CHARACTERS:
+            message = f"A draft of {len(draft.text)} characters is too long to be stored."
+            raise user_error("INPUT_INVALID", message, "Shorten it.")
+        await self._drafts.keep(run, replace(draft, text=printable(draft.text)))
 
     async def send(self, run: str, before: str = "", change: ModeChange = UNCHANGED) -> Run:
         """Send all open comments as one message, which `before` begins, and mark them as sent.

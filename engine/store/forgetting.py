@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from engine.domain.errors import user_error
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
-from engine.store import codec, outbox, search, usage_ledger
+from engine.store import codec, comment_drafts, outbox, search, usage_ledger
 from engine.store.presence import NEWEST_FORGOTTEN
 
 _NOTE_NEWEST = f"""INSERT OR REPLACE INTO settings
@@ -40,6 +40,7 @@ def forget(db: sqlite3.Connection, ids: Sequence[str], at: float, check: Check) 
         for statement in _ROWS:
             db.execute(statement, (key,))
         db.execute("DELETE FROM pattern_runs WHERE run = ?", (run.id,))
+        comment_drafts.forget(db, run.id)
         outbox.withdraw(db, run.id)
         insert = "INSERT INTO forgotten_runs (run, at) VALUES (?, ?)"
         usage_ledger.forget(db, run.id, db.execute(insert, (run.id, at)).lastrowid or 0)

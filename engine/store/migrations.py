@@ -313,4 +313,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX start_keys_created ON start_keys (created_at)",
     ),
+    # Texts of comments that were typed and not saved yet.
+    (
+        """CREATE TABLE comment_drafts (
+            run TEXT NOT NULL,
+            place TEXT NOT NULL,
+            data TEXT NOT NULL,
+            changed_at REAL NOT NULL,
+            PRIMARY KEY (run, place)
+        ) WITHOUT ROWID""",
+    ),
 )

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from engine.domain.rule_answers import RulesOf
     from engine.domain.start_key import StartKey
     from engine.store.api_tokens import StoredApiTokens
+    from engine.store.comment_drafts import StoredCommentDrafts
     from engine.store.deliveries import Deliveries
     from engine.store.forgetting import Check
     from engine.store.rules import StoredRules
@@ -65,10 +66,26 @@ def _deliveries(store: Store) -> Deliveries:
     return modules.deliveries.Deliveries(read, write)
 
 
+def _sessions(store: Store) -> SessionLedger:
+    from engine.store.session_ledger import SessionLedger
+
+    return SessionLedger(store._read, store._write)  # pyright: ignore[reportPrivateUsage]  a part of the class
+
+
+def _comment_drafts(store: Store) -> StoredCommentDrafts:
+    from engine.store.comment_drafts import StoredCommentDrafts
+
+    read, write = store._read, store._write  # pyright: ignore[reportPrivateUsage]  a part of the class
+    # Unsynced, as a flood is: such a text is written again with the next keys.
+    return StoredCommentDrafts(read, partial(write, is_flood=True), lambda: store._clock())  # pyright: ignore[reportPrivateUsage]  a part of the class
+
+
 class Store(StoreReader):
     """The one door to the database; made by `open_store`."""
 
     deliveries = cached_property(_deliveries)
+    sessions = cached_property(_sessions)
+    comment_drafts = cached_property(_comment_drafts)
 
     def __init__(
         self, writer: DatabaseConnection, reader: DatabaseConnection, outbox: Outbox
@@ -98,13 +115,6 @@ class Store(StoreReader):
         from engine.store.api_tokens import StoredApiTokens
 
         return StoredApiTokens(self._read, self._write, partial(self._write, is_flood=True))
-
-    @cached_property
-    def sessions(self) -> SessionLedger:
-        """The usage of other sessions; imported at first use."""
-        from engine.store.session_ledger import SessionLedger
-
-        return SessionLedger(self._read, self._write)
 
     async def create(
         self,

@@ -345,7 +345,7 @@ class FakeEngine:
     def pull_requests(self) -> FakePullRequests:
         return FakePullRequests(self)
 
-    @property
+    @cached_property
     def comments(self) -> FakeComments:
         return FakeComments(self)
 

@@ -29,6 +29,7 @@ from engine.domain.annotation import Annotation
 from engine.domain.api_token import ApiToken, NewApiToken, Scope, check_name
 from engine.domain.batch import Batch, BatchSummary
 from engine.domain.budget import Budget
+from engine.domain.comment_text import UnsavedComment
 from engine.domain.errors import user_error
 from engine.domain.forgetting import check_forgettable
 from engine.domain.interaction import ModeChange
@@ -164,6 +165,7 @@ class FakeComments:
 
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
+        self._drafts: dict[str, dict[str, UnsavedComment]] = {}
 
     def _run(self, run: str) -> Run:
         return self._engine.view.runs[run]
@@ -197,6 +199,15 @@ class FakeComments:
     async def remove(self, run: str, numbers: Iterable[int]) -> Run:
         self._engine.happen(run, *comments.remove(self._run(run), numbers))
         return self._run(run)
+
+    async def drafts(self, run: str) -> list[UnsavedComment]:
+        return list(self._drafts.get(run, {}).values())
+
+    async def keep_draft(self, run: str, draft: UnsavedComment) -> None:
+        kept = self._drafts.setdefault(run, {})
+        kept.pop(draft.place, None)
+        if draft.text.strip():
+            kept[draft.place] = draft
 
     async def send(self, run: str, before: str = "", change: ModeChange = UNCHANGED) -> Run:
         found = comments.open_comments(self._run(run))

@@ -18,6 +18,7 @@ from engine.config.paths import Paths
 from engine.disk.cleanup_plan import CleanupFilter, CleanupPlan
 from engine.domain.api_token import Scope
 from engine.domain.approval_rules import RuleScope
+from engine.domain.comment_text import UnsavedComment
 from engine.domain.errors import UserError
 from engine.domain.interaction import (
     Decision,
@@ -27,6 +28,7 @@ from engine.domain.interaction import (
     RequestPhase,
 )
 from engine.domain.model import Pause, Status, WorkspaceSpec
+from engine.domain.review_comment import CommentPhase, ReviewComment
 from engine.domain.usage import UsageQuery, UsageReport
 from engine.engine import AttemptFile, AttemptRef, Engine
 from engine.ports.cluster import NodesPort
@@ -372,6 +374,11 @@ async def test_runs_are_annotated_alike(port: EnginePort) -> None:
     assert (await port.annotations.note(first, "text")).note == "text"
     assert await code_of(lambda: port.workspaces.undo_apply(first)) == "UNDO_REFUSED"
     assert await port.comments.list(first) == []
+    unsaved = UnsavedComment("1 1 new 0 a.py", ReviewComment(0, CommentPhase.ADDED), "half")
+    await port.comments.keep_draft(first, unsaved)
+    assert await port.comments.drafts(first) == [unsaved]
+    await port.comments.keep_draft(first, replace(unsaved, text=""))
+    assert await port.comments.drafts(first) == []
     assert await code_of(lambda: port.comments.edit(first, 1, "x")) == "COMMENT_NOT_FOUND"
     assert await code_of(lambda: port.comments.remove(first, [1])) == "COMMENT_NOT_FOUND"
     assert await code_of(lambda: port.comments.send(first)) == "COMMENT_NOT_FOUND"

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,11 +16,13 @@ from review_run import FIVE, Review, reviewing
 from support import HOSTILE, quick
 
 from engine.config.paths import Paths
+from engine.domain.comment_text import UnsavedComment
 from engine.domain.errors import user_error
 from engine.domain.model import Status
 from engine.domain.review_comment import CommentPhase, ReviewComment
 from engine.engine import Comparison, Engine
 from engine.workspaces.service import Workspaces
+from tui.app import SwarmApp
 from tui.screens.changes import ChangesScreen
 from tui.screens.comment_list import CommentList
 from tui.screens.confirm import ConfirmDialog
@@ -119,7 +123,8 @@ async def test_comments_are_marked_edited_and_kept_as_drafts(paths: Paths) -> No
         assert "> one" in review.text
         await review.type(" More.")
         await review.press("escape")
-        assert "kept" in toasts(review.app)[-1]
+        assert toasts(review.app)[-1].endswith("is kept.")
+        assert "1 draft" in str(review.screen.files.border_title)
         assert review.comments[0].text == "First."
         await written(review, "c")
         assert "First. More." in review.text
@@ -345,3 +350,53 @@ async def test_comments_survive_a_restart(paths: Paths) -> None:
             checkpoint=found[0].comment.checkpoint,
             fingerprint=found[0].comment.fingerprint,
         )
+
+
+async def drafts_of(paths: Paths, run: str) -> list[str]:
+    """The stored drafts, as another process reads them."""
+    async with Engine.open(paths, quick(), follow=False) as engine:
+        return [one.text for one in await engine.comments.drafts(run)]
+
+
+async def test_draft_is_stored_while_it_is_typed_and_continued_after_a_restart(
+    paths: Paths,
+) -> None:
+    async with reviewing(paths, WRITTEN) as review:
+        await written(review, "tab", "j", "c")
+        await review.type("half")
+        async with asyncio.timeout(60):  # as if the dashboard were killed now
+            while await drafts_of(paths, review.run_id) != ["half"]:
+                await review.pilot.pause(0.05)
+        await review.type("-typed")  # and the dashboard is quit at once
+    assert await drafts_of(paths, review.run_id) == ["half-typed"]
+    async with Engine.open(paths, quick()) as engine:
+        app = SwarmApp(engine)
+        async with app.run_test(size=(120, 40)) as pilot:
+            again = Review(engine, review.run_id, pilot)
+            await again.until(lambda: engine.view.runs[review.run_id].finished_at)
+            await again.open()
+            assert "1 draft" in str(again.screen.files.border_title)
+            await written(again, "tab", "j", "c")
+            assert "half-typed" in again.text
+            await again.press("ctrl+s")
+            await again.until(lambda: [one.text for one in again.comments] == ["half-typed"])
+            await again.idle()
+            assert "draft" not in str(again.screen.files.border_title)
+        assert await engine.comments.drafts(review.run_id) == []
+
+
+async def test_emptied_draft_and_forgotten_run_leave_none_behind(paths: Paths) -> None:
+    async with reviewing(paths, WRITTEN) as review:
+        await written(review, "c")
+        await review.type("x")
+        await review.press("escape")
+        await written(review, "c")
+        await review.press("backspace", "escape")
+        await review.idle()
+        assert await review.engine.comments.drafts(review.run_id) == []
+        unsaved = UnsavedComment("7", ReviewComment(7, CommentPhase.ADDED), "\udcff left\x1b")
+        await review.engine.comments.keep_draft(review.run_id, unsaved)
+        await review.engine.forgetting.forget([review.run_id], including_unsaved=True)
+        await review.engine.comments.keep_draft(review.run_id, unsaved)
+    with closing(sqlite3.connect(paths.database)) as db:
+        assert db.execute("SELECT count(*) FROM comment_drafts").fetchone() == (0,)

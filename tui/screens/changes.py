@@ -147,6 +147,10 @@ class ChangesScreen(DiffScreen):
 
     # What happens meanwhile
 
+    async def on_unmount(self) -> None:
+        """Store what is still being written."""
+        await self.comments.drafts.store()
+
     def on_screen_resume(self) -> None:
         """Show a note where the changes became others while another screen was shown."""
         self.compared.check_measured()
@@ -225,11 +229,8 @@ class ChangesScreen(DiffScreen):
             return False  # the search gets this key after the letters that were typed before it
         if action == "turn":
             return True if self.turn.is_there else None
-        if action == "archive":
-            run = self.engine.view.runs.get(self.run_id)
-            return True if run and allows(run, "archive_run") else None
-        if action == "update":
-            return True if self.run and allows(self.run, "update_run") else None
+        if action in ("archive", "update"):
+            return True if self.run and allows(self.run, f"{action}_run") else None
         if action in REVIEW_ACTIONS:
             return self.review.check(action)
         if action not in OF_A_FILE:
@@ -302,7 +303,5 @@ class ChangesScreen(DiffScreen):
 
     async def action_back(self) -> None:
         """Leave the zoom, the diff where it is alone, the screen: whichever is the innermost."""
-        if self.search.leave() or stop_work(self):
-            return
-        if not self.comments.leave_range():
+        if not (self.search.leave() or stop_work(self) or self.comments.leave_range()):
             await super().action_back()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.domain import comments
+from engine.domain.comment_text import UnsavedComment, place_of
 from engine.domain.errors import UserError, user_error
 from engine.domain.review_comment import ReviewComment
 from tui.screens.write import WriteRequest
@@ -23,12 +24,18 @@ KEYS = "^s save · esc keeps the draft"
 class CommentDraft:
     """A text for some lines (a comment with the number 0), or for a comment that is there."""
 
-    def __init__(self, engine: EnginePort, run: str, comment: ReviewComment) -> None:
+    def __init__(
+        self,
+        engine: EnginePort,
+        run: str,
+        comment: ReviewComment,
+        kept: UnsavedComment | None = None,
+    ) -> None:
         self._engine, self.run, self.comment = engine, run, comment
-        self.key = (run, comment.n or (comment.place, comment.since))
+        self.key = (run, kept.place if kept else place_of(comment))
         self.request = WriteRequest(
             heading=f"Comment · {crop(clean(comment.place), 70)}",
-            text=comment.text,
+            text=kept.text if kept else comment.text,
             hint="R sends all comments as one message.",
             button="Save",
             send=self._save,
@@ -42,6 +49,12 @@ class CommentDraft:
         """Return whether a text was typed that is not saved."""
         text = self.request.text.strip()
         return bool(text) and text != self.comment.text
+
+    @property
+    def unsaved(self) -> UnsavedComment:
+        """The text as it is stored; empty without news."""
+        text = self.request.text if self.has_news else ""
+        return UnsavedComment(self.key[1], self.comment, text)
 
     async def _save(self, text: str) -> None:
         """Save the text; where the comment changed meanwhile, the next time replaces that."""

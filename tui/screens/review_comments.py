@@ -15,8 +15,10 @@ from engine.domain.model import Run
 from engine.domain.review_comment import CommentPhase, ReviewComment, stored_path
 from engine.engine import LocatedComment
 from tui import formatting
+from tui.formatting.questions import counted
 from tui.models.commented_files import comments_by_file, count_comments
 from tui.screens.comment_draft import CommentDraft
+from tui.screens.comment_drafts import CommentDrafts
 from tui.screens.comment_sender import CommentSender
 from tui.widgets.status.toast import app_of, report, tell
 
@@ -46,7 +48,7 @@ class ReviewComments:
         self.sender = CommentSender(screen)
         self._seen: tuple[str, Sequence[ReviewComment]] = ("", ())
         self._found: Sequence[LocatedComment] = ()
-        self._drafts: dict[tuple[object, ...], CommentDraft] = {}
+        self.drafts = CommentDrafts(screen)
         self._reviewed = 0
         """The checkpoint of the version that was commented on; 0 for none."""
 
@@ -106,10 +108,12 @@ class ReviewComments:
 
     @property
     def summary(self) -> str:
-        """The number of open comments; empty without one."""
+        """The numbers of open comments and of drafts; empty without any."""
         run = self._screen.run
         count = len(comments.open_comments(run)) if run else 0
-        return f"{formatting.sign('✎', '#')}{count} to send" if count else ""
+        drafts = len(self.drafts.of(self._screen.run_id))
+        parts = [f"{formatting.sign('✎', '#')}{count} to send"] if count else []
+        return " · ".join([*parts, *([counted(drafts, "draft")] if drafts else [])])
 
     # Writing
 
@@ -161,18 +165,16 @@ class ReviewComments:
     def _open(self, draft: CommentDraft) -> None:
         from tui.screens.write import WriteDialog
 
-        draft = self._drafts.setdefault(draft.key, draft)
+        draft = self.drafts.begin(draft)
 
         def closed(text: str | None) -> None:
             if text is not None or not draft.has_news:
-                self._drafts.pop(draft.key, None)
+                self.drafts.discard(draft)
             if text is not None:
                 self._screen.code.marks.mark(None)
             elif draft.has_news:
-                tell(
-                    app_of(self._screen),
-                    f"The draft on {draft.comment.place} is kept until you quit.",
-                )
+                self.drafts.keep(draft)
+                tell(app_of(self._screen), f"The draft on {draft.comment.place} is kept.")
 
         app_of(self._screen).push_screen(WriteDialog(draft.request), closed)
 
@@ -187,13 +189,12 @@ class ReviewComments:
     @property
     def entries(self) -> Sequence[LocatedComment | CommentDraft]:
         """The comments of the run by file and line, and after them the drafts."""
-        run = self._screen.run_id
-        return [*self._found, *(one for one in self._drafts.values() if one.run == run)]
+        return [*self._found, *self.drafts.of(self._screen.run_id)]
 
     def remove(self, entry: LocatedComment | CommentDraft) -> None:
         """Remove a comment, or discard a draft."""
         if isinstance(entry, CommentDraft):
-            self._drafts.pop(entry.key, None)
+            self.drafts.discard(entry)
         else:
             work = partial(self._remove, self._screen.run_id, entry.comment.n)
             self._screen.run_worker(work, group="remove comment")

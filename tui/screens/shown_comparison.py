@@ -69,6 +69,7 @@ class ShownComparison:
     async def _compare(self, path: str | None, *, must_be_there: bool) -> None:
         screen = self._screen
         self._measured = screen.run.changes if screen.run else None
+        await screen.comments.drafts.load(screen.run_id)
         try:
             found = await screen.engine.workspaces.compare(screen.run_id, self.since)
         except UserError as error:

@@ -57,6 +57,8 @@ class WriteRequest:
     placeholder: str = "Describe the task"
     option: WriteOption = field(default_factory=WriteOption)
     may_be_empty: bool = False
+    typed: Callable[[], None] = lambda: None
+    """Called after each change of the text."""
     mode: ModeOption | None = None
     """The mode of the attempt that the text starts, where it starts one."""
 
@@ -136,6 +138,7 @@ class WriteDialog(Dialog[str]):
     @on(TextArea.Changed)
     def _text_changed(self, event: TextArea.Changed) -> None:
         self._check(event.text_area.text)
+        self._writing.typed()
 
     @on(Input.Changed)
     def _line_changed(self, event: Input.Changed) -> None:
