@@ -18,7 +18,7 @@ from support import HOSTILE, quick
 from engine.config.paths import Paths
 from engine.domain.comment_text import UnsavedComment
 from engine.domain.errors import user_error
-from engine.domain.model import Status
+from engine.domain.model import Stage, Status
 from engine.domain.review_comment import CommentPhase, ReviewComment
 from engine.engine import Comparison, Engine
 from engine.workspaces.service import Workspaces
@@ -257,7 +257,9 @@ async def test_comments_wait_for_the_end_of_a_run_that_reads_no_messages(paths: 
     async with reviewing(paths, *script) as review:
         await review.comment("Later.")
         await review.engine.resume(review.run_id, "go on")
-        await review.until(lambda: review.run.status is Status.RUNNING)
+        # An agent that is ended before it reads its script has not begun the attempt.
+        is_begun = (Status.RUNNING, Stage.EXECUTING)
+        await review.until(lambda: (review.run.status, review.run.stage) == is_begun)
         await review.press("R")
         assert "R sends them when it has ended" in toasts(review.app)[-1]
         assert review.comments[0].is_open
@@ -364,9 +366,11 @@ async def test_draft_is_stored_while_it_is_typed_and_continued_after_a_restart(
     async with reviewing(paths, WRITTEN) as review:
         await written(review, "tab", "j", "c")
         await review.type("half")
-        async with asyncio.timeout(60):  # as if the dashboard were killed now
-            while await drafts_of(paths, review.run_id) != ["half"]:
+        service = review.engine.comments
+        async with asyncio.timeout(60):
+            while [one.text for one in await service.drafts(review.run_id)] != ["half"]:
                 await review.pilot.pause(0.05)
+        assert await drafts_of(paths, review.run_id) == ["half"]  # were it killed now
         await review.type("-typed")  # and the dashboard is quit at once
     assert await drafts_of(paths, review.run_id) == ["half-typed"]
     async with Engine.open(paths, quick()) as engine:
