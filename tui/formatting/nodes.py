@@ -64,7 +64,12 @@ NODE_COLUMNS = (
 
 def node_name(node: NodeSummary) -> str:
     """Return the name of a node, to show."""
-    return clean(printable_name(node.name), _LONGEST_NAME)
+    return host_name(node.name)
+
+
+def host_name(host: str) -> str:
+    """Return the name of a machine, to show."""
+    return clean(printable_name(host), _LONGEST_NAME)
 
 
 def node_problems(node: NodeSummary, now: float, version: str) -> Iterator[str]:

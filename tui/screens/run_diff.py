@@ -13,6 +13,7 @@ from engine.domain.errors import UserError
 from engine.engine import Comparison
 from tui import commands, formatting
 from tui.screens.diff import DiffScreen
+from tui.screens.node_return import NodeReturn
 from tui.widgets.code.diff_panes import DiffPanes
 from tui.widgets.status.key_bar import KeyBar
 from tui.widgets.status.top_bar import TopBar
@@ -40,6 +41,7 @@ class RunDiffScreen(DiffScreen):
         super().__init__(engine, clock)
         self._other = ""
         self._comparison: Comparison | None = None
+        self._node_return = NodeReturn(self, self._read_again)
 
     def compose(self) -> ComposeResult:
         """Compose the screen."""
@@ -69,6 +71,10 @@ class RunDiffScreen(DiffScreen):
     def action_refresh(self) -> None:
         """Compare the workspaces as they are now."""
         self.files.set_title(f"{self._names} · {COMPARING}")
+        self._read_again()
+
+    def _read_again(self) -> None:
+        self._node_return.end()
         self.run_worker(self._compare, group="compare", exclusive=True)
 
     async def _compare(self) -> None:
@@ -78,7 +84,11 @@ class RunDiffScreen(DiffScreen):
         except UserError as error:
             self._comparison = None
             self._show_files(f"{error.message} {error.recovery}")
+            if error.entry.is_node_away:
+                self._node_return.wait(self.run_id, self._other)
             return
+        if self._comparison.changes.checkpoint is not None:
+            self._node_return.wait(self.run_id, self._other)
         self._show_files(SAME, chosen.path if chosen else None)
 
     @property
@@ -94,7 +104,10 @@ class RunDiffScreen(DiffScreen):
             count = len(found.files)
             total = formatting.changes(found.total)
             told.insert(0, f"{count} file{'' if count == 1 else 's'} {total}".strip())
-            told += [f"{len(found.left_out)} could not be read"] if found.left_out else []
+            if found.checkpoint is not None:
+                told.append("a node does not answer: its last checkpoint")
+            elif found.left_out:
+                told.append(f"{len(found.left_out)} could not be read")
         self.files.set_title(" · ".join(told))
         self.refresh_bindings()
         self.show_chosen()

@@ -15,6 +15,7 @@ from engine.engine import Comparison, FileDelta
 from tui import formatting
 from tui.formatting.questions import counted
 from tui.screens.live import CodeRequested
+from tui.screens.node_return import NodeReturn, place_words
 from tui.widgets.files.changed_files import NOTHING
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class ShownComparison:
         self.comparison: Comparison | None = None
         self._measured: ChangeCount | None = None
         """The changes that were recorded of the run when it was compared."""
+        self._node_return = NodeReturn(screen, self._read_again)
 
     # Reading
 
@@ -57,6 +59,7 @@ class ShownComparison:
 
     def _start(self, path: str | None, *, must_be_there: bool = True) -> None:
         screen = self._screen
+        self._node_return.end()
         ready = None if self.since else screen.comparisons.ready(screen.run_id)
         self._tell_newer(is_newer=False)
         if ready:
@@ -79,7 +82,7 @@ class ShownComparison:
                 self.since = 0
                 await self._compare(path, must_be_there=must_be_there)
                 return
-            self._show_files((), f"{error.message} {error.recovery}")
+            self._show_error(error)
             screen.review.preload()
             return
         if not self._is_shown(found):  # a comparison that was read before may be out of date
@@ -91,6 +94,19 @@ class ShownComparison:
             screen.post_message(CodeRequested("file", screen.run_id, path))
         screen.review.preload()
 
+    def _read_again(self) -> None:
+        """Compare again without a sign of it: the node of the run may answer now."""
+        self._screen.run_worker(self._compare_again(), group="compare", exclusive=True)
+
+    async def _compare_again(self) -> None:
+        try:
+            await self.has_changed()
+        except UserError as error:
+            if self.comparison is None:
+                self._show_error(error)
+            elif error.entry.is_node_away:
+                self._node_return.wait(self._screen.run_id)
+
     async def has_changed(self) -> bool:
         """Compare again; return whether the workspace is not as it was shown, and show it."""
         screen = self._screen
@@ -100,18 +116,40 @@ class ShownComparison:
             return True
         if self._is_shown(found):
             return False
+        screen.comparisons.forget(run_id)
         file = screen.files.file
         self._show(found, file.path if file else None)
         return True
 
     def _is_shown(self, found: Comparison) -> bool:
+        """Return whether this comparison is shown; what it is of may be other words now."""
         shown = self.comparison
-        return shown is not None and (shown.old, shown.new) == (found.old, found.new)
+        if shown is None or (shown.old, shown.new) != (found.old, found.new):
+            return False
+        if shown.changes.checkpoint != found.changes.checkpoint:
+            self._take(found)
+            self.show_totals()
+        elif found.changes.checkpoint is not None:
+            self._node_return.wait(self._screen.run_id)
+        return True
 
     # Showing
 
-    def _show(self, found: Comparison, path: str | None) -> None:
+    def _show_error(self, error: UserError) -> None:
+        self._show_files((), f"{error.message} {error.recovery}")
+        if error.entry.is_node_away:
+            self._node_return.wait(self._screen.run_id)
+
+    def _take(self, found: Comparison) -> None:
+        """Take this comparison for the one that is shown; one of a checkpoint is read again."""
         self.comparison = found
+        if found.changes.checkpoint is None:
+            self._node_return.end()
+        else:
+            self._node_return.wait(self._screen.run_id)
+
+    def _show(self, found: Comparison, path: str | None) -> None:
+        self._take(found)
         self._show_files(found.changes.files, NOTHING, path)
 
     def _show_files(
@@ -137,7 +175,9 @@ class ShownComparison:
             changes = self.comparison.changes
             files = self._screen.reviewed.summary or counted(len(changes.files), "file")
             parts.append(f"{files} {formatting.changes(changes.total)}")
-            if changes.left_out:
+            if changes.checkpoint is not None:
+                parts.append(place_words(self._screen.run, changes.checkpoint))
+            elif changes.left_out:
                 parts.append(f"{len(changes.left_out)} could not be read")
         screen = self._screen
         return " · ".join(filter(None, [*parts, screen.comments.summary, screen.run_title]))

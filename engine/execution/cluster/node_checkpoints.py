@@ -80,7 +80,7 @@ class NodeStore:
             if not is_away(error):
                 raise
             last = (await store.list())[-1]
-            return Snapshot(last.tree, (), (self._away(last),))
+            return Snapshot(last.tree, (), (self._away(last),), checkpoint=last.n)
         left_out = tuple(map(os.fsdecode, now.left_out))
         return Snapshot(tree, (), left_out, tuple(map(os.fsdecode, now.rebuildable)))
 
@@ -155,21 +155,22 @@ async def forked(
 async def opened(paths: Paths, workspace: Workspace, link: StoreLink) -> Checkpoints:
     """Open the mirror, brought up to date if the node answers.
 
-    Raises `UserError` CHANGES_UNKNOWN where neither has a baseline.
+    Raises `UserError` CHANGES_UNKNOWN where neither has a baseline, NODE_UNREACHABLE or NODE_LOST
+    where the node cannot be asked.
     """
     folder, node = paths.checkpoints(link.run, workspace.path), NodeStore(link)
-    state, away = None, False
+    state, away = None, None
     try:
         state = await link.state()
     except (UserError, OSError) as error:
-        away = is_away(error)
+        away = error if is_away(error) else None
         _log.info("run %s: the checkpoints of its node are not read: %s", link.run, error)
     if await asyncio.to_thread(has_baseline, folder) or await _is_repaired(folder):
         store = await _found(folder, workspace, node)
     elif state and state.points:
         store = await _empty(paths, workspace, link, node, state)
     else:
-        raise unknown_changes(folder)
+        raise away or unknown_changes(folder)
     if state:
         async with store.held():
             await node.mirror(store, state)

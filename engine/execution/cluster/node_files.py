@@ -7,10 +7,10 @@ import os
 import stat
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-from engine.domain.errors import UserError, os_failure
+from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.text import printable_name
 from engine.execution.cluster.arrivals import check_room, incomplete
 from engine.execution.cluster.calls import NodeCalls
@@ -24,6 +24,7 @@ from engine.execution.cluster.workspace_messages import (
     ListFolder,
     ReadPiece,
 )
+from engine.workspaces.checkpoints.checkpoint_refs import Checkpoint
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.files.open_file import OpenFile, missing
 from engine.workspaces.files.tree import FilePreview, TreeEntry
@@ -71,7 +72,7 @@ class NodeFiles:
         """Return a preview of a path."""
         begun = await self._asked(self._piece(path, 0, limit_bytes))
         if begun is None:
-            return await (await self._mirror()).preview(path, limit_bytes)
+            return await self._last_preview(path, limit_bytes)
         data = bytearray(begun.data)
         if stat.S_ISREG(begun.mode):
             while len(data) < min(limit_bytes, begun.size_bytes):
@@ -96,8 +97,10 @@ class NodeFiles:
         """Copy a file as long as it was when it was opened, if the disk here has room for it."""
         begun = await self._asked(self._piece(path, 0, CHUNK_BYTES))
         if begun is None:
-            data = await (await self._mirror()).read(path, 1 << 62)
-            await asyncio.to_thread(file.write, data)
+            last = await self._last_preview(path, 1 << 62)
+            if not last.is_file:
+                raise missing(path, "read")
+            await asyncio.to_thread(file.write, last.data)
             return
         if not stat.S_ISREG(begun.mode):
             raise missing(path, "read")
@@ -128,10 +131,26 @@ class NodeFiles:
     async def _call(self, message: Message[Answer]) -> Answer:
         return await self.calls.read(message, TRY_S)
 
+    async def _last_preview(self, path: str, limit_bytes: int) -> FilePreview:
+        """Return a preview of a path as it was at the last checkpoint."""
+        store, last = await self._last()
+        try:
+            found = await MirrorFiles(store.git, last.tree).preview(path, limit_bytes)
+        except UserError as error:
+            if error.code != "WORKSPACE_MISSING":
+                raise
+            node, name = printable_name(self.calls.node), printable_name(path)
+            said = f"The node {node} does not answer, and {name} is not in checkpoint {last.n}."
+            raise user_error("NODE_UNREACHABLE", said) from error
+        return replace(found, checkpoint=last.n)
+
     async def _mirror(self) -> MirrorFiles:
-        store = await self.mirrored()
-        last = (await store.list())[-1]
+        store, last = await self._last()
         return MirrorFiles(store.git, last.tree)
+
+    async def _last(self) -> tuple[Checkpoints, Checkpoint]:
+        store = await self.mirrored()
+        return store, (await store.list())[-1]
 
 
 def _entries(found: Iterable[FileEntry]) -> list[TreeEntry]:

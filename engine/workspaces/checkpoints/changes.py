@@ -62,6 +62,8 @@ class Changes:
 
     files: tuple[FileDelta, ...] = ()
     left_out: tuple[str, ...] = ()
+    checkpoint: int | None = None
+    """Number of the checkpoint that is shown instead, while the node of the workspace is away."""
 
     @property
     def total(self) -> ChangeCount:

@@ -301,8 +301,11 @@ class Checkpoints:
     async def compare(self, since: int = BASELINE, until: int | None = None) -> Comparison:
         """Hold one checkpoint against another, or against the workspace as it is."""
         async with self._named():
-            old, new, left_out = await self.trees(since, until)
-            return await Comparison.between(self.git, old, new, left_out)
+            if until is not None:
+                old, new, left_out = await self.trees(since, until)
+                return await Comparison.between(self.git, old, new, left_out)
+            old, now = await self._since(since)
+            return await Comparison.between(self.git, old, now.tree, now.left_out, now.checkpoint)
 
     async def write_diff(
         self,
@@ -370,8 +373,12 @@ class Checkpoints:
         """
         if until is not None:
             return await self.tree_since(since, until), await self._tree(until), ()
-        old, now = await asyncio.gather(self.tree_since(since), self.now())
+        old, now = await self._since(since)
         return old, now.tree, now.left_out
+
+    async def _since(self, since: int) -> tuple[str, Snapshot]:
+        """Return the tree of a checkpoint, and the workspace as it is."""
+        return await asyncio.gather(self.tree_since(since), self.now())
 
     async def tree_since(self, since: int, until: int | None = None) -> str:
         """Return the tree that changes from `since` on are measured against.

@@ -34,14 +34,19 @@ class Comparison:
 
     @classmethod
     async def between(
-        cls, git: Git, old: str, new: str, left_out: tuple[str, ...] = ()
+        cls,
+        git: Git,
+        old: str,
+        new: str,
+        left_out: tuple[str, ...] = (),
+        checkpoint: int | None = None,
     ) -> Comparison:
         """Hold two trees against each other; raises `UserError`."""
         if old == new:
-            return cls(git, old, new, Changes((), left_out))
+            return cls(git, old, new, Changes((), left_out, checkpoint))
         counted = ("-M", f"-l{RENAMES}", "--raw", "--abbrev=64", "--numstat")
         out = await git.run(*DIFF, *counted, old, new)
-        return cls(git, old, new, Changes(changes.parse_changes(out), left_out))
+        return cls(git, old, new, Changes(changes.parse_changes(out), left_out, checkpoint))
 
     async def diff(self, file: FileDelta) -> bytes:
         """Return the unified diff of one file alone; raises `UserError`."""

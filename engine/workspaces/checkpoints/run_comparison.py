@@ -28,7 +28,8 @@ async def compare_stores(old: Checkpoints, new: Checkpoints) -> Comparison:
     before, after = await asyncio.gather(old.now(), new.now())
     left_out = tuple(sorted({*before.left_out, *after.left_out}))
     git = seeing(new.git, old.git.git_dir / "objects")
-    return await Comparison.between(git, before.tree, after.tree, left_out)
+    instead = after.checkpoint if before.checkpoint is None else before.checkpoint
+    return await Comparison.between(git, before.tree, after.tree, left_out, instead)
 
 
 async def write_comparison(compared: Comparison, file: BinaryIO, paths: Sequence[str] = ()) -> None:

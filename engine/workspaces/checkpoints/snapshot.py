@@ -41,6 +41,8 @@ class Snapshot:
     left_out: tuple[str, ...]
     rebuildable: tuple[str, ...] = ()
     """Folders that are not part of it, because they can be made again."""
+    checkpoint: int | None = None
+    """Number of the checkpoint that it is instead, while the node of the workspace is away."""
 
 
 Ignored = Callable[[Collection[bytes]], Awaitable[frozenset[bytes]]]
@@ -139,8 +141,8 @@ async def record(
 def _snapshot(
     tree: str, files: Collection[bytes], left_out: list[bytes], aside: Collection[bytes]
 ) -> Snapshot:
-    shown = (tuple(os.fsdecode(path) for path in paths) for paths in (left_out, sorted(aside)))
-    return Snapshot(tree, files, *shown)
+    left, made = (tuple(os.fsdecode(path) for path in paths) for paths in (left_out, sorted(aside)))
+    return Snapshot(tree, files, left, made)
 
 
 def count(git: Git, paths: Iterable[bytes]) -> None:

@@ -39,6 +39,8 @@ class FilePreview:
     mode: int
     size_bytes: int
     data: bytes = b""
+    checkpoint: int | None = None
+    """Number of the checkpoint that it is of, while the node of the workspace is away."""
 
     @property
     def is_link(self) -> bool:

@@ -21,7 +21,7 @@ async def first_found(path: str, find: Callable[[str], Awaitable[T]]) -> tuple[s
         try:
             return name, await find(name)
         except UserError as error:
-            if error.code != "WORKSPACE_MISSING":
+            if error.code != "WORKSPACE_MISSING" and not error.entry.is_node_away:
                 raise
             missing = missing or error
     assert missing is not None
