@@ -12,6 +12,7 @@ SHORT = {
     "engine/execution/task_tree.py": "the tree itself",
     "engine/execution/cluster/cluster.py": "removals on a node that answers again, kept and ended",
     "engine/execution/cluster/dask/requests.py": "one request, ended with its limit",
+    "engine/execution/requested_files.py": "one transaction, awaited even by who is cancelled",
     "engine/execution/follower.py": "one transaction, awaited by the next tick",
     "engine/execution/stages/stage_commands.py": "a stop, awaited or cancelled by who began it",
     "engine/execution/supervisor.py": "a stop, awaited or cancelled by who began it",

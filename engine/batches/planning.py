@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,18 +71,21 @@ def planned(
     listed: Sequence[InputRow],
     flow: Workflow | None,
     foreign: BatchFile | None = None,
+    looked: Callable[[int, int], None] = lambda _done, _of: None,
 ) -> list[PlannedRun]:
     """Make every run, those that wait behind those they wait for; raises `UserError`.
 
     `foreign` is the file, where it came from a repository: check commands of its are guarded.
+    `looked` gets how many rows are done, and of how many.
     """
     what, steps = _Filled(order, known, flow, foreign), flow.steps if flow else (None,)
     matrix = {**(flow.matrix if flow else {}), **order.matrix}
     listed = [*listed, *(flow.rows if flow else ())]
-    done = [
-        [_at(what, cell, step) for step in steps]
-        for cell in cells(listed, matrix, order.count * len(steps))
-    ]
+    done: list[list[RunSpec]] = []
+    rows_ = cells(listed, matrix, order.count * len(steps))
+    for cell in rows_:
+        looked(len(done), len(rows_))
+        done.append([_at(what, cell, step) for step in steps])
     named = RunTitles([spec for specs in done for spec in specs], order.count)
     found: list[PlannedRun] = []
     for specs in done:

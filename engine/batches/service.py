@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
 from engine.execution.requested_files import RequestedFiles
 from engine.preflight import check_texts
-from engine.store.store import Store
+from engine.store.store import Keep, Store
 from engine.system.environment import requested_environment
 from engine.system.output_file import write_output
 from engine.templates import template_sources
@@ -56,7 +57,19 @@ if TYPE_CHECKING:
     from engine.domain.start_key import StartKey
 
 NAMED = 8
+READING = "making the runs"
+CHECKING = "checking the runs"
+QUEUEING = "writing the files of the runs"
+STORING = "storing the runs"
+EVERY = 25
+"""Runs that are checked between two turns of the event loop."""
+Told = Callable[[str, int, int], None]
+"""Called with the present work, how many runs it is done for, and of how many."""
 RETRIED = (Status.FAILED, Status.INTERRUPTED)
+
+
+def _silent(_work: str, _done: int, _of: int) -> None:
+    """Take the progress of work that is shown nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +106,14 @@ class Batches:
 
     # Before it starts
 
-    async def plan(self, order: BatchRequest) -> BatchPlan:
-        """Read and fill in all that is asked for; nothing is written, and nothing trusted."""
-        return await asyncio.to_thread(self._plan, order)
+    async def plan(self, order: BatchRequest, told: Told = _silent) -> BatchPlan:
+        """Read and fill in all that is asked for; nothing is written, and nothing trusted.
 
-    def _plan(self, order: BatchRequest) -> BatchPlan:
+        `told` gets the present work, the number of runs it is done for, and of all.
+        """
+        return await asyncio.to_thread(self._plan, order, partial(_from_thread(told), READING))
+
+    def _plan(self, order: BatchRequest, looked: Callable[[int, int], None]) -> BatchPlan:
         from engine.batches import planning as orders  # Jinja and YAML take their time to import
         from engine.batches import trust_requests
         from engine.templates import loading as templates
@@ -108,7 +124,7 @@ class Batches:
         flow, rows = (file.flow, file.rows) if file else (None, ())
         is_named = file and order.text is None  # what was sent is the user's own
         is_foreign = file and is_named and self._templates.is_foreign(file.path, root)
-        planned = orders.planned(order, known, rows, flow, file if is_foreign else None)
+        planned = orders.planned(order, known, rows, flow, file if is_foreign else None, looked)
         requests = self._requests(order, planned, known)
         if file and is_foreign:
             watch = self._templates.watchdog
@@ -166,12 +182,17 @@ class Batches:
         return list({each.digest: each for each in found if each}.values())
 
     async def check(
-        self, plan: BatchPlan, *, ask_later: bool = False, may_fetch: bool = True
+        self,
+        plan: BatchPlan,
+        told: Told = _silent,
+        *,
+        ask_later: bool = False,
+        may_fetch: bool = True,
     ) -> BatchPlan:
         """Return the checked plan, each run checked as if it were started alone.
 
         With `ask_later`, missing trust is not an error. Without `may_fetch`, no network is
-        used: bases are taken as they were fetched last.
+        used: bases are taken as they were fetched last. `told` is as of `plan`.
         """
         requests = plan.requests
         consents = await (self._trust.inspect if ask_later else self._trust.require)(requests)
@@ -180,7 +201,10 @@ class Batches:
         pinned: dict[WorkspaceSpec, WorkspaceSpec] = {}
         roots: dict[WorkspaceSpec, str] = {}
         checked: list[PlannedRun] = []
-        for each in plan.planned:
+        for done, each in enumerate(plan.planned):
+            if done % EVERY == 0:
+                told(CHECKING, done, len(plan.planned))
+                await asyncio.sleep(0)
             wish = pinned.get(each.spec.workspace, each.spec.workspace)
             wish = wish if may_fetch else _offline(wish)
             spec = replace(each.spec, preparation=WorkspaceSetup(), env={}, workspace=wish)
@@ -198,8 +222,8 @@ class Batches:
                 if wish not in roots:
                     roots[wish] = str(await asyncio.to_thread(root_of, wish) or "")
                 files = [consent.programs.get(roots[wish], {}) for consent in consents]
-            done = _as_checked(each, known[key], files)
-            checked.append(replace(each, spec=_where_it_follows(each, done, checked)))
+            spec = _as_checked(each, known[key], files)
+            checked.append(replace(each, spec=_where_it_follows(each, spec, checked)))
         return replace(plan, planned=tuple(checked))
 
     async def size(self, plan: BatchPlan) -> int | None:
@@ -216,18 +240,23 @@ class Batches:
             total += size
         return total
 
-    async def start(self, plan: BatchPlan, key: StartKey | None = None) -> tuple[Batch, list[Run]]:
+    async def start(
+        self, plan: BatchPlan, key: StartKey | None = None, told: Told = _silent
+    ) -> tuple[Batch, list[Run]]:
         """Check a batch once more and queue all its runs in one go: all of them, or none.
 
-        At most one batch is started for each key.
+        At most one batch is started for each key. `told` is as of `plan`. Where its task is
+        cancelled, no run is queued; if it was too late for that, it returns as usual.
         """
-        plan = await self.check(plan)
+        plan = await self.check(plan, told)
         for model in {each.spec.model: each.spec for each in plan.planned}.values():
             await self._check_budget(plan.swarm.budget, model)
         await self._check_login(each.spec for each in plan.planned)
         files = RequestedFiles(self._paths, requested_environment())
         done = await files.queue(
-            lambda keep: self._journal.create_batch(plan.swarm, plan.planned, keep, key),
+            lambda keep: self._journal.create_batch(
+                plan.swarm, plan.planned, _counted(keep, len(plan.planned), told), key
+            ),
             self._store,
         )
         runs = list(done.runs.values())
@@ -309,6 +338,30 @@ class Batches:
         live = [run for run in await self.runs(batch) if run.status in LIVE]
         live.sort(key=lambda run: run.status is not Status.QUEUED)
         return await cancel([run.id for run in live])
+
+
+def _from_thread(told: Told) -> Told:
+    """Return a function that calls `told` in this event loop, from any thread."""
+    loop = asyncio.get_running_loop()
+
+    def tell(work: str, done: int, of: int) -> None:
+        loop.call_soon_threadsafe(told, work, done, of)
+
+    return tell
+
+
+def _counted(keep: Keep, of: int, told: Told) -> Keep:
+    """Return `keep`, which tells how many runs it was called for."""
+    tell, done = _from_thread(told), 0
+
+    def keep_next(run: str, spec: RunSpec) -> RunSpec:
+        nonlocal done
+        kept = keep(run, spec)
+        done += 1
+        tell(*(STORING, 0, 0) if done == of else (QUEUEING, done, of))
+        return kept
+
+    return keep_next
 
 
 def _name(order: BatchRequest, flow: str | None) -> str:

@@ -97,11 +97,17 @@ async def of_branch(
     return UnpushedCommits(git, "", count, tuple(there), tuple(others), is_branch=True)
 
 
-async def of_worktrees(workspace: Workspace, found: Repository | None) -> list[UnpushedCommits]:
-    """Return what only other worktrees of the repository reach that lie in a workspace."""
+async def of_worktrees(
+    workspace: Workspace, found: Repository | None, asked: OriginCache
+) -> list[UnpushedCommits]:
+    """Return what only other worktrees of the repository reach that lie in a workspace.
+
+    The cache `asked` may be a little old.
+    """
     if workspace.branch is None or found is None:
         return []
-    inside = await asyncio.to_thread(worktree.registrations_below, found, local_path(workspace))
+    known = await asked.worktrees(found)
+    inside = await asyncio.to_thread(worktree.below, known, local_path(workspace))
     holdings: list[UnpushedCommits] = []
     for name, place in inside:
         git, others = Git(place), ("--not", "--branches", "--remotes", "--tags")

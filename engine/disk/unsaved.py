@@ -204,7 +204,7 @@ class _Commits:
         inside = await unpushed_commits.inside(
             self.workspace, self.git_dirs, self.asked, self.scratch, is_taken=is_taken
         )
-        inside += await unpushed_commits.of_worktrees(self.workspace, self.repository)
+        inside += await unpushed_commits.of_worktrees(self.workspace, self.repository, self.asked)
         return tuple([branch, *inside] if branch else inside)
 
 

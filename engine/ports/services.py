@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from engine.batches.request import BatchRequest
-    from engine.batches.service import BatchPlan
+    from engine.batches.service import BatchPlan, Told
     from engine.doctor import DiskSpace, Finding
     from engine.domain.api_token import ApiToken, NewApiToken, Scope
     from engine.domain.batch import Batch, BatchSummary
@@ -84,8 +84,11 @@ class TemplatesPort(Protocol):
 class BatchesPort(Protocol):
     """Batches; every method raises `UserError`."""
 
-    async def plan(self, order: BatchRequest) -> BatchPlan:
-        """Read and fill in all that is asked for; nothing is written, and nothing trusted."""
+    async def plan(self, order: BatchRequest, told: Told = ...) -> BatchPlan:
+        """Read and fill in all that is asked for; nothing is written, and nothing trusted.
+
+        `told` gets the present work, the number of runs it is done for, and of all.
+        """
         ...
 
     async def consents(self, plan: BatchPlan) -> list[Consent]:
@@ -93,7 +96,12 @@ class BatchesPort(Protocol):
         ...
 
     async def check(
-        self, plan: BatchPlan, *, ask_later: bool = False, may_fetch: bool = True
+        self,
+        plan: BatchPlan,
+        told: Told = ...,
+        *,
+        ask_later: bool = False,
+        may_fetch: bool = True,
     ) -> BatchPlan:
         """Return the checked plan, each run checked as if it were started alone."""
         ...
@@ -102,8 +110,14 @@ class BatchesPort(Protocol):
         """Estimate the bytes of all workspaces at the start; None: unknown."""
         ...
 
-    async def start(self, plan: BatchPlan, key: StartKey | None = None) -> tuple[Batch, list[Run]]:
-        """Check a batch once more and queue all its runs in one go: all of them, or none."""
+    async def start(
+        self, plan: BatchPlan, key: StartKey | None = None, told: Told = ...
+    ) -> tuple[Batch, list[Run]]:
+        """Check a batch once more and queue all its runs in one go: all of them, or none.
+
+        Where its task is cancelled, none is queued; if it was too late for that, it returns as
+        usual.
+        """
         ...
 
     async def all(self) -> list[Batch]:

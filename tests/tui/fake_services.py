@@ -430,21 +430,28 @@ class FakeCosts:
 class FakeBatches:
     """No batches; tests of them use a real engine."""
 
-    async def plan(self, order: object) -> NoReturn:
+    async def plan(self, order: object, told: object = None) -> NoReturn:
         raise user_error("BATCH_INVALID")
 
     async def consents(self, plan: object) -> list[Consent]:
         return []
 
     async def check(
-        self, plan: object, *, ask_later: bool = False, may_fetch: bool = True
+        self,
+        plan: object,
+        told: object = None,
+        *,
+        ask_later: bool = False,
+        may_fetch: bool = True,
     ) -> NoReturn:
         raise user_error("BATCH_INVALID")
 
     async def size(self, plan: object) -> int | None:
         return None
 
-    async def start(self, plan: object, key: object = None) -> tuple[Batch, list[Run]]:
+    async def start(
+        self, plan: object, key: object = None, told: object = None
+    ) -> tuple[Batch, list[Run]]:
         raise user_error("BATCH_INVALID")
 
     async def all(self) -> list[Batch]:

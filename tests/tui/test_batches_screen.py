@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
@@ -15,6 +16,7 @@ from support import quick
 from textual.events import Key
 from textual.pilot import Pilot
 
+from engine.config import run_environment
 from engine.config.paths import Paths
 from engine.domain.batch import Batch
 from engine.domain.budget import Budget
@@ -24,6 +26,7 @@ from engine.domain.model import Agent, RunSpec, Status
 from engine.domain.usage import EstimateBasis, SpendEstimate
 from engine.engine import BatchRequest, Engine
 from tui.app import SwarmApp
+from tui.screens import new_batch
 from tui.screens.batch import BatchScreen
 from tui.screens.new_batch import NewBatch
 from tui.screens.runs import RunsScreen
@@ -299,3 +302,41 @@ async def test_a_flow_of_a_repository_is_asked_about(
                 await until(pilot, lambda wanted=screen: isinstance(app.screen, wanted))
             assert len(engine.view.runs) == 1
         await engine.settle()  # as above
+
+
+async def test_a_long_start_shows_its_count_and_esc_stops_it(
+    paths: Paths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(new_batch, "PATIENCE_S", -1.0)
+    reached, opened = threading.Event(), threading.Event()
+    encoded = run_environment.encoded
+
+    def slow(values: Mapping[str, str]) -> bytes:
+        if reached.is_set():
+            opened.wait(LIMIT_S)
+        reached.set()
+        return encoded(values)
+
+    async with Engine.open(paths, quick(), supervise=False) as engine:
+        app = SwarmApp(engine)
+        async with app.run_test(size=SIZE) as pilot:
+            await pilot.press("N")
+            await until(pilot, lambda: isinstance(app.screen, NewBatch))
+            form = app.screen
+            form.query_one("#agent", SegmentedControl).choose(1)
+            form.query_one("#kind", SegmentedControl).choose(2)
+            form.query_one(PromptArea).text = "sim: say hello"
+            form.query_one("#count", TextInput).value = "30"
+            await until(pilot, lambda: "30 runs" in plain(app))
+            with monkeypatch.context() as patch:
+                patch.setattr(run_environment, "encoded", slow)
+                await pilot.press("ctrl+s")
+                await until(pilot, lambda: "writing the files of the runs: 1 of 30" in plain(app))
+                assert "esc stops" in plain(app)
+                await pilot.press("escape")
+                opened.set()
+                await until(pilot, lambda: "Stopped: no run was started." in plain(app))
+            assert (app.screen, engine.view.runs) == (form, {})
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,10 +21,12 @@ from engine.domain.text import printable
 from tui import commands
 from tui.formatting import draft as show_draft
 from tui.formatting.batch_plan import plan_content
+from tui.formatting.work_progress import WorkProgress
 from tui.models.batch_draft import LABELS, LINES, OPTIONS, BatchDraft
 from tui.models.draft import AGENTS, KINDS, SOURCE
 from tui.models.fields import usual_words
 from tui.screens.dialog import Dialog
+from tui.screens.long_work import PATIENCE_S
 from tui.screens.trust import question
 from tui.widgets.base.key_order import settled
 from tui.widgets.forms.command_line import CommandLine
@@ -35,6 +38,7 @@ from tui.widgets.forms.text_input import TextInput
 from tui.widgets.status.toast import app_of, focus_now, tell
 
 if TYPE_CHECKING:
+    from engine.batches.service import Told
     from engine.engine import BatchPlan, BatchRequest
     from engine.ports.engine import EnginePort
 
@@ -85,6 +89,7 @@ class NewBatch(Dialog[str]):
         self._templates: Sequence[str] = (NONE,)
         self._looking: Worker[None] | None = None
         self._starting = False
+        self._start_work: Worker[None] | None = None
 
     def compose(self) -> ComposeResult:
         """Compose the form."""
@@ -183,7 +188,7 @@ class NewBatch(Dialog[str]):
     async def _look(self) -> None:
         await asyncio.sleep(PAUSE_S)
         try:
-            plan = await self._planned(self._order(), may_fetch=False)
+            plan = await self._planned(self._order(), self._progress(), may_fetch=False)
             size = await self._engine.swarms.size(plan)
             consents = await self._engine.swarms.consents(plan)
             estimate = await self._engine.usage.estimate([each.spec for each in plan.planned])
@@ -196,11 +201,26 @@ class NewBatch(Dialog[str]):
     def _order(self) -> BatchRequest:
         return self._draft.order(self._engine.config.codex.sandbox, self._clock())
 
-    async def _planned(self, order: BatchRequest, *, may_fetch: bool = True) -> BatchPlan:
+    async def _planned(
+        self, order: BatchRequest, told: Told, *, may_fetch: bool = True
+    ) -> BatchPlan:
         """Return the plan, checked; what is to be trusted is asked about at the start."""
         swarms = self._engine.swarms
-        plan = await swarms.plan(order)
-        return await swarms.check(plan, ask_later=True, may_fetch=may_fetch)
+        plan = await swarms.plan(order, told)
+        return await swarms.check(plan, told, ask_later=True, may_fetch=may_fetch)
+
+    def _progress(self, hint: str = "") -> Told:
+        """Return a function that shows the progress of work, once that takes long."""
+        began, shown = time.monotonic(), [WorkProgress("")]
+
+        def tell(work: str, done: int, of: int) -> None:
+            if shown[0].what != work:
+                shown[0] = WorkProgress(work)
+            words = shown[0].at(done, of)
+            if time.monotonic() - began > PATIENCE_S and self.is_attached:
+                self._say(Content(f"{words}{hint}"))
+
+        return tell
 
     def _refuse(self, error: UserError) -> None:
         way_out = (f"\n{printable(error.recovery)}", "$secondary")
@@ -251,7 +271,14 @@ class NewBatch(Dialog[str]):
         """Start the batch; what speaks against it is shown in the form."""
         if not self._starting:
             self._starting = True
-            self.run_worker(self._start, group="start")
+            self._start_work = self.run_worker(self._start, group="start")
+
+    def action_leave(self) -> None:
+        """Stop a start that goes on; else close the form."""
+        if self._starting and self._start_work:
+            self._start_work.cancel()
+        else:
+            super().action_leave()
 
     async def _start(self) -> None:
         """Start the batch of the fields as they are now: they are checked again."""
@@ -260,7 +287,8 @@ class NewBatch(Dialog[str]):
             self._check()
             if next(self._draft.problems(self._clock()), None):
                 return
-            plan = await self._planned(self._order())
+            told = self._progress(" · esc stops")
+            plan = await self._planned(self._order(), told)
             for consent in await self._engine.swarms.consents(plan):
                 asked = question(consent, may_go_without=False)
                 if await app_of(self).push_screen_wait(asked) != "trust":
@@ -268,9 +296,12 @@ class NewBatch(Dialog[str]):
                     self._check()
                     return
                 await self._engine.trust.grant(consent)
-            swarm, _ = await self._engine.swarms.start(plan)
+            swarm, _ = await self._engine.swarms.start(plan, told=told)
         except UserError as error:
             self._refuse(error)
+        except asyncio.CancelledError:
+            self._say(Content("Stopped: no run was started."))
+            raise
         else:
             self.dismiss(swarm.id)
         finally:

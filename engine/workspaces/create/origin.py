@@ -6,13 +6,14 @@ the workspace is not, where an agent may have put a `.git` of its own since.
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from engine.config import workspace_roots
 from engine.domain.errors import UserError
 from engine.domain.hosts import local_path
 from engine.domain.model import Workspace, WorkspaceKind
-from engine.workspaces.create.worktree import registration
+from engine.workspaces.create import worktree
 from engine.workspaces.git import repository
 from engine.workspaces.git.repository import Repository, refs
 from engine.workspaces.git.user_git_config import UserGitConfig, user_git_config
@@ -29,6 +30,7 @@ class OriginCache:
         self._found: dict[Path, Repository | None] = {}
         self._configs: dict[Path | None, UserGitConfig] = {}
         self._refs: dict[Path, list[tuple[str, str]]] = {}
+        self._worktrees: dict[Path, list[tuple[Path, Path]]] = {}
 
     async def find(self, folder: Path) -> Repository | None:
         """Return the repository around a folder, or None."""
@@ -49,6 +51,14 @@ class OriginCache:
             self._refs[found.common_dir] = await refs(found.git)
         return self._refs[found.common_dir]
 
+    async def worktrees(self, found: Repository) -> list[tuple[Path, Path]]:
+        """Return the worktrees of a repository: the folder of each, and what is kept."""
+        if found.common_dir not in self._worktrees:
+            self._worktrees[found.common_dir] = await asyncio.to_thread(
+                worktree.registrations, found
+            )
+        return self._worktrees[found.common_dir]
+
 
 async def origin(workspace: Workspace, asked: OriginCache | None = None) -> Repository | None:
     """Return the repository that outlives a workspace, as its source sees it; None without one.
@@ -63,7 +73,7 @@ async def origin(workspace: Workspace, asked: OriginCache | None = None) -> Repo
         return await _of_folder(source, asked) if source else None
     found = await asked.find(source) if source else None
     if found and source and not source.is_dir():  # what lies above it may be another's
-        return found if registration(found, local_path(workspace)) else None
+        return found if worktree.registration(found, local_path(workspace)) else None
     return found
 
 
@@ -94,6 +104,6 @@ async def _of_earlier(
             found = await repository.find_outside(place, workspaces)
         else:
             found = await asked.find(place)
-        if found and (registration(found, place) or place == found.common_dir):
+        if found and (worktree.registration(found, place) or place == found.common_dir):
             return found
     return None

@@ -141,20 +141,31 @@ def registration(repository: Repository, target: Path) -> Path | None:
     return next((place for place in found if _stands_for(place, places)), None)
 
 
-def registrations_below(repository: Repository, target: Path) -> list[tuple[str, Path]]:
-    """Return the worktrees that lie below the one at `target`: the path in it, and what is kept."""
+def registrations(repository: Repository) -> list[tuple[Path, Path]]:
+    """Return all worktrees of a repository: the folder of each, and what is kept. Blocking."""
     folder = repository.common_dir / "worktrees"
-    tops = (target.absolute(), real_path(target.parent) / target.name)
-    found: list[tuple[str, Path]] = []
+    found: list[tuple[Path, Path]] = []
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
         try:
             text = read_regular(place / "gitdir", POINTER_BYTES).rstrip(b"\n")
         except OSError:
             continue
-        at = Path(os.path.normpath(place / os.fsdecode(text))).parent
-        top = next((top for top in tops if at != top and at.is_relative_to(top)), None)
-        if top:
-            found.append((str(at.relative_to(top)), place))
+        found.append((Path(os.path.normpath(place / os.fsdecode(text))).parent, place))
+    return found
+
+
+def below(known: Iterable[tuple[Path, Path]], target: Path) -> list[tuple[str, Path]]:
+    """Return those of `registrations` that lie below the folder: the path in it, and what is kept.
+
+    Blocking.
+    """
+    tops = (target.absolute(), real_path(target.parent) / target.name)
+    starts = [f"{top}{os.sep}" for top in tops]
+    found: list[tuple[str, Path]] = []
+    for at, place in known:
+        start = next((start for start in starts if str(at).startswith(start)), None)
+        if start:
+            found.append((str(at)[len(start) :], place))
     return found
 
 

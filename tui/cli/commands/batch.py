@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable, Coroutine
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -30,9 +32,11 @@ from tui.cli.support.run_specs import KINDS
 from tui.cli.support.workspace_options import usual, workspace_of, workspace_options
 
 if TYPE_CHECKING:
+    from engine.batches.service import Told
     from engine.engine import BatchPlan, BatchRequest, Consent
     from engine.ports.engine import EnginePort
 
+T = TypeVar("T")
 COMMANDS = {
     "start": LazyCommand(
         "tui.cli.commands.batch:start", "Start a batch and follow it (needs no name)"
@@ -192,10 +196,12 @@ async def _start(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
 
     there = not (asked["detach"] or asked["dry_run"])
     async with session.open_engine(strict=True, follow=there, supervise=there) as engine:
-        plan = await engine.swarms.plan(await _order(engine, prompt, asked))
+        order = await _order(engine, prompt, asked)
+        parts = _StartParts()
+        plan = await parts.shown(lambda told: engine.swarms.plan(order, told))
         is_dry = asked["dry_run"]
         consents = await _settle(engine, plan, asked, may_ask=not as_json)
-        plan = await engine.swarms.check(plan, ask_later=is_dry)
+        plan = await parts.checked(engine, plan, ask_later=is_dry)
         may_ask = (
             there and not (asked["yes"] or as_json) and output.is_terminal(sys.stdin, sys.stdout)
         )
@@ -205,21 +211,48 @@ async def _start(prompt: str, asked: dict[str, Any], as_json: bool) -> int:
             await _print_estimate(engine, plan)
         if asked["dry_run"]:
             return 0
-        if may_ask and not click.confirm(f"Start {_counted(plan)}?", default=True, err=True):
+        if may_ask and not click.confirm(f"Start {_runs(plan)}?", default=True, err=True):
             from tui.cli.support.failure import EXIT_CANCELLED
 
             return EXIT_CANCELLED
-        return await _started(engine, plan, asked, as_json=as_json)
+        return await _started(engine, plan, asked, parts, as_json=as_json)
+
+
+class _StartParts:
+    """Parts of a start, each with its progress in sight; Ctrl-C stops it, and starts nothing."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    async def checked(self, engine: EnginePort, plan: BatchPlan, *, ask_later: bool) -> BatchPlan:
+        """Return the checked plan."""
+        return await self.shown(lambda told: engine.swarms.check(plan, told, ask_later=ask_later))
+
+    async def shown(self, work: Callable[[Told], Coroutine[Any, Any, T]]) -> T:
+        """Do a part and return its result; raises `click.Abort` where the user stops it."""
+        from tui.cli.support.work_line import work_line
+
+        with work_line(self._began) as line:
+            done = await line.unless_stopped(work(line.tell_of))
+        if done is None:
+            output.say_aside("Stopped: no run was started.")
+            raise click.Abort
+        return done
 
 
 async def _started(
-    engine: EnginePort, plan: BatchPlan, asked: dict[str, Any], *, as_json: bool
+    engine: EnginePort,
+    plan: BatchPlan,
+    asked: dict[str, Any],
+    parts: _StartParts,
+    *,
+    as_json: bool,
 ) -> int:
     from tui.cli.support import foreground
     from tui.cli.support.batch_follow import follow_batch
     from tui.cli.support.batch_state import state_json
 
-    swarm, runs = await engine.swarms.start(plan)
+    swarm, runs = await parts.shown(lambda told: engine.swarms.start(plan, told=told))
     if not asked["detach"]:
         return await follow_batch(engine, swarm, runs, as_json=as_json, full=asked["full"])
     foreground.go_on(engine.paths)
@@ -292,7 +325,7 @@ async def _preview(
         else "nothing on disk at first"
     )
     where = ", ".join(sorted({_place(spec.workspace) for spec in specs})[:3])
-    lines.append(f"{_counted(plan)} in {where}: {disk}")
+    lines.append(f"{_runs(plan)} in {where}: {disk}")
     lines += [estimate_words(estimate)] if estimate else []
     for each in consents:
         lines += trust_prompt.listed(each, SHOWN)
@@ -318,5 +351,5 @@ def _place(workspace: WorkspaceSpec) -> str:
     return f"{kind.get(workspace.kind, 'copies')} of {Path(workspace.source or '').name}"
 
 
-def _counted(plan: BatchPlan) -> str:
+def _runs(plan: BatchPlan) -> str:
     return f"{len(plan.planned)} run{'' if len(plan.planned) == 1 else 's'}"

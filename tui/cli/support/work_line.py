@@ -25,11 +25,11 @@ T = TypeVar("T")
 class WorkLine:
     """Line with a count and the time left, drawn over itself; only on a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, began: float | None = None) -> None:
         self._stopped: list[signal.Signals] = []
         self._is_drawn = output.is_terminal(sys.stderr)
         self._progress: WorkProgress | None = None
-        self._began = time.monotonic()
+        self._began = time.monotonic() if began is None else began
         self._drawn_at = 0.0
         self._is_there = False
         self._cancelled: asyncio.Task[Any] | None = None
@@ -94,9 +94,12 @@ class WorkLine:
 
 
 @contextmanager
-def work_line() -> Generator[WorkLine]:
-    """Yield the line of a command; a signal that would end the command sets `is_stopped`."""
-    line = WorkLine()
+def work_line(began: float | None = None) -> Generator[WorkLine]:
+    """Yield the line of a command; a signal that would end the command sets `is_stopped`.
+
+    `began` is when an earlier part of the same work did (`time.monotonic`).
+    """
+    line = WorkLine(began)
     with session.stops(line.hear):
         try:
             yield line
