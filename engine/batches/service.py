@@ -351,7 +351,7 @@ def _from_thread(told: Told) -> Told:
 
 
 def _counted(keep: Keep, of: int, told: Told) -> Keep:
-    """Return `keep`, which tells how many runs it was called for."""
+    """Return `keep`, which reports how many runs it was called for."""
     tell, done = _from_thread(told), 0
 
     def keep_next(run: str, spec: RunSpec) -> RunSpec:
