@@ -166,8 +166,9 @@ class SwarmApp(App[None]):
         markup: bool = True,
     ) -> None:
         """Show a toast, and remember it."""
-        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
         self.toasts.remember(message, title, severity)
+        message, title = self.toasts.fitted(message, title)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def on_notify(self, event: Notify) -> None:
         """Remove toasts with the same text as a new one: many would cover the screen."""

@@ -119,14 +119,18 @@ class Review:
 
 @asynccontextmanager
 async def reviewing(
-    paths: Paths, *script: str, size: tuple[int, int] = (120, 40), **more: object
+    paths: Paths,
+    *script: str,
+    size: tuple[int, int] = (120, 40),
+    with_toasts: bool = False,
+    **more: object,
 ) -> AsyncGenerator[Review]:
     """Run a script to its end, and open its changes in the dashboard."""
     async with Engine.open(paths, quick(), supervise=True) as engine:
         run = await engine.start(spec(*script, **more))
         await settled(engine)
         app = SwarmApp(engine)
-        async with app.run_test(size=size) as pilot:
+        async with app.run_test(size=size, notifications=with_toasts) as pilot:
             review = Review(engine, run.id, pilot)
             await review.until(lambda: engine.view.runs[run.id].finished_at)
             await review.open()

@@ -14,6 +14,7 @@ import pytest
 from fake_engine import toasts
 from review_run import FIVE, Review, reviewing
 from support import HOSTILE, quick
+from textual.widgets._toast import Toast
 
 from engine.config.paths import Paths
 from engine.domain.comment_text import UnsavedComment
@@ -29,6 +30,7 @@ from tui.screens.confirm import ConfirmDialog
 from tui.screens.runs import RunsScreen
 from tui.screens.write import WriteDialog
 from tui.widgets.lists.comment_rows import CommentRows
+from tui.widgets.status.toast import report, tell
 
 WRITTEN = f"write a.py {FIVE}"
 AGAIN = ("attempt 1", WRITTEN, "end", "attempt 2", r"write a.py one\ntwo\n3\nfour\nfive\n")
@@ -404,3 +406,20 @@ async def test_emptied_draft_and_forgotten_run_leave_none_behind(paths: Paths) -
         await review.engine.comments.keep_draft(review.run_id, unsaved)
     with closing(sqlite3.connect(paths.database)) as db:
         assert db.execute("SELECT count(*) FROM comment_drafts").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("size", [(160, 45), (80, 24)], ids=["wide", "narrow"])
+async def test_toast_covers_no_line_of_the_diff(paths: Paths, size: tuple[int, int]) -> None:
+    lines = r"\n".join(f"line {n}" for n in range(60))
+    async with reviewing(paths, f"write a.py {lines}", size=size, with_toasts=True) as review:
+        await review.press("enter")
+        tell(review.app, "Applied 2 files to /home/me/project: u undoes it.")
+        await review.until(lambda: review.app.screen.query(Toast))
+        await review.until(lambda: "u undoes it." in review.text)
+        read = review.screen.code.content_region
+        assert not [one for one in review.app.screen.query(Toast) if one.region.overlaps(read)]
+        review.app.clear_notifications()
+        report(review.app, user_error("INPUT_INVALID", "That is not a line.", "Use another one."))
+        words = "INPUT_INVALID: That is not a line. Use another one."
+        await review.until(lambda: words in review.text)
+        assert review.app.toasts.records[0].text.startswith("INPUT_INVALID: That is not a line.\n")

@@ -24,6 +24,7 @@ class CodeScreen(LiveScreen):
     """A screen of one run's code, opened again for each document."""
 
     BINDINGS: ClassVar[list[BindingType]] = commands.bindings("code")
+    has_flat_toasts = True
 
     code = getters.query_one(CodeView)
 

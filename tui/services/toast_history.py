@@ -34,6 +34,17 @@ class ToastHistory:
         """Remember a toast."""
         self._record(f"{title}: {message}" if title else message, _TONES[severity])
 
+    def fitted(self, message: str, title: str) -> tuple[str, str]:
+        """Return the message and the title of a toast as they fit the screen.
+
+        Where code is read, it is one line: more would cover the code.
+        """
+        stack = self._app.screen_stack
+        if not (stack and getattr(stack[-1], "has_flat_toasts", False)):
+            return message, title
+        line = " ".join(message.split("\n")).strip()
+        return (f"{title}: {line}" if title else line), ""
+
     def begin_alerts(self) -> None:
         """Take the present state as known: it causes no alert."""
         engine = self._app.engine
