@@ -16,6 +16,9 @@ from engine.domain.budget import Budget
 from engine.domain.model import Run, Status
 from engine.engine import Engine
 from tui.cli.api.scopes import Scope
+from tui.cli.mcp.results import BriefRun
+from tui.cli.mcp.run_briefs import KEYS
+from tui.cli.mcp.tool import McpTool
 
 READING = {
     *("list_runs", "show_run", "read_result", "read_log", "read_output"),
@@ -306,3 +309,36 @@ async def test_status_of_parent_is_checked(engine: Engine):
         with pytest.raises(ToolFailed) as caught:
             await tools.call("start_run", prompt="x")
         assert caught.value.code == "PARENT_ENDED"
+
+
+async def test_client_checks_every_result_against_the_schema_of_its_tool(
+    engine: Engine, parent: Run, monkeypatch: pytest.MonkeyPatch
+):
+    async with tools_of(engine, parent.id) as tools:
+        for tool in (await tools.client.list_tools()).tools:
+            assert tool.output_schema and tool.output_schema["type"] == "object", tool.name
+        assert (await tools.call("show_run", run=parent.id))["status"] == "running"
+
+        async def broken(*_: object) -> dict[str, Any]:
+            return {"runs": "none"}
+
+        monkeypatch.setattr(McpTool, "run", property(lambda _: broken), raising=False)
+        with pytest.raises(RuntimeError, match="Invalid structured content"):
+            await tools.call("list_runs")
+
+
+def test_short_run_objects_have_the_keys_of_their_schema():
+    assert set(BriefRun.__struct_fields__) == set(KEYS)
+
+
+async def test_results_that_were_cut_still_fit_their_schema(engine: Engine, parent: Run):
+    prompt = script("say {{ n }}")
+    async with tools_of(engine, parent.id) as tools:
+        long = ["x" * 3000 + str(n) for n in range(2)]
+        run = (await tools.call("start_run", prompt=script("say " + "y" * 50_000)))["run"]["id"]
+        await tools.call("wait_for_runs", runs=[run])
+        assert "[cut:" in str(await tools.call("show_run", run=run))
+        assert "[cut:" in str(await tools.call("read_result", run=run))
+        batch = await tools.call("start_batch", prompt=prompt, matrix={"n": long}, count=2)
+        assert len(batch["runs"]) == 4
+        await engine.cancel_all([one["id"] for one in batch["runs"]], kill=True)

@@ -63,6 +63,7 @@ class McpTool(Generic[Arguments]):
     title: str
     description: str
     arguments: type[Arguments]
+    result: type[Struct]
     run: Callable[[Caller, Arguments], Awaitable[dict[str, Any]]]
     scope: Scope = Scope.READ
     hints: ToolHints = READS
@@ -76,7 +77,8 @@ class McpTool(Generic[Arguments]):
             name=self.name,
             title=self.title,
             description=self.description,
-            input_schema=input_schema(self.arguments),
+            input_schema=json_schema(self.arguments),
+            output_schema=json_schema(self.result),
             annotations=self.hints.annotations,
         )
 
@@ -94,9 +96,9 @@ class McpTool(Generic[Arguments]):
             return error_result(user_error("INTERNAL"))
 
 
-def input_schema(arguments: type[ToolArguments]) -> dict[str, Any]:
-    """Return the JSON schema of a tool's arguments."""
-    (schema,), components = msgspec.json.schema_components([arguments], ref_template=_REF)
+def json_schema(shape: type[Struct]) -> dict[str, Any]:
+    """Return the JSON schema of a tool's arguments, or of its result."""
+    (schema,), components = msgspec.json.schema_components([shape], ref_template=_REF)
     own = cast("str", schema["$ref"]).rpartition("/")[2]
     found = components.pop(own)
     found.pop("title", None)

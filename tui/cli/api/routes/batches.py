@@ -85,6 +85,7 @@ async def start_batch(
 
     Paths are those of the machine that serves the API. Requests of repositories and templates
     have to be trusted: `trust: true` needs the scope admin. With `dry_run` nothing is started.
+    The same request, sent again with its `Idempotency-Key`, starts nothing more.
     """
     engine, key = context.engine, start_key(request, idempotency_key, data)
     if data.dry_run:

@@ -89,7 +89,8 @@ async def start_run(
 
     Paths are those of the machine that serves the API. Trust is needed in the repository's settings
     and its template, as they are now: `trust: true` needs the scope admin.
-    With a `parent` it is requested for that run, and has at most its rights.
+    With a `parent` it is requested for that run, and has at most its rights. The same request, sent
+    again with its `Idempotency-Key`, starts nothing more.
     """
     engine, key = context.engine, start_key(request, idempotency_key, data)
 

@@ -12,6 +12,7 @@ from engine.domain import requests
 from engine.domain.interaction import DeliveryTime
 from engine.domain.model import Run
 from tui.cli.api.scopes import Scope
+from tui.cli.mcp import results
 from tui.cli.mcp.caller import Caller
 from tui.cli.mcp.fields import RunName, RunNames, Text
 from tui.cli.mcp.run_briefs import brief, briefs
@@ -111,6 +112,7 @@ TOOLS = (
         "Stop runs that have not ended, with all runs that they have started. Their workspaces "
         "stay.",
         CancelRunsArguments,
+        results.ChangedRuns,
         cancel_runs,
         Scope.RUN,
         ENDS,
@@ -120,6 +122,7 @@ TOOLS = (
         "Retry a run",
         "Start the next attempt of a run that has ended, in its workspace and thread.",
         RetryRunArguments,
+        results.ChangedRun,
         retry_run,
         Scope.RUN,
         CHANGES,
@@ -130,6 +133,7 @@ TOOLS = (
         "Continue the thread of a run that has ended with a message, for example with what is "
         "missing.",
         ResumeRunArguments,
+        results.ChangedRun,
         resume_run,
         Scope.RUN,
         CHANGES,
@@ -140,6 +144,7 @@ TOOLS = (
         "Send a message to the agent of an interactive run while it works; a run that has ended "
         "goes on with it.",
         SendMessageArguments,
+        results.ChangedRun,
         send_message,
         Scope.RUN,
         CHANGES,

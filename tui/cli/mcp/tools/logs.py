@@ -13,6 +13,7 @@ from engine.domain.errors import os_failure, user_error
 from engine.domain.model import Run
 from engine.domain.text import printable_name
 from engine.engine import AttemptFile, AttemptPart, AttemptRef
+from tui.cli.mcp import results
 from tui.cli.mcp.bounds import TEXT_BYTES, part_of
 from tui.cli.mcp.caller import Caller
 from tui.cli.mcp.fields import Entries, EventNumber, Limit, Offset, PathName, RunName, Skipped
@@ -216,6 +217,7 @@ TOOLS = (
         "Return the latest events of a run's log as lines of text, or those before or after an "
         "event's number.",
         ReadLogArguments,
+        results.LogText,
         read_log,
     ),
     McpTool(
@@ -223,6 +225,7 @@ TOOLS = (
         "Read the output of a run's commands",
         "Return the output of a run's set-up or check, or the stderr of its agent.",
         ReadOutputArguments,
+        results.OutputPart,
         read_output,
     ),
     McpTool(
@@ -230,6 +233,7 @@ TOOLS = (
         "Show the changes of a run",
         "Return the changed files of a run, and its changes as a unified diff.",
         DiffRunArguments,
+        results.RunDiff,
         diff_run,
     ),
     McpTool(
@@ -237,6 +241,7 @@ TOOLS = (
         "List files of a run",
         "List a folder of a run's workspace.",
         ListFilesArguments,
+        results.ListedFiles,
         list_files,
     ),
     McpTool(
@@ -244,6 +249,7 @@ TOOLS = (
         "Read a file of a run",
         "Return the text of a file of a run's workspace.",
         ReadFileArguments,
+        results.FilePart,
         read_file,
     ),
 )

@@ -10,6 +10,7 @@ from msgspec import Meta
 from engine.domain.text import printable_name
 from engine.engine import ApplyMode, ApplyOptions, CleanupFilter, PushRequest, apply_run
 from tui.cli.api.scopes import Scope
+from tui.cli.mcp import results
 from tui.cli.mcp.bounds import bounded
 from tui.cli.mcp.caller import Caller
 from tui.cli.mcp.fields import RunName, RunNames
@@ -101,6 +102,7 @@ TOOLS = (
         "Apply the changes of a run",
         "Apply the changes of a run to its source. A conflict changes nothing.",
         ApplyRunArguments,
+        results.AppliedRun,
         apply_changes,
         Scope.ADMIN,
         DESTROYS,
@@ -111,6 +113,7 @@ TOOLS = (
         "Push the branch of a run",
         "Commit the changes of a run on its branch and push it to the remote.",
         PushRunArguments,
+        results.PushedRun,
         push_run,
         Scope.ADMIN,
         DESTROYS,
@@ -121,6 +124,7 @@ TOOLS = (
         "Clean up runs",
         "Move the workspaces of ended runs to the trash. Unsaved work stays.",
         CleanupRunsArguments,
+        results.CleanedRuns,
         cleanup_runs,
         Scope.ADMIN,
         DESTROYS,

@@ -11,6 +11,7 @@ from engine.domain.model import Run, Status
 from engine.domain.run_json import result_of
 from engine.engine import AttemptFile, AttemptRef
 from tui.cli.api.answers import listed
+from tui.cli.mcp import results
 from tui.cli.mcp.bounds import TEXT_BYTES, TextPart, bounded, part_of
 from tui.cli.mcp.caller import Caller
 from tui.cli.mcp.fields import Entries, Limit, Offset, RunName, ShortText, Skipped
@@ -118,6 +119,7 @@ TOOLS = (
         "List runs",
         "List runs, newest first, as short objects. `more`: there are others.",
         ListRunsArguments,
+        results.ListedRuns,
         list_runs,
     ),
     McpTool(
@@ -126,6 +128,7 @@ TOOLS = (
         "Return all details of one run: status, options, workspace, tokens, cost, error. "
         "Long texts are cut.",
         ShowRunArguments,
+        results.ShownRun,
         show_run,
     ),
     McpTool(
@@ -134,6 +137,7 @@ TOOLS = (
         "Return the outcome of a run and the last message of its agent; `result` is the answer "
         "to an output schema.",
         ReadResultArguments,
+        results.RunResult,
         read_result,
     ),
 )

@@ -9,6 +9,7 @@ from msgspec import Meta, structs
 from engine.domain.model import Sandbox
 from engine.engine import BatchRequest
 from tui.cli.api.scopes import Scope
+from tui.cli.mcp import results
 from tui.cli.mcp.bounds import bounded
 from tui.cli.mcp.caller import Caller
 from tui.cli.mcp.fields import RunName, ShortText, Text
@@ -152,6 +153,7 @@ TOOLS = (
         "Start a run of a coding agent in the background, and return it at once: wait for it with "
         "wait_for_runs. Without a workspace it works on a copy or worktree of your own source.",
         StartRunArguments,
+        results.ChangedRun,
         start_run,
         Scope.RUN,
         STARTS,
@@ -161,6 +163,7 @@ TOOLS = (
         "Start a batch of runs",
         "Start one run for each combination of values: the prompt names them as {{ column }}.",
         StartBatchArguments,
+        results.StartedBatch,
         start_batch,
         Scope.RUN,
         STARTS,

@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run
+from tui.cli.mcp import results
 from tui.cli.mcp.caller import Caller
 from tui.cli.mcp.fields import RunNames
 from tui.cli.mcp.run_briefs import briefs
@@ -108,6 +109,7 @@ TOOLS = (
         "Wait until runs have ended, and return them as short objects. Progress is reported "
         "meanwhile. A run in `waiting_for_the_user` asks its user for something.",
         WaitForRunsArguments,
+        results.AwaitedRuns,
         wait_for_runs,
     ),
 )
