@@ -164,7 +164,7 @@ class FilePart(Struct):
     next_offset: int | UnsetType | None = UNSET
 
 
-class ApplyConflict(Struct):
+class UnfitFile(Struct):
     """A file that prevents applying the changes of a run."""
 
     path: str
@@ -179,7 +179,7 @@ class AppliedRun(Struct):
     fits: bool
     applied: bool
     files: list[str]
-    conflicts: list[ApplyConflict | str]
+    conflicts: list[UnfitFile | str]
     commit: str | None
     branch: str | None
 
