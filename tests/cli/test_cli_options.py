@@ -32,7 +32,7 @@ def shop(here: Path) -> Path:
 
 def shown(swarm: Swarm) -> dict[str, Any]:
     run = swarm("show", "@last", "--json").json
-    msgspec.convert(run, shapes.ListedRunJson, strict=True)
+    msgspec.convert(run, shapes.ShownRunJson, strict=True)
     return run
 
 

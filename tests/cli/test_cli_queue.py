@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -215,7 +216,7 @@ def test_a_usage_limit_pauses_the_queue(
 
 
 def test_forecast_of_the_limits_is_shown_with_the_queue_and_a_run(
-    paths: Paths, detached: Detacher, swarm: Swarm
+    paths: Paths, detached: Detacher, swarm: Swarm, run_of: RunReader
 ) -> None:
     swarm("pause")
     run = detached("sim: say x")
@@ -229,4 +230,8 @@ def test_forecast_of_the_limits_is_shown_with_the_queue_and_a_run(
     assert f"\n{words}" in swarm("queue").out
     assert f"\nsimulated: {words}" in swarm("queue").out
     assert f"forecast  simulated: {words}" in swarm("show", run).out
+    (window,) = run_of(run)["forecast"]
+    assert (window["account"], window["used_percent"]) == ("simulated", 60)
+    assert datetime.fromisoformat(window["full_at"]) < datetime.fromisoformat(window["resets_at"])
     assert swarm("cancel", run).code == 0
+    assert run_of(run)["forecast"] == []

@@ -55,7 +55,7 @@ def test_an_update_its_check_and_its_undo(repository: Path, inside: Swarm) -> No
     msgspec.convert(done.json, shapes.UpdatedJson)
     assert (done.json["updated"], done.json["files"]) == (True, ["b.txt", "c.txt"])
     shown = inside("show", run, "--json").json
-    msgspec.convert(shown, shapes.ListedRunJson)
+    msgspec.convert(shown, shapes.ShownRunJson)
     assert (shown["update"]["new"], shown["changes"]["files"]) == (newest, 1)
     assert "main" in inside("show", run).out
     assert [one["path"] for one in inside("diff", run, "--json").json["changes"]] == ["a.txt"]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from engine.domain.model import Run
-from tui.cli.json import ListedRunJson, RunJson
+from tui.cli.json import ListedRunJson, RunJson, ShownRunJson
 from tui.cli.support import listing, waiting
 
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ async def listed(engine: EnginePort, runs: Sequence[Run]) -> list[ListedRunJson]
         listing.listed_json(run, now, waits, radar.overlaps(run.id), state, cost) for run in runs
     ]
     return as_shape(list[ListedRunJson], found)
+
+
+async def shown(engine: EnginePort, run: Run) -> ShownRunJson:
+    """Return a run as `show --json` prints it."""
+    (found,) = await listed(engine, [run])
+    windows = await listing.windows_of(engine, run)
+    return as_shape(ShownRunJson, listing.shown_json(cast("dict[str, Any]", found), windows))
 
 
 async def changed(engine: EnginePort, runs: Sequence[Run]) -> list[RunJson]:

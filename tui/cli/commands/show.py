@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import click
 
 from tui.cli.support import output
-from tui.cli.support.listing import STANDS, listed_json, show_unsupervised, supervision_of, time_of
+from tui.cli.support.listing import (
+    STANDS,
+    listed_json,
+    show_unsupervised,
+    shown_json,
+    supervision_of,
+    time_of,
+    windows_of,
+)
 from tui.cli.support.options import RunArgument, RunParam, everywhere, examples, json_option
 
 if TYPE_CHECKING:
@@ -37,20 +45,22 @@ async def _show(name: str, as_json: bool) -> int:
         waits = await waiting.of_store(engine)
         overlaps = (await engine.radar()).overlaps(run.id) if run.touched else []
         is_read = run.workspace and run.status in FINISHED and not as_json
-        forecast = [] if as_json else await _forecast(engine, run)
+        windows = await windows_of(engine, run)
         distance = await engine.updates.behind(run.id) if is_read else None
         family = [] if as_json else await _family(engine, run)
     state, now = supervision_of(engine, [run]), time.time()
     if as_json:
-        output.say_json(listed_json(run, now, waits, overlaps, state, engine.costs.of_run))
+        found = listed_json(run, now, waits, overlaps, state, engine.costs.of_run)
+        output.say_json(shown_json(found, windows))
         return 0
     now = time_of(run, now, state)
     from tui import formatting
+    from tui.formatting.limit_cycles import forecast_lines
     from tui.formatting.updates import behind
 
     doing = waiting.doing(run, now, waits.get(run.id))
     facts = formatting.facts(run, now, doing, overlaps, engine.costs.of_run(run), family)
-    facts += forecast
+    facts += [("forecast", line) for line in forecast_lines(windows, time.time())]
     if distance and (words := behind(distance)):
         facts.append(("behind", words))
     if state and state.stands(run):
@@ -78,16 +88,3 @@ async def _family(engine: EnginePort, run: Run) -> list[tuple[str, str]]:
     with suppress(UserError):  # it was forgotten
         parent = await engine.find(run.spec.parent) if run.spec.parent else None
     return family_facts(run, parent, await engine.runs(below=run.id))
-
-
-async def _forecast(engine: EnginePort, run: Run) -> list[tuple[str, str]]:
-    """Return when the limits of a run that has not ended are reached, if before they reset."""
-    from engine.domain.account import account_name
-    from engine.domain.lifecycle import FINISHED
-    from tui.formatting.limit_cycles import forecast_lines
-
-    if run.status in FINISHED:
-        return []
-    account = account_name(run)
-    cycles = [one for one in await engine.usage.limits() if one.account == account]
-    return [("forecast", line) for line in forecast_lines(cycles, time.time())]

@@ -30,6 +30,7 @@ from tui.cli.json.runs import (
     LocatedCommentJson,
     QueueJson,
     RunJson,
+    ShownRunJson,
 )
 from tui.cli.json.tokens import ApiTokenJson
 from tui.cli.json.usage import UsageJson
@@ -93,6 +94,7 @@ __all__ = [
     "RestoredJson",
     "RuleJson",
     "RunJson",
+    "ShownRunJson",
     "TemplateJson",
     "TestedJson",
     "UndoneJson",
@@ -104,7 +106,7 @@ __all__ = [
 # What each command prints: one document of this shape, or one a line.
 DOCUMENTS: dict[str, Any] = {
     "ls": list[ListedRunJson],
-    "show": ListedRunJson,
+    "show": ShownRunJson,
     "search": FoundJson,
     "cancel": list[RunJson],
     "dismiss": list[RunJson],

@@ -399,6 +399,15 @@ class LimitForecastJson(Shape):
     full_at: Annotated[Time | None, Meta(description="at the present pace; null: resets before")]
 
 
+class ShownRunJson(ListedRunJson):
+    """The current state of a run, with the forecast of its account's limits."""
+
+    forecast: Annotated[
+        list[LimitForecastJson],
+        Meta(description="rate-limit windows of its account; empty once the run has ended"),
+    ]
+
+
 class QueueJson(Shape):
     """The state of the queue."""
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from engine.domain.lifecycle import LIVE
+from engine.domain.lifecycle import FINISHED, LIVE
 from engine.domain.model import Run
 from tui.cli.support import output
 
 if TYPE_CHECKING:
     from engine.domain.cost import RunCost
     from engine.domain.radar import Overlap
+    from engine.domain.usage import LimitCycle
     from engine.engine import SupervisionState
     from engine.ports.engine import EnginePort
     from tui.cli.support.waiting import QueueWait
@@ -58,3 +59,20 @@ def listed_json(
     supervised = None if state is None or run.status not in LIVE else not state.problem
     told = waiting.told_json(run, time_of(run, now, state), waits, cost)
     return {**told, "supervised": supervised, "overlaps": listed}
+
+
+async def windows_of(engine: EnginePort, run: Run) -> list[LimitCycle]:
+    """Return the rate-limit windows of a run's account; none once the run has ended."""
+    if run.status in FINISHED:
+        return []
+    from engine.domain.account import account_name  # late: not all that list runs need it
+
+    account = account_name(run)
+    return [one for one in await engine.usage.limits() if one.account == account]
+
+
+def shown_json(listed: dict[str, Any], windows: Sequence[LimitCycle]) -> dict[str, Any]:
+    """Return a listed run with the forecast of its account's limits."""
+    from engine.domain.usage_json import window_json
+
+    return {**listed, "forecast": [window_json(one) for one in windows]}

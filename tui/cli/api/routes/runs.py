@@ -11,7 +11,7 @@ from litestar.datastructures import ResponseHeader
 from litestar.params import JSONBody, QueryParameter
 
 from engine.domain.model import Run
-from tui.cli.api.answers import changed, listed
+from tui.cli.api.answers import changed, listed, shown
 from tui.cli.api.bodies import ForkRequest
 from tui.cli.api.clients import may_trust
 from tui.cli.api.context import ApiContext, Context
@@ -21,7 +21,7 @@ from tui.cli.api.parameters import RunId
 from tui.cli.api.run_filters import RunFilter, StatusFilter, selection
 from tui.cli.api.scopes import READ, RUN
 from tui.cli.api.start_keys import REPLAYED, StartKeyHeader, start_key, start_once
-from tui.cli.json import ListedRunJson, RunJson
+from tui.cli.json import ListedRunJson, RunJson, ShownRunJson
 from tui.cli.support.run_request import RunRequest, to_spec
 from tui.cli.support.run_selection import RunOrder
 
@@ -104,11 +104,11 @@ async def start_run(
 
 
 @get("/runs/{run:str}", opt=READ, operation_id="show_run", summary="Show a run", tags=["runs"])
-async def show_run(run: RunId, context: Context) -> ListedRunJson:
+async def show_run(run: RunId, context: Context) -> ShownRunJson:
     """Return the details of a run; RUN is its id, or a unique beginning or end of it."""
     engine = context.engine
     found = await engine.workspaces.check(await engine.find(run))
-    return (await listed(engine, [found]))[0]
+    return await shown(engine, found)
 
 
 @post(

@@ -10,7 +10,7 @@ from engine.domain.events import Step
 from engine.domain.model import Run, Status
 from engine.domain.run_json import result_of
 from engine.engine import AttemptFile, AttemptRef
-from tui.cli.api.answers import listed
+from tui.cli.api.answers import shown
 from tui.cli.mcp import results
 from tui.cli.mcp.bounds import TEXT_BYTES, TextPart, bounded, part_of
 from tui.cli.mcp.caller import Caller
@@ -72,7 +72,7 @@ async def list_runs(caller: Caller, asked: ListRunsArguments) -> dict[str, Any]:
 async def show_run(caller: Caller, asked: ShowRunArguments) -> dict[str, Any]:
     """Return the run object of docs/json.md."""
     run = await caller.engine.workspaces.check(await caller.find(asked.run))
-    found: Any = (await listed(caller.engine, [run]))[0]
+    found: Any = await shown(caller.engine, run)
     return bounded(found)
 
 
