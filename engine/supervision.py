@@ -259,6 +259,7 @@ class Supervision:
 
         notices: NodeNotices | None = None
         while True:
+            seen = None
             if cluster := self._parts.cluster:
                 await cluster.refresh()
                 places, commit = self._node_places(), self._journal.append
@@ -266,8 +267,8 @@ class Supervision:
                     self._view, commit, places.is_node, cluster.condition
                 )
                 await notices.update()
-            seen = shown_places(self._node_places())
-            if await self._shared.set_nodes(seen if cluster else None):
+                seen = shown_places(cluster, self._view, self._node_places())
+            if await self._shared.set_nodes(seen):
                 self._published()
                 if self.scheduler:
                     self.scheduler.notify(())

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from engine.domain.clock_time import clock_time
+from engine.domain.hosts import host_of
 from engine.domain.interaction import InputRequest, RequestKind
+from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import Pause, Run, Status
 from engine.domain.reasons import Cause, Occupation, WaitingFor
 from engine.domain.record import record
+from engine.domain.text import printable_name
 from engine.domain.usage import DEFAULT_ACCOUNT, SIMULATED
 
 _RETRIES: dict[Cause | None, WaitingFor] = {
@@ -113,7 +116,8 @@ def time_left_s(run: Run, now: float) -> float | None:
 def paused_words(pause: Pause, now: float) -> str:
     """Return the cause of a pause, of the queue or of an account, and its end."""
     if pause.waiting_for is WaitingFor.NODE:
-        return f"waits: {pause.reason}"
+        since = "" if pause.since is None else f" since {clock_time(pause.since, now)}"
+        return f"waits: {pause.reason}{since}{'; starts when it answers' if since else ''}"
     if is_hold(pause):
         return f"waits: {held_words(pause, now)}"
     until = "" if pause.until is None else f", goes on in {clock(pause.until - now)}"
@@ -148,6 +152,9 @@ def activity(
     Of a queued one: `position` is its place in the queue, from 1, `after` are the runs it still
     waits for (None: not known), `pause` holds the queue.
     """
+    if run.away_since is not None and run.status in ACTIVE:
+        then = "ends" if run.status is Status.CANCELLING else "goes on"
+        return f"{away_words(run, now)}: {then} when it answers, or is lost"
     match run.status:
         case Status.QUEUED:
             place = f" ({ordinal(position)})" if position else ""
@@ -164,6 +171,12 @@ def activity(
             return run.message or run.reason
         case _:
             return run.error.message if run.error else run.reason
+
+
+def away_words(run: Run, now: float) -> str:
+    """Return which node an active run waits for, and for how long it has not answered."""
+    away_s = now - (now if run.away_since is None else run.away_since)
+    return f"waits for node {printable_name(host_of(run))}, silent for {clock(away_s)}"
 
 
 def _held(run: Run, now: float, pause: Pause | None, place: str) -> str:

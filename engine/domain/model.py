@@ -252,6 +252,8 @@ class Pause:
     """The account whose runs it holds; None: all runs."""
     can_move: bool = False
     """True if it holds only runs that name the account: the others go on under another."""
+    since: float | None = None
+    """Since when a node does not answer that a run waits for."""
     accounts: tuple[Pause, ...] = ()
     """Accounts that hold their runs, also where the queue itself goes on."""
 
@@ -471,6 +473,8 @@ class Run:
     """The last message of a run with an output schema."""
     cause: Cause | None = None
     """Cause of its status; `reason` is the text of it."""
+    away_since: float | None = None
+    """Since when its node does not answer: it is waited for, until it is lost."""
     occupation: Occupation | None = None
     """The kind of work that `doing` describes, where it is one of these."""
     input_requests: tuple[InputRequest, ...] = ()

@@ -25,6 +25,8 @@ class NodePlaces:
     """Free slots of the nodes that are ready."""
     lost: frozenset[str] = frozenset()
     """Nodes that have ended their runs, for their leases have expired."""
+    silent_since: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Since when nodes do not answer that queued runs wait for, in seconds since 1970."""
     machines: frozenset[str] = frozenset()
     """Machines that are not of the cluster: runs there take the same slots as runs here."""
 
@@ -94,7 +96,8 @@ def node_hold(view: View, run: Run, places: Callable[[], NodePlaces]) -> Pause |
     nodes = places()
     wanted = wanted_host(view, run, nodes)
     reason = _reason(wanted, nodes) if nodes.is_node(wanted) else ""
-    return Pause(reason, waiting_for=WaitingFor.NODE) if reason else None
+    since = nodes.silent_since.get(wanted)
+    return Pause(reason, waiting_for=WaitingFor.NODE, since=since) if reason else None
 
 
 def _reason(wanted: str, nodes: NodePlaces) -> str:

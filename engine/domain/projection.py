@@ -174,6 +174,7 @@ def _begin_attempt(run: Run, attempt: int) -> None:
     run.plan, run.plan_pace = (), None
     run.error = run.exit_code = None
     run.notice = run.reason = run.stalled = run.message = run.attempt_prompt = ""
+    run.away_since = None
     interaction_fold.begin_attempt(run)
     annotation.begin_attempt(run)
     run.is_rejected = False
@@ -202,6 +203,8 @@ def _status(run: Run, body: StatusChanged, at: float) -> None:
         run.thread_account = run.account
     if body.status in lifecycle.FINISHED:
         run.finished_at = at
+    if body.status not in lifecycle.ACTIVE:
+        run.away_since = None
     _do(run, "", at)
 
 
@@ -319,6 +322,12 @@ def _notice(run: Run, body: Notice, at: float) -> None:
         run.store_lost = body.store_lost
     if body.skipped_s is not None:
         shift_times(run, body.skipped_s, at)
+    _subject(run, body, at)
+
+
+def _subject(run: Run, body: Notice, at: float) -> None:
+    if body.subject in (Subject.NODE_AWAY, Subject.NODE_BACK):
+        run.away_since = at if body.subject is Subject.NODE_AWAY else None
     if body.subject is Subject.STALLED:
         run.stalled = body.text
     if body.subject is Subject.NEEDS_INPUT:

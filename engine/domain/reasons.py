@@ -55,6 +55,8 @@ class Subject(OpenEnum):
     """A run that spends far more than others like it."""
     CLEAN_UP = "clean-up"
     """The automatic clean-up: not a decision of the user."""
+    NODE_AWAY = "node-away"
+    NODE_BACK = "node-back"
 
 
 class WaitingFor(OpenEnum):

@@ -10,6 +10,7 @@ from engine.domain.hosts import host_of
 from engine.domain.model import Run
 from engine.domain.node import NodeCondition
 from engine.domain.projection import View
+from engine.domain.reasons import Subject
 from engine.domain.text import printable_name
 from engine.execution.follower import Commit
 from engine.store.appending import AppendRequest
@@ -36,13 +37,10 @@ class NodeNotices:
         self._condition = condition
         self._silent_since: dict[str, float] = {}
         """The nodes that do not answer."""
-        self._noticed: set[str] = set()
-        """The runs that have the first notice, and not the second."""
 
     async def update(self) -> None:
         """Append what is new about the nodes of active runs."""
         now, active = time.monotonic(), self._view.active()
-        self._noticed &= {run.id for run in active}
         entries = [
             AppendRequest(run.id, [notice])
             for run in active
@@ -55,12 +53,12 @@ class NodeNotices:
         node = host_of(run)
         if self._condition(node) is NodeCondition.READY:
             self._silent_since.pop(node, None)
-            if run.id not in self._noticed:
+            if run.away_since is None:
                 return None
-            self._noticed.discard(run.id)
-            return Notice("info", ANSWERS.format(printable_name(node)))
+            words = ANSWERS.format(printable_name(node))
+            return Notice("info", words, subject=Subject.NODE_BACK)
         since = self._silent_since.setdefault(node, now)
-        if run.id in self._noticed or now < since + SILENT_S:
+        if run.away_since is not None or now < since + SILENT_S:
             return None
-        self._noticed.add(run.id)
-        return Notice("warning", SILENT.format(printable_name(node)))
+        words = SILENT.format(printable_name(node))
+        return Notice("warning", words, subject=Subject.NODE_AWAY)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 from engine.config.settings import Config
 from engine.domain.errors import UserError, user_error
+from engine.domain.events import Notice
 from engine.domain.hosts import check_host
-from engine.domain.model import ANY_NODE, LOCAL, RunSpec, WorkspaceKind
+from engine.domain.model import ANY_NODE, LOCAL, Run, RunSpec, WorkspaceKind
 from engine.domain.nearest import hint
+from engine.domain.node import NodeCondition
 from engine.domain.text import printable_name
 
 if TYPE_CHECKING:
@@ -64,6 +66,22 @@ async def check_requested_host(host: str, services: LazyServices) -> None:
     if names is not None and host not in names:
         message = f"The cluster has no node named {printable_name(host)}.{hint(host, names)}"
         raise user_error("NODE_UNKNOWN", message)
+
+
+def wait_notices(run: Run, services: LazyServices) -> list[Notice]:
+    """Return a notice where the next attempt of a run waits for the node of its workspace.
+
+    The node has just been asked.
+    """
+    host = run.workspace.host if run.workspace else LOCAL
+    cluster = services.cluster if services.machines.places(services.config).is_node(host) else None
+    condition = cluster.condition(host) if cluster else NodeCondition.READY
+    if condition is NodeCondition.READY:
+        return []
+    verb = "is lost" if condition is NodeCondition.LOST else "does not answer"
+    words = f"the node {printable_name(host)} {verb}: the message waits until it answers"
+    elsewhere = f"`swarm-tui cancel {run.id}`, then `swarm-tui retry {run.id} --on any`"
+    return [Notice("warning", f"{words}; to start over on another: {elsewhere}")]
 
 
 async def _names(cluster: ClusterPort) -> list[str] | None:

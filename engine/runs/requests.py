@@ -35,7 +35,7 @@ from engine.execution.base_refs import hold_bases
 from engine.execution.journal import Journal
 from engine.runs.children import cancel_below, with_found_parent
 from engine.runs.finder import find_run
-from engine.runs.host_check import check_requested_host, with_host
+from engine.runs.host_check import check_requested_host, wait_notices, with_host
 from engine.runs.origins import check_origin
 from engine.store.appending import AppendRequest
 from engine.store.store import Store
@@ -188,16 +188,20 @@ class RunRequests:
         is_replaced = before is not None and before.message != message
         replaced = before.message if before and is_replaced else ""
         await hold_bases(self._journal, [found] if fresh or not found.workspace else [])
+        waits = [] if fresh or prompt is None else wait_notices(found, self._services)
         return await self._journal.change(
             found.id,
-            lambda current: requests.retry(
-                self._free(current),
-                fresh=fresh,
-                change=change,
-                prompt=prompt or "",
-                message=message,
-                replaced=replaced,
-            ),
+            lambda current: [
+                *requests.retry(
+                    self._free(current),
+                    fresh=fresh,
+                    change=change,
+                    prompt=prompt or "",
+                    message=message,
+                    replaced=replaced,
+                ),
+                *waits,
+            ],
             ask,
         )
 
@@ -214,10 +218,12 @@ class RunRequests:
         ask = AttemptRequest(text, resume=True, message=message, mode=mode_of(spec))
         before = await self._store.ask(found.id, found.attempt)
         replaced = before.message if before else ""
+        waits = wait_notices(found, self._services)
         return await self._journal.change(
             found.id,
             lambda current: [
                 *requests.resume(self._free(current), text, change, message, replaced),
+                *waits,
                 *also(current),
             ],
             ask,

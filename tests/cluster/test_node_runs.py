@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import Any
 
 import pytest
 from fake_channel import FakeChannel
-from support import LIMIT_S, quick, spec, texts, until
+from support import LIMIT_S, becomes, quick, script, spec, texts, until
 
 from engine.config.paths import Paths
+from engine.domain.activity import activity
 from engine.domain.events import Event, Notice
 from engine.domain.hosts import HostChosen
 from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
+from engine.domain.placement import node_hold
 from engine.domain.usage import UsageQuery
 from engine.engine import Engine
 from engine.execution import node_notices, outcome
@@ -146,6 +149,49 @@ async def test_a_cut_connection_loses_no_event_and_repeats_none(
         told = notices(found)
         assert sum("does not answer" in text for text in told) == 1
         assert sum("answers again" in text for text in told) == 1
+
+
+async def test_run_that_begins_on_a_silent_node_shows_that_it_waits_for_it(
+    paths: Paths, two: FakeChannel
+) -> None:
+    async with supervised(paths, two) as engine:
+        await becomes(lambda: "one" in engine.cluster.places.free)
+        run = (await engine.start(there("say done", host="one"))).id
+        two.faults["one"].request_is_lost = True
+        view = engine.view.runs
+        await until(engine, lambda: view[run].away_since is not None)
+        assert view[run].status is Status.PREPARING
+        words = activity(view[run], time.time())
+        assert words.startswith("waits for node one, silent for ")
+        assert words.endswith(": goes on when it answers, or is lost")
+        two.heal("one")
+        assert (await over(engine, run)).status is Status.SUCCEEDED
+        assert view[run].away_since is None
+
+
+@pytest.mark.parametrize(("is_lost", "verb"), [(True, "is lost"), (False, "does not answer")])
+async def test_message_to_a_run_of_an_absent_node_waits_for_it_and_says_so(
+    paths: Paths, two: FakeChannel, *, is_lost: bool, verb: str
+) -> None:
+    async with supervised(paths, two) as engine:
+        run = await begun(engine, there("say first", host="one"), "first")
+        await over(engine, run)
+        if is_lost:
+            two.expire("one")
+        else:
+            two.faults["one"].request_is_lost = True
+        await becomes(lambda: "one" not in engine.cluster.places.free)
+        await engine.resume(run, script("say second"))
+        told = [text for text in notices(await engine.events(run)) if "the message waits" in text]
+        assert len(told) == 1
+        assert told[0].startswith(f"the node one {verb}: ")
+        view = engine.view
+        await until(engine, lambda: engine.cluster.places.silent_since)
+        hold = node_hold(view, view.runs[run], lambda: engine.cluster.places)
+        assert "; starts when it answers" in activity(view.runs[run], time.time(), pause=hold)
+        two.heal("one")
+        assert (await over(engine, run, 2)).status is Status.SUCCEEDED
+        assert texts(await engine.events(run)) == ["first", "second"]
 
 
 class LosingChannel(FakeChannel):

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.domain.activity import activity
+from engine.domain.clock_time import clock_time
 from engine.domain.model import ANY_NODE, LOCAL, Run, RunSpec, Status, Workspace, WorkspaceSpec
 from engine.domain.model import WorkspaceKind as Kind
 from engine.domain.placement import NodePlaces, left_node, node_hold, place_of
@@ -118,6 +120,16 @@ def test_a_run_starts_over_where_its_node_is_lost() -> None:
     told = replace(again, attempt_prompt="go on with this")
     assert started(View([told]), nodes) is None
     assert held(told, nodes) == "node n1 is lost"
+
+
+def test_wait_for_a_named_node_shows_since_when_and_how_it_ends() -> None:
+    wanted = run("a", "n1")
+    nodes = replace(places(n2=1), silent_since={"n1": NOW - 60})
+    hold = node_hold(View([wanted]), wanted, lambda: nodes)
+    assert hold
+    since = clock_time(NOW - 60, NOW)
+    words = f"waits: node n1 does not answer since {since}; starts when it answers"
+    assert activity(wanted, NOW, pause=hold) == words
 
 
 def test_a_fresh_start_is_free_of_the_node_of_the_workspace() -> None:

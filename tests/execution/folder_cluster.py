@@ -51,6 +51,10 @@ class FolderCluster:
     def condition(self, node: str) -> NodeCondition:
         return self.conditions.get(node, NodeCondition.UNREACHABLE)
 
+    def silent_since(self, node: str) -> float:
+        del node
+        return 0.0
+
     async def refresh(self) -> None:
         return
 

@@ -68,6 +68,10 @@ class ClusterPort(Protocol):
         """Return the condition of a node, as last seen; UNREACHABLE where it is not known."""
         ...
 
+    def silent_since(self, node: str) -> float:
+        """Return since when a node that is not ready does not answer, in seconds since 1970."""
+        ...
+
     def shown(self) -> Mapping[str, int]:
         """Return the checkpoints that were shown of runs whose node did not answer."""
         ...
@@ -108,6 +112,8 @@ class KnownNode:
         """The runs of this home that were at work there."""
         self.condition = NodeCondition.UNREACHABLE
         self.silent_since = time.monotonic()
+        self.silent_at = round(time.time())
+        """The same on the clock of the wall."""
         self.facts: NodeFacts | None = None
         self.settles_at = 0.0
         self._look = look
@@ -143,7 +149,7 @@ class KnownNode:
         if condition is self.condition:
             return
         if self.condition is NodeCondition.READY:
-            self.silent_since = time.monotonic()
+            self.silent_since, self.silent_at = time.monotonic(), round(time.time())
         self.condition = condition
 
     def judge(self, *, has_expired: bool) -> None:
@@ -220,6 +226,10 @@ class Cluster:
     def condition(self, node: str) -> NodeCondition:
         """Return the condition of a node, as last seen; UNREACHABLE where it is not known."""
         return self._node(node).condition
+
+    def silent_since(self, node: str) -> float:
+        """Return since when a node that is not ready does not answer, in seconds since 1970."""
+        return self._node(node).silent_at
 
     def shown(self) -> Mapping[str, int]:
         """Return the checkpoints that were shown of runs whose node did not answer."""

@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from engine.domain.hosts import host_of
+from engine.domain.model import ANY_NODE, LOCAL
 from engine.domain.node import NodeCondition
-from engine.domain.placement import NodePlaces
+from engine.domain.placement import NodePlaces, wanted_host
 from engine.domain.projection import View
 from engine.execution.cluster.cluster import ClusterPort
 
@@ -22,13 +23,16 @@ def node_places(cluster: ClusterPort, view: View, machines: Collection[str]) -> 
         for node, seen in cluster.free_slots().items()
     }
     lost = {host for host in _hosts_awaited(view) if _is_lost(cluster, host, free)}
-    return NodePlaces(True, free, frozenset(lost), frozenset(machines))
+    return NodePlaces(True, free, frozenset(lost), machines=frozenset(machines))
 
 
-def shown_places(places: NodePlaces) -> NodePlaces:
-    """Return the part that others show: whether there is a free slot, not how many."""
+def shown_places(cluster: ClusterPort, view: View, places: NodePlaces) -> NodePlaces:
+    """Return the part that others show: whether there is a free slot, and who is waited for."""
     free = {node: min(1, slots) for node, slots in sorted(places.free.items())}
-    return NodePlaces(places.is_set, free, places.lost)
+    named = {wanted_host(view, run, NodePlaces()) for run in view.queue()}
+    away = named - free.keys() - {ANY_NODE, LOCAL, *places.machines}
+    silent_since = {host: cluster.silent_since(host) for host in sorted(away)}
+    return NodePlaces(places.is_set, free, places.lost, silent_since)
 
 
 def _hosts_awaited(view: View) -> set[str]:

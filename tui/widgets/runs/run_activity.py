@@ -6,10 +6,12 @@ from engine.domain.activity import THINKING, activity, clock, is_quiet, open_req
 from engine.domain.attention import conflicts_left, is_asking, to_review
 from engine.domain.cost import RunCost, no_cost
 from engine.domain.failures import failure
+from engine.domain.hosts import host_of
 from engine.domain.lifecycle import ACTIVE, is_stalled
 from engine.domain.model import Pause, Run, Status
 from engine.domain.reasons import Occupation
 from engine.domain.record import record
+from engine.domain.text import printable_name
 from tui import formatting
 
 Part = tuple[str, str]
@@ -81,6 +83,8 @@ def _ended(run: Run) -> Part:
 
 def _working(run: Run, now: float) -> tuple[Part, str]:
     busy_s = now - run.doing_since
+    if run.away_since is not None:
+        return (f"waits for {printable_name(host_of(run))}", "warn"), clock(now - run.away_since)
     if run.status is Status.CANCELLING:
         return ("stopping", "warn"), clock(busy_s)
     if run.occupation is Occupation.COMMAND:

@@ -115,7 +115,8 @@ class RunProgress(Widget):
 
 def _is_timed(run: Run, now: float) -> bool:
     """Return whether the words lack the time of the activity, and it is worth showing."""
-    if run.occupation is Occupation.COMMAND or is_quiet(run, now) or spoken(run):
+    has_time = run.occupation is Occupation.COMMAND or run.away_since is not None
+    if has_time or is_quiet(run, now) or spoken(run):
         return False
     return run.status in _AT_WORK and now - run.doing_since >= WORTH_SHOWING_S
 
