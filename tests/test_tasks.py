@@ -12,7 +12,7 @@ SHORT = {
     "engine/execution/task_tree.py": "the tree itself",
     "engine/execution/cluster/cluster.py": "removals on a node that answers again, kept and ended",
     "engine/execution/cluster/dask/requests.py": "one request, ended with its limit",
-    "engine/execution/requested_files.py": "one transaction, awaited even by who is cancelled",
+    "engine/system/stopping.py": "one piece of work, awaited even by who is cancelled",
     "engine/execution/follower.py": "one transaction, awaited by the next tick",
     "engine/execution/stages/stage_commands.py": "a stop, awaited or cancelled by who began it",
     "engine/execution/supervisor.py": "a stop, awaited or cancelled by who began it",
@@ -47,6 +47,7 @@ SHORT = {
     "tui/cli/support/suspend.py": "one hand-over of seconds, cancelled where the command ends",
     "tui/cli/support/session.py": "a command's own work, awaited in the same function",
     "tui/cli/support/work_line.py": "a search that Ctrl-C ends, awaited in the same function",
+    "tui/screens/apply.py": "one apply that esc stops, awaited in the same function",
     "tui/screens/long_work.py": "a search that esc ends, awaited in the same function",
 }
 """Where tasks may be started without the tree, and why: they are short, and somebody waits."""

@@ -24,12 +24,9 @@ from engine.store.reading import StoreReader
 from engine.store.store import Keep
 from engine.system.durable import sync_path, write_synced
 from engine.system.files import read_regular
+from engine.system.stopping import Stop, stoppable
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-
-
-class _QueueingStopped(Exception):
-    """The caller was cancelled before all runs were queued: the transaction is taken back."""
 
 
 class RequestedFiles:
@@ -40,12 +37,9 @@ class RequestedFiles:
         self._environment = environment
         self._written: dict[bytes, Path] = {}
         self._kept: dict[str, Path] = {}
-        self._is_stopped = False
 
     def keep(self, run: str, spec: RunSpec) -> RunSpec:
         """Write the files of a run, and return its spec as it is stored. Raises `UserError`."""
-        if self._is_stopped:
-            raise _QueueingStopped
         path = self._paths.environment(run)
         self._kept[run] = path
         try:
@@ -73,30 +67,24 @@ class RequestedFiles:
         late for that, then the task continues.
         """
         try:
-            done = await self._whole(asyncio.ensure_future(create(self.keep)))
-        except (UserError, _QueueingStopped) as error:
+            done = await stoppable(lambda stop: self._create(create, stop))
+        except (UserError, asyncio.CancelledError):
             known = {run.id for run in await store.runs(ids=list(self._kept))}
             await asyncio.to_thread(self._drop, known)
-            if isinstance(error, _QueueingStopped):
-                raise asyncio.CancelledError from error
             raise
         # Once for all: each folder itself was synced with the run's record.
         await asyncio.to_thread(sync_path, self._paths.home / "runs")
         return done
 
-    async def _whole(self, creating: asyncio.Future[Committed]) -> Committed:
-        """Return what came of it, whatever happens to the caller: stored runs are announced."""
-        cancelled = 0
-        while not creating.done():
-            try:
-                await asyncio.wait([creating])
-            except asyncio.CancelledError:
-                cancelled, self._is_stopped = cancelled + 1, True
-        done = creating.result()
-        if task := asyncio.current_task():
-            for _ in range(cancelled):
-                task.uncancel()
-        return done
+    async def _create(
+        self, create: Callable[[Keep], Awaitable[Committed]], stop: Stop
+    ) -> Committed:
+        def keep(run: str, spec: RunSpec) -> RunSpec:
+            stop.check()
+            return self.keep(run, spec)
+
+        stop.begin()
+        return await create(keep)
 
     def _drop(self, known: Collection[str]) -> None:
         for run, path in self._kept.items():

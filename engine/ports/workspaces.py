@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.disk.unsaved import UnsavedWork
     from engine.domain.model import Run, WorkspaceSpec
     from engine.workspaces.apply.apply import ApplyMode, ApplyResult
+    from engine.workspaces.apply.progress import Looked
     from engine.workspaces.apply.restore import RestoreResult
     from engine.workspaces.apply.undo import UndoneApply
     from engine.workspaces.checkpoints.changes import Changes
@@ -126,12 +127,20 @@ class WorkspacesPort(Protocol):
         message: str = "",
         check: bool = False,
         patch: BinaryIO | None = None,
+        looked: Looked = ...,
     ) -> ApplyResult:
-        """Apply a run's changes to its source, or to `to`; with `check`, only return the result."""
+        """Apply a run's changes to its source, or to `to`; with `check`, only return the result.
+
+        `looked` gets, in any thread, the number of files written aside, and of all. Where its task
+        is cancelled, nothing is changed; if it was too late for that, it returns as usual.
+        """
         ...
 
-    async def undo_apply(self, run: str) -> UndoneApply:
-        """Undo the last apply of a run's changes as edits, unless the source has changed since."""
+    async def undo_apply(self, run: str, looked: Looked = ...) -> UndoneApply:
+        """Undo the last apply of a run's changes as edits, unless the source has changed since.
+
+        `looked`, and a task that is cancelled, are as of `apply`.
+        """
         ...
 
     async def save_patch(self, run: str) -> Path:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from engine.domain.apply_outcome import ApplyOutcome
 from engine.domain.errors import UserError
 from engine.workspaces.apply.apply import ApplyConflict, ApplyMode, ApplyResult
+from engine.workspaces.apply.progress import Looked, unseen
 from engine.workspaces.apply.three_way import Conflict
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class ApplyOptions:
     message: str = ""
     check: bool = False
     patch: BinaryIO | None = None
+    looked: Looked = unseen
 
 
 async def apply_run(
@@ -46,6 +48,9 @@ async def apply_run(
     options: ApplyOptions = ApplyOptions(),
 ) -> RunApplied:
     """Apply the changes of a run, or check them, and return the outcome instead of raising it.
+
+    Where its task is cancelled, nothing is changed; if it was too late for that, it returns as
+    usual.
 
     Each run is checked again against what is in the source now, with the runs before it.
     """
@@ -58,6 +63,7 @@ async def apply_run(
             message=options.message,
             check=check,
             patch=options.patch,
+            looked=options.looked,
         )
     except ApplyConflict as error:
         return RunApplied(run, ApplyOutcome.CONFLICT, error=error)

@@ -23,8 +23,10 @@ from engine.domain.lifecycle import ACTIVE
 from engine.domain.model import LOCAL, Applied, Run, Workspace
 from engine.domain.requests import check_not_deleted, without_workspace
 from engine.domain.text import one_line, printable, printable_name
+from engine.system.stopping import stoppable
 from engine.workspaces.apply import apply, undo, update_notes, update_record
 from engine.workspaces.apply.apply import ApplyMode, ApplyRequest, ApplyResult
+from engine.workspaces.apply.progress import Looked, Progress, unseen
 from engine.workspaces.apply.restore import RestoreResult, restore
 from engine.workspaces.apply.undo import UndoneApply
 from engine.workspaces.apply.update_record import UpdateRecord
@@ -336,12 +338,15 @@ class Workspaces:
         check: bool = False,
         is_push: bool = False,
         patch: BinaryIO | None = None,
+        looked: Looked = unseen,
     ) -> ApplyResult:
         """Apply a run's changes to its source, or to `to`; with `check`, only return the result.
 
         A patch is written into the open file `patch`. A conflict changes nothing:
         APPLY_CONFLICT, or with `check`, conflicts in the result. With `is_push`, the run does not
-        count as applied.
+        count as applied. `looked` gets, in any thread, the number of files written aside, and of
+        all. Where its task is cancelled before the first is in its place, nothing is changed;
+        after that, it returns as usual.
         """
         known = await self._find(run)
         workspace = _of(known)
@@ -360,15 +365,27 @@ class Workspaces:
             await _new_branch(known, Path(target)) if how is ApplyMode.COMMIT else None
         )
         wish = ApplyRequest(Path(target), how, branch=branch, message=words, patch=patch)
+        if not (check or how is ApplyMode.PATCH):
+            return await stoppable(
+                lambda stop: self._apply(
+                    known, replace(wish, progress=Progress(looked, stop)), is_push=is_push
+                )
+            )
         async with self._noted(known.id):
             store = await self._open(known.id)
-            if how is not ApplyMode.PATCH:
-                updated = (await self._find(known.id)).updated
-                await update_record.check_resolved(store.root, updated)
-            if check:
-                return await apply.check(store, wish, self._paths.home)
-            if how is ApplyMode.PATCH:
+            if how is ApplyMode.PATCH and not check:
                 return await apply.apply(store, wish, self._paths.home)
+            if how is not ApplyMode.PATCH:
+                await self._check_resolved(known.id, store)
+            return await apply.check(store, wish, self._paths.home)
+
+    async def _check_resolved(self, run: str, store: Checkpoints) -> None:
+        await update_record.check_resolved(store.root, (await self._find(run)).updated)
+
+    async def _apply(self, known: Run, wish: ApplyRequest, *, is_push: bool) -> ApplyResult:
+        async with self._noted(known.id):
+            store = await self._open(known.id)
+            await self._check_resolved(known.id, store)
             # What was taken stays known: what comes later is measured against it.
             taken = await store.record_or_last(TAKEN)
             wish = replace(wish, until=taken.n)
@@ -379,10 +396,11 @@ class Workspaces:
         await self._record_applied(known, wish, done, taken, is_push=is_push)
         return done
 
-    async def undo_apply(self, run: str) -> UndoneApply:
+    async def undo_apply(self, run: str, looked: Looked = unseen) -> UndoneApply:
         """Undo the last apply of a run's changes as edits, unless the source has changed since.
 
-        Raises UNDO_REFUSED, and changes nothing, where it has.
+        Raises UNDO_REFUSED, and changes nothing, where it has. `looked`, and a task that is
+        cancelled, are as of `apply`.
         """
         known = await self._find(run)
         if known.applied is None:
@@ -393,9 +411,13 @@ class Workspaces:
             message = f"The run {known.id} was applied as a {how}: only edits can be undone."
             hint = "git branch -D" if how == ApplyMode.COMMIT else f"git revert {commit}"
             raise user_error("UNDO_REFUSED", message, f"Undo it with git, such as `{hint}`.")
+        to = Path(known.applied.to)
+        return await stoppable(lambda stop: self._undo(known, to, Progress(looked, stop)))
+
+    async def _undo(self, known: Run, to: Path, progress: Progress) -> UndoneApply:
         async with self._noted(known.id):
             store = await self._open(known.id)
-            done = await undo.undo(store, Path(known.applied.to), self._paths.home)
+            done = await undo.undo(store, to, self._paths.home, progress)
         event = ApplyUndone(done.to, len(done.files))
         try:
             await self._append(known.id, lambda _: [event])

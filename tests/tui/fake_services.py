@@ -294,7 +294,7 @@ class FakeWorkspaces:
     async def changes(self, run: str, since: int = 0, until: int | None = None) -> Changes:
         return self._engine.measured or _missing()
 
-    async def undo_apply(self, run: str) -> NoReturn:
+    async def undo_apply(self, run: str, looked: object = None) -> NoReturn:
         raise user_error("UNDO_REFUSED")
 
     async def content(self, run: str, path: str, at: int) -> bytes | None:
@@ -336,6 +336,7 @@ class FakeWorkspaces:
         message: str = "",
         check: bool = False,
         patch: BinaryIO | None = None,
+        looked: object = None,
     ) -> ApplyResult:
         if not check:
             self._engine.asked.append((f"apply as {how}", f"{run}: {message}"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import getters, on
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 WAYS = (ApplyMode.EDITS, ApplyMode.COMMIT, ApplyMode.MERGE, ApplyMode.PATCH)
 WORDS = ("edits", "commit", "merge", "patch")
+MANY, EVERY = 100, 20
+"""Files of a run from which on they are counted, and how often that is shown."""
 MEANINGS = {
     ApplyMode.EDITS: "Plain edits in the working tree; nothing is committed.",
     ApplyMode.COMMIT: "A commit on the run's own branch; your files stay as they are.",
@@ -86,7 +90,9 @@ class ApplyDialog(Dialog[bool]):
         self._rows = [ApplyRow(run) for run in runs]
         self._progress = ""
         """Progress of an apply; empty while there is none."""
+        self._count = ""
         self._is_stopping = False
+        self._applying: asyncio.Task[RunApplied] | None = None
         self._is_over = False
         """True if the runs were applied, as far as they fitted."""
 
@@ -175,11 +181,13 @@ class ApplyDialog(Dialog[bool]):
             self.dismiss(self._is_all)
 
     def action_leave(self) -> None:
-        """Close; in the middle of an apply, stop before the next run."""
+        """Close; in the middle of an apply, stop before the next file is in its place."""
         if not self._progress:
             self.dismiss(self._is_all if self._is_over else None)
             return
         self._is_stopping = True
+        if self._applying:
+            self._applying.cancel()
         self._draw_end()
 
     @property
@@ -192,7 +200,8 @@ class ApplyDialog(Dialog[bool]):
         waiting = [place for place, row in enumerate(self._rows) if row.can_apply]
         try:
             for number, place in enumerate(waiting, start=1):
-                self._progress = f"Applying {number}/{len(waiting)} …"
+                self._count = f"Applying {number}/{len(waiting)}"
+                self._progress = f"{self._count} …"
                 await self._apply_row(place, how)
         finally:
             self._progress, self._is_over = "", True
@@ -212,7 +221,12 @@ class ApplyDialog(Dialog[bool]):
             row.is_busy = True
             self._draw(place)
             self.shown.show_block(place)
-            row.done = await self._apply_run(row, how)
+            try:
+                row.done = await self._apply_run(row, how)
+            except asyncio.CancelledError:
+                if not self._is_stopping:
+                    raise
+                row.is_stopped = True
             row.is_busy = False
         self._draw(place)
 
@@ -226,10 +240,22 @@ class ApplyDialog(Dialog[bool]):
                 return RunApplied(row.run.id, ApplyOutcome.SKIPPED, error=error)
             row.words = f"patch saved: {path}. `git apply` takes it."
             return RunApplied(row.run.id, ApplyOutcome.APPLIED)
-        options = ApplyOptions(how, message=message)
-        done = await apply_run(self._engine.workspaces, row.run.id, options)
+        looked = partial(asyncio.get_running_loop().call_soon_threadsafe, self._draw_count)
+        options = ApplyOptions(how, message=message, looked=looked)
+        work = apply_run(self._engine.workspaces, row.run.id, options)
+        self._applying = asyncio.ensure_future(work)
+        try:
+            done = await self._applying
+        finally:
+            self._applying = None
         row.words = apply_rows.done_words(row.run, how, done.result)
         return done
+
+    def _draw_count(self, done: int, of: int) -> None:
+        """Show the number of files of the present run, where there are many."""
+        if self._progress and of >= MANY and done % EVERY == 0:
+            self._progress = f"{self._count} · {done:,} of {of:,} files …"
+            self._draw_end()
 
     async def _check_again(self) -> None:
         """Check what did not fit again: with others applied before it, it may fit now."""
@@ -302,8 +328,7 @@ class ApplyDialog(Dialog[bool]):
 
     def _end(self) -> str:
         if self._progress:
-            stopping = " Stopping after this run." if self._is_stopping else " esc stops after it."
-            return self._progress + (stopping if len(self._rows) > 1 else "")
+            return self._progress + (" Stopping …" if self._is_stopping else " esc stops.")
         if self._is_over:
             return apply_rows.summary(self._rows)
         if len(self._rows) > 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui.formatting.work_progress import WorkProgress
@@ -36,6 +37,10 @@ class WorkStep:
         self.progress.at(done, of)
         self.about = about
         self._changed()
+
+    def looked(self) -> Callable[[int, int], object]:
+        """Return `tell` for any thread."""
+        return partial(asyncio.get_running_loop().call_soon_threadsafe, self.tell)
 
     def tell_of(self, what: str, done: int, of: int) -> None:
         """Show how many steps of which piece of the work are done."""

@@ -16,13 +16,16 @@ from tui.formatting.questions import counted
 from tui.models.undo_history import ChangeKind, UndoableChange, history_of
 from tui.screens.allowed import allows
 from tui.screens.allowed import why_not as why_not_of_runs
+from tui.screens.live import works_of
 from tui.screens.undoing import UndoActions, ask_apply
 from tui.widgets.status.toast import app_of, report, tell
 
 if TYPE_CHECKING:
+    from engine.engine import ApplyResult
     from tui.screens.changes import ChangesScreen
     from tui.screens.reviewing import Review
 
+STOPPED = "Stopped: nothing was applied."
 NEWER = "The workspace has changed since it was compared: read the changes, then repeat it."
 
 
@@ -153,10 +156,24 @@ class ReviewDecisions:
             if not found.fits or found.links_left:
                 self._ask(run)
                 return
-            done = await workspaces.apply(run.id, ApplyMode.EDITS)
+            done = await self._apply_edits(run)
         except UserError:
             self._ask(run)  # which shows the reason, and other ways
             return
+        if done:
+            self._show_applied(run, done)
+
+    async def _apply_edits(self, run: Run) -> ApplyResult | None:
+        """Apply a run; return None where the user stops it."""
+        from engine.engine import ApplyMode
+
+        with works_of(self._screen).going("applying") as work:
+            return await work.unless_stopped(
+                self._engine.workspaces.apply(run.id, ApplyMode.EDITS, looked=work.looked()),
+                lambda: tell(app_of(self._screen), STOPPED, is_warning=True),
+            )
+
+    def _show_applied(self, run: Run, done: ApplyResult) -> None:
         source = source_words(run)
         words = f"{counted(len(done.files), 'file')} edited in {source}; nothing is committed."
         if not done.files:

@@ -25,6 +25,7 @@ from engine.workspaces.apply.edits import WorkingFileEdits
 from engine.workspaces.apply.line_endings import LineEndings, line_ends
 from engine.workspaces.apply.lineage import Lineage, lineage, on_newer, taken_back
 from engine.workspaces.apply.merge import CommitResult, Merge
+from engine.workspaces.apply.progress import NOT_SHOWN, Progress
 from engine.workspaces.apply.staging import journal_for
 from engine.workspaces.apply.submodules import ModuleCommits, NestedChanges, nested_changes
 from engine.workspaces.apply.three_way import BroughtChanges, Conflict
@@ -70,6 +71,7 @@ class ApplyRequest:
     since: int = BASELINE
     until: int | None = None
     patch: BinaryIO | None = None
+    progress: Progress = NOT_SHOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ async def _apply_as(
         old, new, left_out = await run.trees(wish.since, wish.until)
         here = AppliedHistory(run, root, repository.branch if repository else None)
         if wish.how is ApplyMode.EDITS:
-            edits = WorkingFileEdits(run, repository, root, home, here)
+            edits = WorkingFileEdits(run, repository, root, home, here, wish.progress)
             outcome, files = await _edited(edits, here, old, new, really=really)
             brought = [(here, files)]
         elif repository is None or repository.head is None:
@@ -290,7 +292,7 @@ async def _committed(
             return ApplyResult(_names(names), tuple(converted.clashes))
         if really:
             await modules.bring(changed, really=True)
-        merge = Merge(git, repository, who, converted, run.root, own, signer)
+        merge = Merge(git, repository, who, converted, run.root, own, signer, wish.progress)
         if wish.how is ApplyMode.COMMIT:
             done = await merge.commit(aside, wish.branch, wish.message, really=really)
         else:

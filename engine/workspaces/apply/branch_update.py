@@ -17,6 +17,7 @@ from engine.workspaces.apply import file_transaction
 from engine.workspaces.apply.already_applied import arrived
 from engine.workspaces.apply.commit_builder import CommitBuilder
 from engine.workspaces.apply.line_endings import LaidOut, LineEndings
+from engine.workspaces.apply.progress import NOT_SHOWN, Progress
 from engine.workspaces.apply.three_way import CONTROLLED, Conflict, JoinResult
 from engine.workspaces.apply.working_files import WorkingFiles, working_files
 from engine.workspaces.checkpoints.changes import FileSides, file_sides, is_submodule
@@ -60,6 +61,7 @@ class BranchUpdate:
     top: Path
     journal: Path
     line_ends: LineEndings
+    progress: Progress = NOT_SHOWN
 
     async def plan(self, whole: BuiltCommit) -> tuple[FileMoves, list[Conflict]]:
         """Work out which files change, and which of the user's stand against it."""
@@ -122,6 +124,7 @@ class BranchUpdate:
         refs["HEAD"] = (whole.sha, whole.base)
         moving = file_transaction.FileTransaction(self.top, self.journal, self.repository.git_dir)
         await to_the_end(self._prepare(moves, moving))
+        self.progress.stop.begin()
         return await to_the_end(self._switch(whole.sha, moves, moving, refs))
 
     async def _prepare(self, moves: FileMoves, moving: file_transaction.FileTransaction) -> None:
@@ -179,6 +182,7 @@ class BranchUpdate:
         self, moving: file_transaction.FileTransaction, moves: FileMoves, data: LaidOut
     ) -> None:
         for path, content in data.items():
+            self.progress.looked(moving.count, len(moves.files))
             entry = moves.files[path]
             assert entry
             is_file = entry[0] == LINK and not self.shop.who.has_links

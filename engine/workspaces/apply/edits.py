@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from engine.config.locks import to_the_end
 from engine.workspaces.apply import file_transaction, three_way
 from engine.workspaces.apply.applied_history import AppliedEdits, AppliedHistory
 from engine.workspaces.apply.line_endings import CHANGED, line_ends
+from engine.workspaces.apply.progress import NOT_SHOWN, Progress
 from engine.workspaces.apply.staging import journal_for
 from engine.workspaces.apply.three_way import CONTROLLED, BroughtChanges, Conflict, JoinResult
 from engine.workspaces.apply.working_files import index_of, working_files
@@ -39,6 +40,7 @@ class WorkingFileEdits:
     root: Path
     home: Path
     history: AppliedHistory
+    progress: Progress = NOT_SHOWN
 
     async def apply(
         self, bringing: BroughtChanges, placed: Mapping[bytes, Entry], *, really: bool
@@ -140,7 +142,10 @@ class WorkingFileEdits:
                 async for group, folder in groups:
                     wanted = (entry[1] for entry in group.values() if entry)
                     data = await contents(self.run.git, wanted, folder)
-                    await to_the_end(asyncio.to_thread(stage_files, moving, group, found, data))
+                    looked = self.progress.of(len(joined.files))
+                    staging = asyncio.to_thread(stage_files, moving, group, found, data, looked)
+                    await to_the_end(staging)
+            self.progress.stop.begin()
             await to_the_end(asyncio.to_thread(moving.place))
         except file_transaction.ConcurrentChange as error:
             return [Conflict(os.fsdecode(error.path), "changed just now")]
@@ -154,9 +159,14 @@ def stage_files(
     files: dict[bytes, Entry | None],
     found: dict[bytes, os.stat_result | None],
     data: Mapping[str, Content],
+    looked: Callable[[int], object],
 ) -> None:
-    """Add files to a transaction; `found` is what was there, `data` has their contents by id."""
+    """Add files to a transaction; `found` is what was there, `data` has their contents by id.
+
+    `looked` gets the number of files that were added so far.
+    """
     for path, entry in files.items():
+        looked(moving.count)
         mode, oid = entry or (None, "")
         moving.add(path, found[path], mode, data.get(oid, b""))
 

@@ -13,6 +13,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from engine.workspaces.files.rooted_dir import RootedDir, is_control
 from engine.workspaces.git.contents import Content, copy_sparse
 
 SAVED = ".swarm-saved"
+SYNCED_AT_ONCE = 16
 _NO_LINKS = (errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -83,6 +85,11 @@ class FileTransaction:
             raise
 
     @property
+    def count(self) -> int:
+        """The number of files that were added."""
+        return len(self._steps)
+
+    @property
     def paths(self) -> list[bytes]:
         """The paths that will change."""
         return [os.fsencode(step.path) for step in self._steps]
@@ -117,16 +124,18 @@ class FileTransaction:
             if before and stat.S_ISREG(before.st_mode):
                 os.fchmod(file.fileno(), _permissions(before.st_mode, mode))
             file.flush()
-            os.fsync(file.fileno())
-            return os.fstat(file.fileno()).st_ino
+            info = os.fstat(file.fileno())
+            if not info.st_mode & stat.S_IRUSR:  # it cannot be opened again
+                os.fsync(file.fileno())
+            return info.st_ino
 
     def place(self, note: str = "") -> None:
         """Put everything into its place, or nothing; raises `ConcurrentChange` or OSError.
 
         It can be reverted until `finish`; `note` is the purpose, for `recover`.
         """
+        self._sync_staged()  # what the journal speaks of
         self._begun = True
-        self._staging.sync()  # what the journal speaks of
         self._note(note)
         try:
             with RootedDir(self.root) as below:
@@ -142,8 +151,33 @@ class FileTransaction:
             self.undo()
             raise
 
+    def _sync_staged(self) -> None:
+        """Write the new files through to the disk, many at a time: it syncs them as fast as one."""
+        staged = [number for number, step in enumerate(self._steps) if step.inode is not None]
+        with ThreadPoolExecutor(min(SYNCED_AT_ONCE, len(staged) or 1)) as pool:
+            try:
+                for _ in pool.map(self._sync_one, staged):
+                    pass
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        self._staging.sync()
+
+    def _sync_one(self, number: int) -> None:
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        try:
+            handle = os.open(f"new-{number}", flags, dir_fd=self._staging.handle)
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EACCES):  # a link, or synced when it was written
+                return
+            raise
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
     def _sync(self, below: RootedDir) -> None:
-        """Write the changed folders through to the disk: the files were when they were written."""
+        """Write the changed folders through to the disk: the files were before."""
         folders = {b""}
         for step in self._steps:
             parts = os.fsencode(step.path).split(b"/")[:-1]

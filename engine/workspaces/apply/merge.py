@@ -12,6 +12,7 @@ from engine.workspaces.apply.branch_update import BranchUpdate, BuiltCommit
 from engine.workspaces.apply.commit_builder import CommitBuilder, follow_branch
 from engine.workspaces.apply.line_endings import LineEndings
 from engine.workspaces.apply.lineage import Lineage
+from engine.workspaces.apply.progress import NOT_SHOWN, Progress
 from engine.workspaces.apply.staging import journal_for
 from engine.workspaces.apply.three_way import BroughtChanges, Conflict
 from engine.workspaces.git import objects
@@ -48,7 +49,9 @@ class Merge:
         workspace: Path,
         own: Lineage,
         signing: Signing | None = None,
+        progress: Progress = NOT_SHOWN,
     ) -> None:
+        self._progress = progress
         self._shop = CommitBuilder(git, repository, who, signing)
         self._repository = repository
         self._line_ends = line_ends
@@ -72,6 +75,7 @@ class Merge:
             since = await self._shop.pairs(tip or self._own.base, built.base)
             done.files = sorted({*done.files, *(pair.path for pair in since)})
         if really and built.sha != tip:
+            self._progress.stop.begin()
             await self._deliver(built)
             await self._shop.move({f"refs/heads/{branch}": (built.sha, tip)}, "swarm-tui: commit")
             await self._follow(built.sha)
@@ -121,7 +125,9 @@ class Merge:
         whole = await self._build(bringing, self._head, message, side)
         clashes += [clash for clash in whole.joined.clashes if clash not in clashes]
         journal = journal_for(home, top)
-        landing = BranchUpdate(self._shop, self._repository, top, journal, self._line_ends)
+        landing = BranchUpdate(
+            self._shop, self._repository, top, journal, self._line_ends, self._progress
+        )
         moves, found = await landing.plan(whole)
         done = CommitResult(sorted(whole.joined.files), clashes + found, branch=branch)
         if done.clashes or not really:

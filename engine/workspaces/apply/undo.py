@@ -15,6 +15,7 @@ from engine.workspaces.apply import file_transaction
 from engine.workspaces.apply.applied_history import AppliedEdits, AppliedHistory
 from engine.workspaces.apply.apply import ApplyRequest, find_target, finish_earlier, root_of_target
 from engine.workspaces.apply.edits import found_files, stage_files
+from engine.workspaces.apply.progress import Progress
 from engine.workspaces.apply.staging import journal_for
 from engine.workspaces.checkpoints.changes import FileSides
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
@@ -32,7 +33,7 @@ class UndoneApply:
     files: tuple[str, ...]
 
 
-async def undo(run: Checkpoints, to: Path, home: Path) -> UndoneApply:
+async def undo(run: Checkpoints, to: Path, home: Path, progress: Progress) -> UndoneApply:
     """Put the files that the last apply of a run changed in `to` back, all or none.
 
     Raises `UserError` UNDO_REFUSED, and names what has changed since. Locks lie in `home`.
@@ -52,7 +53,7 @@ async def undo(run: Checkpoints, to: Path, home: Path) -> UndoneApply:
                 raise _refused(f"no apply to {where}, as it is checked out now, can be undone")
             if edits.head != head_of(repository):
                 raise _refused("the source has another commit checked out")
-            await _put_back(run, repository, root, home, edits)
+            await _put_back(run, repository, root, home, edits, progress)
             await here.forget_edits(edits)
     except OSError as error:  # whatever was begun has been taken back
         raise os_failure(error) from error
@@ -65,7 +66,12 @@ def head_of(repository: Repository | None) -> str:
 
 
 async def _put_back(
-    run: Checkpoints, repository: Repository | None, root: Path, home: Path, edits: AppliedEdits
+    run: Checkpoints,
+    repository: Repository | None,
+    root: Path,
+    home: Path,
+    edits: AppliedEdits,
+    progress: Progress,
 ) -> None:
     pairs = [
         FileSides(path, edits.after.get(path), edits.before.get(path))
@@ -83,7 +89,10 @@ async def _put_back(
         async with aclosing(grouped(run.git, files)) as groups:
             async for group, folder in groups:
                 data = await contents(run.git, (one[1] for one in group.values() if one), folder)
-                await to_the_end(asyncio.to_thread(stage_files, moving, group, infos, data))
+                looked = progress.of(len(files))
+                staging = asyncio.to_thread(stage_files, moving, group, infos, data, looked)
+                await to_the_end(staging)
+        progress.stop.begin()
         await to_the_end(asyncio.to_thread(moving.place))
     except file_transaction.ConcurrentChange as error:
         raise _refused(_named([error.path])) from error

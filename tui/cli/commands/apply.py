@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from engine.domain.model import Run
     from engine.engine import ApplyMode, RunApplied
     from engine.ports.engine import EnginePort
+    from tui.cli.support.work_line import WorkLine
 
 CHECKED_ALONE = (
     "Each was checked alone: one after another, what builds on an earlier one may fit,"
     " and what changes the same lines may not."
 )
 HOW = ("edits", "commit", "merge", "patch")
+APPLYING, CHECKING, UNDOING = "applying", "checking", "undoing"
 
 
 @click.command(
@@ -96,20 +98,34 @@ async def _apply(names: tuple[str, ...], asked: dict[str, Any], *, as_json: bool
 
 
 async def _undo(names: tuple[str, ...], *, as_json: bool) -> int:
+    from tui.cli.commands.cancel import told_stopped
     from tui.cli.support import session
+    from tui.cli.support.work_line import work_line
 
     async with session.open_engine() as engine:
         # What was applied last is undone first.
         found = await session.find_all(engine, names)
         found.sort(key=lambda run: run.applied.at if run.applied else 0.0, reverse=True)
-        for run in found:
-            done = await engine.workspaces.undo_apply(run.id)
-            if as_json:
-                output.say_json(undone_json(run.id, done))
-            else:
-                count, where = output.counted(len(done.files)), printable_name(done.to)
-                output.say(f"{run.id} undone: {count} in {where}")
+        with work_line() as line:
+            for place, run in enumerate(found):
+                looked = _looked(line, UNDOING, place, len(found))
+                undoing = engine.workspaces.undo_apply(run.id, looked)
+                done = await line.unless_stopped(undoing)
+                line.clear()
+                if done is None:
+                    return told_stopped(_stopped(f"{place} of {len(found)} undone", len(found)))
+                if as_json:
+                    output.say_json(undone_json(run.id, done))
+                else:
+                    count, where = output.counted(len(done.files)), printable_name(done.to)
+                    output.say(f"{run.id} undone: {count} in {where}")
     return 0
+
+
+def _looked(line: WorkLine, work: str, place: int, count: int) -> Callable[[int, int], None]:
+    """Return a function that shows the files of a single run; several are counted themselves."""
+    line.tell_of(work, place, count if count > 1 else 0)
+    return lambda done, of: line.tell_of(work, done, of) if count == 1 else None
 
 
 async def apply_all(
@@ -119,18 +135,37 @@ async def apply_all(
 
     Several runs: one that cannot be applied is passed over. Raises `UserError` for a single run.
     """
-    done = [await _apply_one(engine, run.id, asked, len(runs), as_json=as_json) for run in runs]
+    from tui.cli.commands.cancel import told_stopped
+    from tui.cli.support.work_line import work_line
+
+    done: list[RunApplied] = []
+    work = CHECKING if asked["check"] else APPLYING
+    with work_line() as line:
+        for place, run in enumerate(runs):
+            looked = _looked(line, work, place, len(runs))
+            applying = _apply_one(engine, run.id, asked, looked, as_json=as_json)
+            one = await line.unless_stopped(applying)
+            line.clear()
+            if one is None:
+                told_stopped(_stopped(_summary(done, asked, len(runs)), len(runs)))
+                raise click.Abort
+            await _tell(engine, one, asked, len(runs), as_json=as_json)
+            done.append(one)
     if len(runs) > 1:
-        output.say_aside(CHECKED_ALONE if asked["check"] else _summary(done, asked))
+        output.say_aside(CHECKED_ALONE if asked["check"] else _summary(done, asked, len(runs)))
     return all(one.outcome.is_good for one in done)
 
 
-def _summary(done: Sequence[RunApplied], asked: dict[str, Any]) -> str:
+def _stopped(words: str, count: int) -> str:
+    return f"Stopped: {words if count > 1 else 'nothing was changed'}."
+
+
+def _summary(done: Sequence[RunApplied], asked: dict[str, Any], count: int) -> str:
     """Return how many runs were applied, and how many not."""
     applied = sum(one.outcome is ApplyOutcome.APPLIED for one in done)
     conflicts = sum(one.outcome is ApplyOutcome.CONFLICT for one in done)
     skipped = sum(one.outcome is ApplyOutcome.SKIPPED for one in done)
-    parts = [f"{applied} of {len(done)} applied"]
+    parts = [f"{applied} of {count} applied"]
     parts += [f"{conflicts} did not fit"] if conflicts else []
     parts += [f"{skipped} skipped"] if skipped else []
     hint = conflicts and not asked.get("resolve", True)
@@ -138,33 +173,44 @@ def _summary(done: Sequence[RunApplied], asked: dict[str, Any]) -> str:
 
 
 async def _apply_one(
-    engine: EnginePort, run: str, asked: dict[str, Any], count: int, *, as_json: bool
+    engine: EnginePort,
+    run: str,
+    asked: dict[str, Any],
+    looked: Callable[[int, int], None],
+    *,
+    as_json: bool,
 ) -> RunApplied:
-    """Apply the changes of one run to its source, or check them, and print the result."""
+    """Apply the changes of one run to its source, or check them; print its patch."""
     from engine.engine import ApplyMode, ApplyOptions, apply_run
 
     to = asked["to"] and str(real_path(expanded(asked["to"])))
     how, check = ApplyMode(asked["how"]), asked["check"]
-    options = ApplyOptions(how, to, asked["message"], check)
-    if how is ApplyMode.PATCH and not check and not as_json:
-        with TemporaryFile(dir=engine.paths.home) as file:
-            done = await apply_run(engine.workspaces, run, replace(options, patch=file))
-            if done.error is None:
-                file.seek(0)
-                output.say_file(file)
-                return done
-    else:
-        done = await apply_run(engine.workspaces, run, options)
+    options = ApplyOptions(how, to, asked["message"], check, looked=looked)
+    if how is not ApplyMode.PATCH or check or as_json:
+        return await apply_run(engine.workspaces, run, options)
+    with TemporaryFile(dir=engine.paths.home) as file:
+        done = await apply_run(engine.workspaces, run, replace(options, patch=file))
+        if done.error is None:
+            file.seek(0)
+            output.say_file(file)
+        return done
+
+
+async def _tell(
+    engine: EnginePort, done: RunApplied, asked: dict[str, Any], count: int, *, as_json: bool
+) -> None:
+    """Print the outcome of one run, or hand its conflict to its agent."""
+    from engine.engine import ApplyMode
+
+    how, check = ApplyMode(asked["how"]), asked["check"]
     if asked.get("resolve") and done.error and done.error.code == "APPLY_CONFLICT":
         await _hand_over(engine, done, count, as_json=as_json)
-        return done
-    if done.error and count == 1:
+    elif done.error and count == 1:
         raise done.error
-    if as_json:
+    elif as_json:
         output.say_json(applied_json(done, check=check))
-    else:
+    elif how is not ApplyMode.PATCH or check or done.error:
         _say_applied(done, how, count)
-    return done
 
 
 async def _hand_over(engine: EnginePort, done: RunApplied, count: int, *, as_json: bool) -> None:

@@ -47,6 +47,9 @@ class WorkLine:
 
     async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Do what changes nothing, or leaves nothing half done; None if the user stopped it."""
+        if self.is_stopped:
+            work.close()
+            return None
         self._cancelled = asyncio.ensure_future(work)
         try:
             return await self._cancelled
