@@ -30,7 +30,7 @@ class Stop:
             raise WorkStopped
 
     def want(self) -> None:
-        """Have `check` raise from now on."""
+        """Make `check` raise from now on."""
         self._is_wanted = True
 
 
