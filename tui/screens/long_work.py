@@ -125,6 +125,7 @@ class LongWork:
     def _show(self) -> None:
         shown = [one for one in self._going if one.is_shown]
         lines = self._screen.query(ProgressLine)
+        self._screen.set_class(bool(shown), "-working")
         if not shown:
             for line in lines:
                 line.tell("")
