@@ -8,6 +8,7 @@ from contextlib import closing
 
 from house import House
 from loopback import Bill, LoopbackServer
+from usage.session_model import Ledger
 
 from engine.domain.model import Run, Usage
 
@@ -43,6 +44,19 @@ def check(server: LoopbackServer, house: House, *runs: Run) -> None:
     assert counted == billed(server), (counted, billed(server))
     assert ledger(house, "run") == {run.id: run.usage for run in runs if run.usage != Usage()}
     assert ledger(house) == billed_by_model(server)
+    assert as_other_sessions(house) == counted  # the rule for sessions from elsewhere
+
+
+def as_other_sessions(house: House) -> Usage:
+    """Return the usage of all threads in the Codex home, as if they were started elsewhere."""
+    sessions = Ledger(house.codex_home)
+    try:
+        sessions.read()
+        sums = ", ".join(f"total({part})" for part in PARTS)
+        (row,) = sessions.db.execute(f"SELECT {sums} FROM session_slots")
+        return Usage(*map(int, row))
+    finally:
+        sessions.close()
 
 
 def _usage(bill: Bill) -> Usage:
