@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import fake_engine
+import pytest
 from fake_engine import FakeEngine, app_on, choose, painted, shown
 from textual.pilot import Pilot
 
@@ -15,6 +16,7 @@ from engine.domain.base_update import UpdatePhase, WorkspaceUpdated
 from engine.domain.events import Progressed
 from engine.domain.model import Stage, Status, WorkspaceKind
 from tui.app import SwarmApp
+from tui.screens import long_work
 from tui.screens.apply import ApplyDialog
 from tui.screens.changes import ChangesScreen
 from tui.screens.confirm import ConfirmDialog
@@ -199,3 +201,46 @@ async def test_work_after_an_update_is_undone_only_after_a_question() -> None:
         assert "worked since the update" in shown(app)
         await pilot.press("u")
         await until(pilot, lambda: "update undone" in last_toast(app))
+
+
+async def test_esc_stops_an_update_of_many_runs_and_its_undo(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(long_work, "PATIENCE_S", 0.01)
+    engine = engine_with(*[WorkspaceKind.WORKTREE] * 4)
+    allowed, updates = asyncio.Semaphore(0), engine.updates
+
+    def slow(call: Callable[[str], Awaitable[object]]) -> Callable[[str], Awaitable[object]]:
+        async def when_allowed(run: str) -> object:
+            await allowed.acquire()
+            return await call(run)
+
+        return when_allowed
+
+    monkeypatch.setattr(updates, "update", slow(updates.update))
+    monkeypatch.setattr(updates, "undo", slow(updates.undo))
+    app = app_on(engine)
+    async with app.run_test(size=SIZE) as pilot:
+
+        async def stop_after(what: str, done: int, of: int) -> None:
+            for _ in range(done):
+                allowed.release()
+            await until(pilot, lambda: f"{what}: {done} of {of}" in shown(app))
+            await pilot.press("escape")
+            await until(pilot, lambda: "stopping …" in shown(app))
+            allowed.release()
+
+        await choose(pilot, "r1")
+        await pilot.press("A", "U")
+        await stop_after("updating", 2, 4)
+        await until(pilot, lambda: "Stopped" in last_toast(app))
+        assert last_toast(app) == "Stopped: 3 updated, 1 left as they were; u undoes."
+        await pilot.press("u")
+        await stop_after("undoing", 1, 3)
+        await until(pilot, lambda: "2 runs: update undone." in last_toast(app))
+        assert any("1 run left as they were" in one for one in fake_engine.toasts(app))
+        await pilot.press("u")
+        allowed.release()
+        await until(pilot, lambda: sum(act == "undo" for act, _ in updates.calls) == 3)
+    done = [run for act, run in updates.calls if act == "update"]
+    assert [run for act, run in updates.calls if act == "undo"] == done[::-1]

@@ -12,7 +12,7 @@ from engine.domain.model import Run
 from tui import formatting
 from tui.formatting.questions import counted
 from tui.models.undo_history import ChangeKind, UndoableChange, UndoHistory, history_of
-from tui.screens.live import LiveScreen
+from tui.screens.live import LiveScreen, works_of
 from tui.screens.updating import confirm_lost_work, has_worked_since, kept_words
 from tui.terminal.cells import clean, crop
 from tui.widgets.status.toast import app_of, report, tell
@@ -92,13 +92,19 @@ class UndoActions:
         waiting: list[str] = []
         done: dict[str, str] = {}
         async with self._history.lock:
-            for some in _groups(last):
-                try:
-                    done |= dict.fromkeys(some, await self._undone(last, some))
-                except UserError as error:
-                    report(app_of(self._screen), error)
-                    if error.code == "RUN_NOT_ENDED":  # it can be undone when it has ended
-                        waiting[:0] = some
+            groups = _groups(last)
+            with works_of(self._screen).going("undoing", len(groups)) as work:
+                for place, some in enumerate(groups):
+                    if work.is_stopped:
+                        self._leave(groups[place:], waiting)
+                        break
+                    try:
+                        done |= dict.fromkeys(some, await self._undone(last, some))
+                    except UserError as error:
+                        report(app_of(self._screen), error)
+                        if error.code == "RUN_NOT_ENDED":  # it can be undone when it has ended
+                            waiting[:0] = some
+                    work.tell(place + 1)
         if waiting:
             attempts = dict(zip(last.runs, last.attempts, strict=False))
             left = tuple(attempts[one] for one in waiting if one in attempts)
@@ -106,6 +112,13 @@ class UndoActions:
         if done:
             self._tell(last, done)
             self._shown(last)
+
+    def _leave(self, groups: Sequence[Sequence[str]], waiting: list[str]) -> None:
+        """Leave what was stopped: it can be undone later."""
+        for some in groups:
+            waiting[:0] = some
+        words = f"Stopped: {counted(len(groups), 'run')} left as they were; undo goes on with them."
+        tell(app_of(self._screen), words, is_warning=True)
 
     def _tell(self, last: UndoableChange, done: dict[str, str]) -> None:
         runs = self._engine.view.runs

@@ -12,7 +12,7 @@ from engine.domain.model import Run
 from tui import formatting
 from tui.commands import first_key
 from tui.models.undo_history import ChangeKind, UndoableChange, history_of
-from tui.screens.live import LiveScreen
+from tui.screens.live import LiveScreen, works_of
 from tui.terminal.cells import clean, crop
 from tui.widgets.status.toast import app_of, report, tell
 
@@ -32,6 +32,8 @@ class _Outcome:
     newest: list[UpdateReport] = field(default_factory=list["UpdateReport"])
     conflicts: dict[str, UserError] = field(default_factory=dict[str, UserError])
     refused: list[UserError] = field(default_factory=list[UserError])
+    left: int = 0
+    """Number of runs that were left as they were, because the user stopped the work."""
 
 
 class WorkspaceUpdates:
@@ -63,17 +65,25 @@ class WorkspaceUpdates:
 
     async def _update(self, ids: Sequence[str]) -> _Outcome:
         found = _Outcome()
-        for run in ids:
-            try:
-                report = await self._engine.updates.update(run)
-            except UserError as error:
-                if error.code == CONFLICT:
-                    found.conflicts[run] = error
-                else:
-                    found.refused.append(error)
-                continue
-            (found.updated if report.is_news else found.newest).append(report)
+        with works_of(self._screen).going("updating", len(ids)) as work:
+            for done, run in enumerate(ids):
+                if work.is_stopped:
+                    found.left = len(ids) - done
+                    break
+                await self._update_one(run, found)
+                work.tell(done + 1)
         return found
+
+    async def _update_one(self, run: str, found: _Outcome) -> None:
+        try:
+            report = await self._engine.updates.update(run)
+        except UserError as error:
+            if error.code == CONFLICT:
+                found.conflicts[run] = error
+            else:
+                found.refused.append(error)
+            return
+        (found.updated if report.is_news else found.newest).append(report)
 
     def _show(self, found: _Outcome, count: int) -> None:
         app = app_of(self._screen)
@@ -88,9 +98,11 @@ class WorkspaceUpdates:
                 "up to date": len(found.newest),
                 "in conflict": len(found.conflicts),
                 "refused": len(found.refused),
+                "left as they were": found.left,
             }
             words = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
-            tell(app, f"{count} runs: {words}{self._undo_hint()}", stays=True)
+            begin = "Stopped: " if found.left else f"{count} runs: "
+            tell(app, f"{begin}{words}{self._undo_hint()}", stays=True, is_warning=found.left > 0)
         for error in found.refused[:1]:
             report(app, error)
 
@@ -126,20 +138,30 @@ class WorkspaceUpdates:
 
         async def work() -> None:
             changed: list[str] = []
-            for run in ids:
-                try:
-                    result = await self._engine.updates.resolve(run)
-                except UserError as error:
-                    report(app_of(self._screen), error)
-                    continue
-                words = "resumed: its agent resolves the conflict." if result.is_resumed else None
-                tell(app_of(self._screen), f"{_title(result.run)}: {words or _words(result)}")
-                changed.append(run)
+            with works_of(self._screen).going("handing over", len(ids)) as work:
+                for count, run in enumerate(ids):
+                    if work.is_stopped:
+                        left = f"{len(ids) - count} conflicts left as they were"
+                        tell(app_of(self._screen), f"Stopped: {left}.", is_warning=True)
+                        break
+                    if await self._resolve_one(run):
+                        changed.append(run)
+                    work.tell(count + 1)
             if changed:
                 self._remember(dict.fromkeys(changed, 0))
                 done(changed)
 
         self._screen.run_worker(work, group="update")
+
+    async def _resolve_one(self, run: str) -> bool:
+        try:
+            result = await self._engine.updates.resolve(run)
+        except UserError as error:
+            report(app_of(self._screen), error)
+            return False
+        words = "resumed: its agent resolves the conflict." if result.is_resumed else None
+        tell(app_of(self._screen), f"{_title(result.run)}: {words or _words(result)}")
+        return True
 
     def _remember(self, attempts: dict[str, int]) -> None:
         runs, numbers = tuple(attempts), tuple(attempts.values())
