@@ -245,7 +245,8 @@ class Engine:
         config = loaded.config
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(_store_of(paths, config))
-            engine = cls(paths, config, store, View(), OtherMachines(executors or {}, cluster))
+            machines = OtherMachines(executors or {}, cluster)
+            engine = cls(paths, config, store, View(rest=store.at_rest), machines)
             engine._services.config_error = loaded.error
             await engine._shared.refresh()
             await engine.queue_pace.load()

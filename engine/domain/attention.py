@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from engine.domain.causes import UNSUCCESSFUL
 from engine.domain.lifecycle import ACTIVE, FINISHED, is_stalled
-from engine.domain.model import Run, Status, WorkspaceKind
+from engine.domain.model import Run, Status
 from engine.domain.pull_request import is_merged
 
 
@@ -56,8 +56,7 @@ def to_review(run: Run) -> bool:
     if run.status not in (Status.SUCCEEDED, Status.CANCELLED) or is_settled(run):
         return False
     # A deleted workspace was a decision; in place, the changes are where they belong.
-    is_in_place = run.workspace is not None and run.workspace.kind is WorkspaceKind.IN_PLACE
-    if run.in_trash or is_in_place:
+    if run.in_trash or run.is_in_place:
         return False
     changed = run.changes
     return run.has_unknown_changes or bool(changed.files or changed.insertions or changed.deletions)

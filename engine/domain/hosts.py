@@ -62,8 +62,7 @@ def host_of(run: Run) -> str:
 
     It is `any` as long as it waits for a node.
     """
-    at_workspace = run.workspace.host if run.workspace else ""
-    return run.host or at_workspace or requested_host(run)
+    return run.machine
 
 
 def is_remote(run: Run) -> bool:

@@ -56,4 +56,4 @@ def may_follow(previous: Status, following: Status) -> bool:
 
 def is_stalled(run: Run) -> bool:
     """Return whether a run is at work and shows no sign of it."""
-    return bool(run.stalled) and run.status in ACTIVE
+    return run.status in ACTIVE and bool(run.stalled)

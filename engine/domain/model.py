@@ -559,6 +559,29 @@ class Run:
         """The baseline of its changes is missing."""
         return self.baseline is False or self.store_lost
 
+    # What lists ask of every run; one at rest (`store/resting.py`) holds the answers.
+
+    @property
+    def used_tokens(self) -> int:
+        """Return the tokens that it read and wrote."""
+        return self.usage.input + self.usage.output
+
+    @property
+    def is_in_place(self) -> bool:
+        """Return whether it works in the user's own folder."""
+        return self.workspace is not None and self.workspace.kind is WorkspaceKind.IN_PLACE
+
+    @property
+    def has_limits(self) -> bool:
+        """Return whether it reported limits of its account."""
+        return bool(self.limits)
+
+    @property
+    def machine(self) -> str:
+        """Return the machine that was chosen for its attempt, or that was asked for."""
+        at_workspace = self.workspace.host if self.workspace else ""
+        return self.host or at_workspace or self.requested_host or self.spec.workspace.host
+
     def __copy__(self) -> Run:
         """Return another run that is the same: every batch of events begins with one."""
         return Run(*_all_of(self))

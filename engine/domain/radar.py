@@ -61,6 +61,9 @@ class OverlapDetector:
     def update(self, run: Run) -> set[str]:
         """Add the state of a run, and return the runs whose overlaps changed."""
         self._now = max(self._now, run.last_event_at)
+        if run.status in FINISHED and run.id not in self._known and not self._counted(run):
+            self._drop(run.id)  # nearly all runs that ended: nothing is kept of them
+            return self._expired()
         source = run.workspace.source if run.workspace else None
         is_counted = source is not None and not run.has_unknown_changes and self._counted(run)
         told = self._set_task(run)
@@ -70,16 +73,28 @@ class OverlapDetector:
         told |= self._replace(run.id, source or "", frozenset(run.touched if is_counted else ()))
         if is_counted and run.finished_at is not None:
             heapq.heappush(self._ended, (run.finished_at, run.id))
+        elif run.status in FINISHED and run.id not in self._known:
+            self._drop(run.id)
+        return told | self._expired()
+
+    def _expired(self) -> set[str]:
+        """Remove the runs that ended long ago; return the runs whose overlaps changed by that."""
+        told = set[str]()
         while self._ended and self._ended[0][0] < self._now - RECENT_S:
-            told |= self._replace(heapq.heappop(self._ended)[1], "", frozenset())
+            run = heapq.heappop(self._ended)[1]
+            told |= self._replace(run, "", frozenset())
+            self._drop(run)
         return told
+
+    def _drop(self, run: str) -> None:
+        for known in (self._tasks, self._checkpoints, self._lines):
+            known.pop(run, None)
+        self._unread.discard(run)
 
     def remove(self, run: str) -> set[str]:
         """Remove a run, and return the other runs whose overlaps changed."""
         changed = self._replace(run, "", frozenset()) - {run}
-        for known in (self._tasks, self._checkpoints, self._lines):
-            known.pop(run, None)
-        self._unread.discard(run)
+        self._drop(run)
         return changed
 
     def candidates(self) -> dict[str, tuple[int, frozenset[str]]]:

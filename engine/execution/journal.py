@@ -63,8 +63,9 @@ class Journal:
         self._last_forgotten = found.last
         self._view.remove(found.runs, time())
         self._last_id = await self._store.last_id()
-        for run in await self._store.runs():
-            self._put(run)
+        async for page in self._store.pages():
+            for run in page:
+                self._put(run)
 
     async def follow(self) -> None:
         """Hand on what other processes append, for ever."""

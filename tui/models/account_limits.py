@@ -18,8 +18,14 @@ class AccountLimits:
     def load(self, runs: Iterable[Run]) -> None:
         """Replace all windows by those that these runs reported last."""
         self._windows.clear()
-        for run in sorted((run for run in runs if run.limits), key=lambda run: run.last_event_at):
-            self._windows[account_name(run)] = run.limits
+        latest: dict[str, Run] = {}
+        for run in runs:
+            if run.has_limits:
+                account = account_name(run)
+                before = latest.get(account)
+                if before is None or before.last_event_at <= run.last_event_at:
+                    latest[account] = run
+        self._windows.update((account, run.limits) for account, run in latest.items())
 
     def hear(self, events: Iterable[Event], runs: Mapping[str, Run]) -> bool:
         """Add the windows in events; return whether there were any."""

@@ -259,10 +259,10 @@ class GroupedRuns:
         percent = 100 if run.status in FINISHED else run.percent
         key = self._families.key(run.id) if self._families else None
         key = key or self.selection.key(run, self._now, self._cost)
-        used = run.usage.input + run.usage.output
         took_s = elapsed_s(run, self._now) if run.status in ENDED else None
         needy, made = needs_you(run), run.created_at
         group = self._group_name(run)
+        used = run.used_tokens
         return _Place(group, key, run.status, percent, needy, used, took_s, made, run.seq)
 
     def _group(self, name: str) -> RunGroup:

@@ -207,10 +207,6 @@ def _urgency(run: Run) -> Key:
     return (level, "" if is_asking(run) else "~", -run.created_at, run.id)
 
 
-def _tokens(run: Run) -> int:
-    return run.usage.input + run.usage.output
-
-
 _KEYS: dict[SortOrder, Callable[[Run, float], tuple[float, str]]] = {
     SortOrder.NEWEST: lambda run, now: (0, ""),
     SortOrder.STATUS: lambda run, now: (URGENCY.get(run.status, len(URGENCY)), ""),
@@ -218,7 +214,7 @@ _KEYS: dict[SortOrder, Callable[[Run, float], tuple[float, str]]] = {
     SortOrder.PROJECT: lambda run, now: (0, run.spec.project.casefold()),
     SortOrder.PROGRESS: lambda run, now: (-run.percent, ""),
     SortOrder.ELAPSED: lambda run, now: (-elapsed_s(run, now), ""),
-    SortOrder.TOKENS: lambda run, now: (-_tokens(run), ""),
+    SortOrder.TOKENS: lambda run, now: (-run.used_tokens, ""),
     SortOrder.CHANGES: lambda run, now: (-run.changes.insertions - run.changes.deletions, ""),
     SortOrder.ATTEMPT: lambda run, now: (-run.attempt, ""),
 }
