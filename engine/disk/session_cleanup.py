@@ -42,7 +42,7 @@ class SessionCleanup:
 
     async def find(self) -> list[SessionFile]:
         """Return the session files of the runs here, of all agents."""
-        runs = await self._store.runs()
+        runs = [run async for page in self._store.pages() for run in page]
 
         def find() -> list[SessionFile]:
             in_trash = {entry.path for entry in self._trash.list()}

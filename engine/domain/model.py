@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field, fields
+from functools import lru_cache
 from operator import attrgetter
 
 from engine.domain.base_update import WorkspaceUpdated
@@ -222,6 +223,16 @@ class RunSpec:
         if self.budget_tokens is not None:
             object.__setattr__(self, "budget", self.budget or Budget(self.budget_tokens))
             object.__setattr__(self, "budget_tokens", None)
+
+    @property
+    def searched_prompt(self) -> str:
+        """Return the prompt in small letters, as filters search it."""
+        return _lowered(self.prompt)
+
+
+@lru_cache(maxsize=4096)
+def _lowered(prompt: str) -> str:
+    return prompt.lower()
 
 
 @record

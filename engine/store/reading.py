@@ -124,7 +124,9 @@ class StoreReader:
         After the first page, runs that ended are at rest; they are made ready by the thread that
         reads them.
         """
-        rows = await self._read("SELECT spec, state, id FROM runs ORDER BY id DESC LIMIT ?", (WHOLE,))
+        rows = await self._read(
+            "SELECT spec, state, id FROM runs ORDER BY id DESC LIMIT ?", (WHOLE,)
+        )
         page, last = codec.runs_from(rows), rows[-1][2] if rows else ""
         while page:
             yield page

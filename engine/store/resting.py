@@ -23,11 +23,13 @@ from engine.domain.model import (
     LOCAL,
     Agent,
     ChangeCount,
+    ForkOrigin,
     Run,
     RunSpec,
     Status,
     WorkspaceKind,
 )
+from engine.domain.numeric import bounded_count
 from engine.domain.pull_request import PullRequestSeen
 from engine.domain.push import BranchPushed
 from engine.domain.spend import SpendFlag
@@ -87,6 +89,7 @@ class _Spec(msgspec.Struct, gc=False):
     account: str | None = None
     template: str | None = None
     batch: str | None = None
+    fork: ForkOrigin | None = None
     parent: str | None = None
     ancestors: tuple[str, ...] = ()
 
@@ -139,19 +142,25 @@ class SpecAtRest(msgspec.Struct, gc=False, eq=False):
     account: str | None
     template: str | None
     batch: str | None
+    fork: ForkOrigin | None
     parent: str | None
     ancestors: tuple[str, ...]
     pack: RunPack
     place: int
 
     @property
-    def __class__(self) -> type[RunSpec]:  # `replace` makes whole ones
+    def __class__(self) -> type[RunSpec]:  # pyright: ignore[reportIncompatibleMethodOverride]  `replace` makes whole ones
         return RunSpec
 
     @property
     def prompt(self) -> str:
         """The prompt; those of a whole pack are read at once, for a search in all of them."""
         return _prompts(self.pack)[self.place]
+
+    @property
+    def searched_prompt(self) -> str:
+        """The prompt in small letters."""
+        return _searched(self.pack)[self.place]
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  the value of any field
         return getattr(_whole(self.pack, self.place).spec, name)
@@ -201,7 +210,7 @@ class RunAtRest(msgspec.Struct, gc=False, eq=False):
     overlaps: int = 0
 
     @property
-    def __class__(self) -> type[Run]:  # `replace` makes whole ones
+    def __class__(self) -> type[Run]:  # pyright: ignore[reportIncompatibleMethodOverride]  `replace` makes whole ones
         return Run
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  the value of any field
@@ -216,6 +225,11 @@ class RunAtRest(msgspec.Struct, gc=False, eq=False):
         return copy(self) == other
 
 
+def is_at_rest(one: object) -> bool:
+    """Return whether a run, or its spec, is at rest: no other code should have to ask."""
+    return type(one) in (RunAtRest, SpecAtRest)
+
+
 def at_rest(rows: Sequence[RunRow]) -> list[Run]:
     """Return the runs of rows, in order: those that ended at rest, all others whole."""
     read = [_read(row) for row in rows]
@@ -227,7 +241,7 @@ def at_rest(rows: Sequence[RunRow]) -> list[Run]:
 
 def put_to_rest(runs: Sequence[Run]) -> list[Run]:
     """Return the same runs, those that ended at rest."""
-    specs = [copy(run.spec) if type(run.spec) is SpecAtRest else run.spec for run in runs]
+    specs = [copy(run.spec) if is_at_rest(run.spec) else run.spec for run in runs]
     rows = [
         (codec.spec_text(spec), codec.state_text(run), run.id)
         for spec, run in zip(specs, runs, strict=True)
@@ -285,6 +299,7 @@ def _spec(spec: _Spec, pack: RunPack, place: int) -> SpecAtRest:
         spec.account and intern(spec.account),
         spec.template and intern(spec.template),
         spec.batch and intern(spec.batch),
+        spec.fork,
         spec.parent,
         spec.ancestors,
         pack,
@@ -315,7 +330,7 @@ def _resting(spec: SpecAtRest, wished_host: str, run: _State) -> RunAtRest:
         has_unknown_changes,
         is_known and is_applied,
         place is not None and place.kind is WorkspaceKind.IN_PLACE,
-        run.usage.input + run.usage.output,
+        bounded_count(run.usage.input) + bounded_count(run.usage.output),
         intern(run.model),
         run.changes,
         run.in_trash,
@@ -351,6 +366,11 @@ def _states(pack: RunPack) -> list[str]:
 def _prompts(pack: RunPack) -> list[str]:
     decode = json_decoder(_Prompt)
     return [decode(spec).prompt for spec in zlib.decompress(pack.specs).split(b"\n")]
+
+
+@lru_cache(UNPACKED)
+def _searched(pack: RunPack) -> list[str]:
+    return [prompt.lower() for prompt in _prompts(pack)]
 
 
 @lru_cache(WHOLE)

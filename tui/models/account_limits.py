@@ -14,18 +14,16 @@ class AccountLimits:
 
     def __init__(self) -> None:
         self._windows: dict[str, tuple[LimitWindow, ...]] = {}
+        self._told_at: dict[str, float] = {}
 
     def load(self, runs: Iterable[Run]) -> None:
-        """Replace all windows by those that these runs reported last."""
-        self._windows.clear()
-        latest: dict[str, Run] = {}
+        """Add the windows that these runs reported last, where none are known from later."""
         for run in runs:
             if run.has_limits:
                 account = account_name(run)
-                before = latest.get(account)
-                if before is None or before.last_event_at <= run.last_event_at:
-                    latest[account] = run
-        self._windows.update((account, run.limits) for account, run in latest.items())
+                if self._told_at.get(account, 0.0) <= run.last_event_at:
+                    self._windows[account] = run.limits
+                    self._told_at[account] = run.last_event_at
 
     def hear(self, events: Iterable[Event], runs: Mapping[str, Run]) -> bool:
         """Add the windows in events; return whether there were any."""
@@ -33,7 +31,8 @@ class AccountLimits:
         for event in found:
             run = runs.get(event.run)
             if run and isinstance(event.body, LimitsSeen):
-                self._windows[account_name(run)] = event.body.windows
+                account = account_name(run)
+                self._windows[account], self._told_at[account] = event.body.windows, event.at
         return bool(found)
 
     def shown(self, now: float) -> tuple[str, tuple[LimitWindow, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -56,6 +56,21 @@ class RunGroup:
     took_s: float = 0.0
     newest: float = 0.0
     """The time at which the newest run that ever was in the group was made."""
+
+    @classmethod
+    def of(cls, name: str, places: Sequence[_Place]) -> RunGroup:
+        """Return a group of many runs: in a fifth of the time that one after the other takes."""
+        _, keys, statuses, percents, needy, tokens, took_s, made, _ = zip(*places, strict=True)
+        return cls(
+            name,
+            sorted(keys),
+            Counter(statuses),
+            sum(percents),
+            sum(needy),
+            sum(tokens),
+            sum(filter(None, took_s)),
+            max(0.0, *made),
+        )
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -128,17 +143,14 @@ class GroupedRuns:
         """Made with the first run that has a parent."""
         self._known: Mapping[str, _Place] = self._reusable(before) if before else {}
         if selection.folds_older:
-            for run in runs.values():
-                self._fold_older(run.id)
+            self._older.load(self._key(run) for run in runs.values() if is_foldable(run))
         self._put_families(runs)
+        found: defaultdict[str, list[_Place]] = defaultdict(list)
         for run in self._candidates(before):
             if self._is_wanted(run):
                 place = self._places[run.id] = self._place(run)
-                group = self._group(place.group)
-                group.keys.append(place.key)
-                group.count(place, 1)
-        for group in self._groups.values():
-            group.keys.sort()
+                found[place.group].append(place)
+        self._groups = {name: RunGroup.of(name, places) for name, places in found.items()}
         self._known = {}
 
     def _reusable(self, before: GroupedRuns) -> Mapping[str, _Place]:
@@ -255,9 +267,9 @@ class GroupedRuns:
         known = None if self._families else self._known_place(run)
         if known:
             group = self._group_name(run)
-            return known if known.group == group else known._replace(group=group)
+            return known if known.group == group else _Place(group, *known[1:])
         percent = 100 if run.status in FINISHED else run.percent
-        key = self._families.key(run.id) if self._families else None
+        key = self._families.key(run.id) if self._families else self._older.key(run.id)
         key = key or self.selection.key(run, self._now, self._cost)
         took_s = elapsed_s(run, self._now) if run.status in ENDED else None
         needy, made = needs_you(run), run.created_at

@@ -160,6 +160,8 @@ class ListOptions:
     def test(self) -> Test:
         """Return the test that shown runs meet."""
         matches = compile_filter(self.text)
+        if not self.needs_you and not self.is_triage:
+            return matches
 
         def is_wanted(run: Run) -> bool:
             if self.needs_you and not needs_you(run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 
 from tui.models.list_options import Key
 
@@ -24,7 +25,16 @@ class OlderRuns:
 
     def __contains__(self, run_id: str) -> bool:
         key = self._key_of.get(run_id)
-        return key is not None and bisect_left(self._keys, key) >= LATEST
+        return key is not None and len(self._keys) > LATEST and key >= self._keys[LATEST]
+
+    def load(self, keys: Iterable[Key]) -> None:
+        """Take in many runs at once, by their keys, before all others."""
+        self._keys = sorted(keys)
+        self._key_of = {key[-1]: key for key in self._keys}
+
+    def key(self, run_id: str) -> Key | None:
+        """Return the key of a run; None for one that is not settled."""
+        return self._key_of.get(run_id)
 
     def put(self, run_id: str, key: Key | None) -> set[str]:
         """Add or move a run, or remove it without a key; return the runs that crossed the border.

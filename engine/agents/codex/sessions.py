@@ -58,12 +58,13 @@ class SessionFiles:
         self._in_trash = scope.in_trash
         self._needed = scope.needed
         self._by_id = {run.id: run for run in scope.runs}
-        self._by_thread = {run.thread_id: run for run in self._by_id.values() if run.thread_id}
-        self._by_path = {
-            path: run
-            for run in self._by_id.values()
-            if (path := path_here(run)) and not _is_in_place(run)
-        }
+        self._by_thread: dict[str, Run] = {}
+        self._by_path: dict[str, Run] = {}
+        for run in scope.runs:  # once: one at rest is decoded for this
+            if run.thread_id:
+                self._by_thread[run.thread_id] = run
+            if (path := path_here(run)) and not _is_in_place(run):
+                self._by_path[path] = run
 
     def find(self) -> Iterator[SessionFile]:
         """Yield the sessions in the home that are of runs here. Blocking; follows no link."""

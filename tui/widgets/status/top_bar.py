@@ -74,7 +74,7 @@ class TopBar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kinds: dict[str, tuple[Attention, bool, bool]] = {}
+        self._kinds: dict[str, tuple[int, Attention, bool, bool]] = {}
         self._counts: Counter[Attention] = Counter()
         self._busy = self._asking = 0
         self._queue = QueueState(0, None, 0.0)
@@ -95,23 +95,27 @@ class TopBar(Widget):
         return {kind: self._counts[kind] for kind in COUNTED}
 
     def count_all(self, runs: Mapping[str, Run]) -> None:
-        """Count all runs again, and show the limits that they reported last."""
-        self._kinds.clear()
-        self._counts.clear()
-        self._busy = self._asking = 0
-        self._limits.load(runs.values())
-        self.count(runs, runs)
+        """Count the runs that changed since, and show the limits that they reported last."""
+        kinds = self._kinds
+        changed = [
+            run_id
+            for run_id, run in runs.items()
+            if (known := kinds.get(run_id)) is None or known[0] != run.seq
+        ]
+        self._limits.load(runs[run_id] for run_id in changed)
+        self.count(runs, [*(kinds.keys() - runs.keys()), *changed])
 
     def count(self, runs: Mapping[str, Run], ids: Iterable[str]) -> None:
         """Count the runs in `ids` again."""
         for run_id in ids:
             if run_id in self._kinds:
-                self._add(*self._kinds.pop(run_id), by=-1)
+                self._add(*self._kinds.pop(run_id)[1:], by=-1)
             if run_id in runs:
                 run = runs[run_id]
                 # The slots shown are those of this machine: each node has its own.
                 is_busy = run.status in lifecycle.ACTIVE and host_of(run) == LOCAL
-                self._kinds[run_id] = kind = attention_of(run), is_busy, is_asking(run)
+                kind = attention_of(run), is_busy, is_asking(run)
+                self._kinds[run_id] = run.seq, *kind
                 self._add(*kind, by=1)
 
     def _add(self, kind: Attention, busy: bool, asking: bool, by: int) -> None:
