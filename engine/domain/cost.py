@@ -30,7 +30,7 @@ def no_cost(run: Run) -> float | None:
 
 def has_price(run: Run) -> bool:
     """Return whether a run has used tokens that cost something: those of a simulated one do not."""
-    return bool(run.usage.input or run.usage.output) and run.spec.agent is not Agent.SIMULATED
+    return run.used_tokens > 0 and run.spec.agent is not Agent.SIMULATED
 
 
 def sum_costs(runs: Iterable[Run], cost: RunCost) -> CostSum:

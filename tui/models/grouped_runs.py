@@ -130,6 +130,8 @@ class GroupedRuns:
         self.runs = runs
         self.folded = set(folded)
         self._now, self._cost = now, cost
+        self.is_part = before is not None and self._narrows(before)
+        """True if all of its runs are among those arranged before."""
         self._is_wanted = selection.test()
         self._places: dict[str, _Place] = {}
         self._groups: dict[str, RunGroup] = {}
@@ -161,15 +163,19 @@ class GroupedRuns:
         is_fixed = new.sort not in (SortOrder.COST, SortOrder.ELAPSED)
         return before._places if is_same and is_fixed and not before._families else {}
 
-    def _candidates(self, before: GroupedRuns | None) -> Iterable[Run]:
-        """Return the runs that may be wanted: where a word of the filter goes on, of those before.
+    def _narrows(self, before: GroupedRuns) -> bool:
+        """Return whether a word of the filter goes on.
 
-        Those were kept current: a screen that comes back arranges its runs by the same filter.
+        Those arranged before were kept current: a screen that comes back arranges its runs by the
+        same filter.
         """
-        if before is None or before.runs is not self.runs:
-            return self.runs.values()
         new, old = self.selection, before.selection
-        if not narrows(old.text, new.text) or replace(new, text=old.text) != old:
+        is_same = before.runs is self.runs and replace(new, text=old.text) == old
+        return is_same and narrows(old.text, new.text)
+
+    def _candidates(self, before: GroupedRuns | None) -> Iterable[Run]:
+        """Return the runs that may be wanted: of those before, where no other can be."""
+        if before is None or not self.is_part:
             return self.runs.values()
         return [run for run_id in before._places if (run := self.runs.get(run_id))]
 

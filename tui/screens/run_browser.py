@@ -164,9 +164,10 @@ class RunBrowser:
     def describe(self) -> None:
         """Show the choice of runs and the number of marks in words."""
         run_list = self._panes.run_list
-        run_list.empty_text = self._why_empty()
         self._panes.show_card(not self._runs)
         shown = self._lines.run_count
+        if not shown:  # all runs are looked at for that
+            run_list.empty_text = self._why_empty()
         state = self.options.describe(shown, shown if self.options.is_all else len(self._runs))
         if run_list.marks.ids:
             state = f"{state} · {len(run_list.marks.ids)} marked"

@@ -12,7 +12,7 @@ from engine.domain.activity import clock, elapsed_s, ordinal
 from engine.domain.attention import Attention, attention_of
 from engine.domain.cost import has_price
 from engine.domain.hosts import host_of, is_remote
-from engine.domain.model import Run, Status, Usage
+from engine.domain.model import Run, Status
 from engine.domain.pull_request import current_url
 from engine.domain.record import record
 from tui import formatting
@@ -177,7 +177,7 @@ def _mark() -> str:
 
 
 def _has_tokens(run: Run) -> bool:
-    return run.usage != Usage()
+    return run.used_tokens > 0
 
 
 def _is_changed(run: Run) -> bool:

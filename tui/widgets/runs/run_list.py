@@ -72,24 +72,26 @@ class RunList(MarkableView):
         Runs that are no longer shown lose their mark: actions apply to visible runs.
         """
         self.arrangement = arrangement
-        self._fill((arrangement.runs[run_id] for run_id in arrangement.ids()), again=True)
+        runs = (arrangement.runs[run_id] for run_id in arrangement.ids())
+        if self.painter.fill_columns(runs, again=True, is_part=arrangement.is_part):
+            self._draw_again()
         self._keep_place()
 
     def update(self, ids: Iterable[str], *, moved: bool) -> None:
         """Update the runs named; `moved`: lines came, went or moved."""
         self.painter.now = self._clock()
         found = [run_id for run_id in ids if run_id in self.arrangement]
-        self._fill(self.arrangement.runs[run_id] for run_id in found)
+        if self.painter.fill_columns(self.arrangement.runs[run_id] for run_id in found):
+            self._draw_again()
         if moved:
             self._keep_place()
         elif found:
             self._changed.update(found)
             self._pace.ask()
 
-    def _fill(self, runs: Iterable[Run], *, again: bool = False) -> None:
-        if self.painter.fill_columns(runs, again=again):
-            self.paint.forget_strips()
-            self.refresh()
+    def _draw_again(self) -> None:
+        self.paint.forget_strips()
+        self.refresh()
 
     def _keep_place(self) -> None:
         """Show the arrangement as it is now; the cursor stays on its run."""

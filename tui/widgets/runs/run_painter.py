@@ -55,10 +55,17 @@ class RunPainter:
 
     # Columns
 
-    def fill_columns(self, runs: Iterable[Run], *, again: bool = False) -> bool:
-        """Find the columns that have a text; return whether others have one than before."""
+    def fill_columns(
+        self, runs: Iterable[Run], *, again: bool = False, is_part: bool = False
+    ) -> bool:
+        """Find the columns that have a text; return whether others have one than before.
+
+        Of a part of the runs (`is_part`), no column has one that had none.
+        """
         filled: set[str] = set() if again else set(self._filled)
         wanting = [column for column in self._columns if column.name not in filled]
+        if is_part:
+            wanting = [column for column in wanting if column.name in self._filled]
         for run in runs:
             found = [column for column in wanting if column.has is None or column.has(run)]
             if found:
