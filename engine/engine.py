@@ -245,8 +245,7 @@ class Engine:
         config = loaded.config
         async with AsyncExitStack() as stack:
             store = await stack.enter_async_context(_store_of(paths, config))
-            machines = OtherMachines(executors or {}, cluster)
-            engine = cls(paths, config, store, View(rest=store.at_rest), machines)
+            engine = cls(paths, config, store, View(), OtherMachines(executors or {}, cluster))
             engine._services.config_error = loaded.error
             await engine._shared.refresh()
             await engine.queue_pace.load()

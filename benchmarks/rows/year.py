@@ -173,7 +173,7 @@ def _row(
 
 ROWS = [
     _row("list", "the runs are on the screen", 3.0, 1.2, _seen),
-    _row("memory", "memory of the dashboard", 5.0, 1.2, _memory, unit="MiB", quick=False),
+    _row("memory", "memory of the dashboard", 2.2, 1.2, _memory, unit="MiB", quick=False),
     _row("filter", "key typed into the filter → the list", 20.0, 2.0, _typed, quick=False),
     _row("ls", "`ls`", 1.5, 1.1, _listed),
     _row("search", "search of the history", 3.0, 1.2, _done(_searched)),

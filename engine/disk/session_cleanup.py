@@ -19,6 +19,7 @@ from engine.domain.errors import user_error
 from engine.domain.events import Notice
 from engine.domain.model import Run
 from engine.domain.text import size
+from engine.store.reading import pages
 from engine.store.store import Store
 from engine.workspaces.files import removal
 from engine.workspaces.service import AppendDecided
@@ -42,7 +43,7 @@ class SessionCleanup:
 
     async def find(self) -> list[SessionFile]:
         """Return the session files of the runs here, of all agents."""
-        runs = [run async for page in self._store.pages() for run in page]
+        runs = [run async for page in pages(self._store) for run in page]
 
         def find() -> list[SessionFile]:
             in_trash = {entry.path for entry in self._trash.list()}

@@ -410,11 +410,10 @@ class View:
     which read the same and take a tenth of the memory.
     """
 
-    def __init__(
-        self, runs: Iterable[Run] = (), rest: Callable[[Sequence[Run]], Sequence[Run]] = _awake
-    ) -> None:
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
         self.runs = KnownRuns()
-        self._rest = rest
+        self.rest: Callable[[Sequence[Run]], Sequence[Run]] = _awake
+        """Returns runs at rest, where a store is known that can do so."""
         self._ended: set[str] = set()
         """The runs that ended and are held whole."""
         self.radar = OverlapDetector()
@@ -518,7 +517,7 @@ class View:
         oldest = sorted(self._ended)[:AT_REST]  # an id begins with the time
         self._ended.difference_update(oldest)
         with self.guard("runs at rest"):
-            resting = self._rest([self.runs[one] for one in oldest])
+            resting = self.rest([self.runs[one] for one in oldest])
             self.runs.update(zip(oldest, resting, strict=True))
 
     def learn_lines(self, run: str, checkpoint: int, lines: ChangedLines) -> set[str]:

@@ -19,6 +19,7 @@ from engine.domain.projection import View
 from engine.execution.faults import Faults
 from engine.execution.run_records import RunRecords
 from engine.store.appending import AppendRequest, Committed
+from engine.store.reading import at_rest, pages
 from engine.store.rebuilt import is_unreadable
 from engine.store.store import Keep, Store
 from engine.store.written import WriteSignal
@@ -51,6 +52,7 @@ class Journal:
         self._records = records
         self._store = store
         self._view = view
+        view.rest = at_rest
         self._publish = publish
         self._changed = changed
         self._last_id: int | None = None
@@ -63,7 +65,7 @@ class Journal:
         self._last_forgotten = found.last
         self._view.remove(found.runs, time())
         self._last_id = await self._store.last_id()
-        async for page in self._store.pages():
+        async for page in pages(self._store):
             for run in page:
                 self._put(run)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from sqlite3 import Connection
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from engine import store as modules
 from engine.domain.batch import Batch
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from engine.store.patterns import PatternReader
     from engine.store.usage_reading import UsageReader
 
-T = TypeVar("T")
 DECODED = 500
 """Runs that are decoded at a time: about 4 ms, in which no key is read."""
 _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
@@ -117,26 +115,6 @@ class StoreReader:
             f"SELECT spec, state, id FROM runs {where} ORDER BY id DESC LIMIT ?", (*values, limit)
         )
         return await decoded(rows)
-
-    async def pages(self) -> AsyncIterator[list[Run]]:
-        """Return all runs, newest first, a page at a time.
-
-        After the first page, runs that ended are at rest; they are made ready by the thread that
-        reads them.
-        """
-        rows = await self._read(
-            "SELECT spec, state, id FROM runs ORDER BY id DESC LIMIT ?", (WHOLE,)
-        )
-        page, last = codec.runs_from(rows), rows[-1][2] if rows else ""
-        while page:
-            yield page
-            if len(page) < WHOLE:
-                return
-            page, last = await self._ask(partial(_resting_page, last=last))
-
-    def at_rest(self, runs: Sequence[Run]) -> Sequence[Run]:
-        """Return runs as later pages have them: those that ended at rest."""
-        return modules.resting.put_to_rest(runs)
 
     async def batches(self, ids: Iterable[str] = ()) -> list[Batch]:
         """Return the batches named, or all, newest first."""
@@ -265,20 +243,32 @@ class StoreReader:
     """Location at which the open files of the database must be: all else is not the database."""
 
     async def _read(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
-        return await self._ask(lambda db: db.execute(query, values).fetchall())
-
-    async def _ask(self, question: Callable[[Connection], T]) -> T:
         if self.place:
             self.place.check()
         with translated():
-            return await self._reader.do(question)
+            return await self._reader.do(lambda db: db.execute(query, values).fetchall())
 
 
-def _resting_page(db: Connection, last: str) -> tuple[list[Run], str]:
-    """Return the next runs below an id, those that ended at rest, and the last id of them."""
+async def pages(store: StoreReader) -> AsyncIterator[list[Run]]:
+    """Return all runs, newest first, a page at a time; after the first, at rest where they ended.
+
+    Those are made ready in a thread.
+    """
+    last, resting = "~", False  # after all ids
     query = "SELECT spec, state, id FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?"
-    rows = db.execute(query, (last, WHOLE)).fetchall()
-    return (modules.resting.at_rest(rows), rows[-1][2]) if rows else ([], last)
+    while rows := await store._read(query, (last, WHOLE)):  # pyright: ignore[reportPrivateUsage]  a part of the store
+        if resting:
+            yield await asyncio.to_thread(modules.resting.at_rest, rows)
+        else:
+            yield codec.runs_from(rows)
+        if len(rows) < WHOLE:
+            return
+        last, resting = rows[-1][2], True
+
+
+def at_rest(runs: Sequence[Run]) -> Sequence[Run]:
+    """Return runs as later pages have them: those that ended at rest."""
+    return modules.resting.put_to_rest(runs)
 
 
 async def decoded(rows: Sequence[Any]) -> list[Run]:

@@ -177,6 +177,12 @@ def figures(arranged: GroupedRuns) -> list[object]:
 # A view
 
 
+def resting_view() -> View:
+    view = View()
+    view.rest = resting.put_to_rest
+    return view
+
+
 def put_all(view: View, runs: Sequence[Run]) -> None:
     for run in runs:
         view.put(run)
@@ -186,7 +192,7 @@ def test_a_view_holds_few_runs_whole_however_many_have_ended(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(projection, "WHOLE", 10)
-    view = View(rest=resting.put_to_rest)
+    view = resting_view()
     live = replace(ended(500), status=Status.RUNNING, finished_at=None)
     put_all(view, [live, *(ended(number) for number in range(400))])
     whole = [run for run in view.runs.values() if not resting.is_at_rest(run)]
@@ -204,7 +210,7 @@ def test_a_view_holds_few_runs_whole_however_many_have_ended(
 def test_a_run_that_wakes_is_whole_and_rests_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(projection, "WHOLE", 0)
     monkeypatch.setattr(projection, "AT_REST", 1)
-    view = View(rest=resting.put_to_rest)
+    view = resting_view()
     run = ended(0)
     view.put(run)
     assert resting.is_at_rest(view.runs[run.id])
@@ -234,8 +240,8 @@ def test_what_cannot_be_put_to_rest_stays_whole(monkeypatch: pytest.MonkeyPatch)
     def fails(_: Sequence[Run]) -> Sequence[Run]:
         raise ValueError
 
-    view, faults = View(rest=fails), Faults()
-    view.guard = faults.guard
+    view, faults = View(), Faults()
+    view.rest, view.guard = fails, faults.guard
     view.put(ended(1))
     assert view.runs[ended(1).id] == ended(1)
     assert [one.task for one in faults.current] == ["runs at rest"]

@@ -18,8 +18,12 @@ WIDTH = 68
 
 def prompts(runs: Iterable[Run]) -> list[str]:
     """Return the prompts of runs, the latest first, each once."""
-    latest = sorted(runs, key=lambda run: run.created_at, reverse=True)
-    return list(dict.fromkeys(run.spec.prompt for run in latest))[:LIMIT]
+    found: dict[str, None] = {}
+    for run in sorted(runs, key=lambda run: run.created_at, reverse=True):
+        found[run.spec.prompt] = None
+        if len(found) == LIMIT:
+            break
+    return list(found)
 
 
 class PromptHistory(SearchDialog[str]):
