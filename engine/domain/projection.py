@@ -532,5 +532,4 @@ class View:
             if known and known.overlaps != count:
                 changed = self.runs[run_id] = copy(known)
                 changed.overlaps = count
-                if run_id not in self.live:
-                    self._ended.add(run_id)
+                self._put_to_rest(run_id)

@@ -1,6 +1,6 @@
 """Ended runs at rest: the values that lists need as they are, all else as compressed text.
 
-A run takes 7 to 25 kB as objects, and a home may have had 50,000. At rest it takes about half a
+A run takes 7 to 25 kB as objects, and a home may have had 50,000. At rest it takes less than one
 kilobyte. It reads like any other run: what it does not hold is decoded when it is asked for, and
 the last few that were decoded are kept. It is never changed; a fold begins with a copy, which is
 whole.

@@ -69,7 +69,7 @@ class RunGroup:
             sum(needy),
             sum(tokens),
             sum(filter(None, took_s)),
-            max(0.0, *made),
+            max(0.0, max(made)),
         )
 
     def __len__(self) -> int:
