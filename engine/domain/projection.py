@@ -85,7 +85,7 @@ MESSAGE_CHARACTERS = 300
 RESULT_CHARACTERS = 64_000
 WHOLE = 500
 """Runs that ended and are held whole: the latest, which are looked at most."""
-AT_REST = 32
+AT_REST = 16
 """Runs that are put to rest together: a few milliseconds."""
 MOST_MODELS = 20
 """Models of a run whose usage is known one by one."""
@@ -516,9 +516,8 @@ class View:
             return
         oldest = sorted(self._ended)[:AT_REST]  # an id begins with the time
         self._ended.difference_update(oldest)
-        with self.guard("runs at rest"):
-            resting = self.rest([self.runs[one] for one in oldest])
-            self.runs.update(zip(oldest, resting, strict=True))
+        resting = self.rest([self.runs[one] for one in oldest])
+        self.runs.update(zip(oldest, resting, strict=True))
 
     def learn_lines(self, run: str, checkpoint: int, lines: ChangedLines) -> set[str]:
         """Add the lines that a run changed; return the runs whose overlaps changed."""

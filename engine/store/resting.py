@@ -47,6 +47,7 @@ UNPACKED = 4
 WHOLE = 256
 """Decoded runs that are kept: those in view, and those looked at last."""
 _LEVEL = 1
+_USUAL = RunSpec("", "", "")
 
 
 class RunPack:
@@ -83,7 +84,7 @@ class _Spec(msgspec.Struct, gc=False):
     prompt: str
     title: str
     project: str
-    agent: Agent = Agent.CODEX
+    agent: Agent = _USUAL.agent
     workspace: _Wish = _Wish()
     model: str | None = None
     account: str | None = None

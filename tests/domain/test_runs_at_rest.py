@@ -25,7 +25,6 @@ from engine.domain.projection import View, fold
 from engine.domain.pull_request import PullRequestSeen, PullRequestState
 from engine.domain.stamp import stamp
 from engine.engine import Engine
-from engine.execution.faults import Faults
 from engine.store import codec, reading, resting
 from tui.models.filters import STATES
 from tui.models.grouped_runs import GroupedRuns
@@ -240,11 +239,14 @@ def test_what_cannot_be_put_to_rest_stays_whole(monkeypatch: pytest.MonkeyPatch)
     def fails(_: Sequence[Run]) -> Sequence[Run]:
         raise ValueError
 
-    view, faults = View(), Faults()
-    view.rest, view.guard = fails, faults.guard
-    view.put(ended(1))
-    assert view.runs[ended(1).id] == ended(1)
-    assert [one.task for one in faults.current] == ["runs at rest"]
+    view = View()
+    view.rest = fails
+    with pytest.raises(ValueError):  # the journal records it
+        view.put(ended(1))
+    assert view.runs == {ended(1).id: ended(1)}
+    view.rest = resting.put_to_rest
+    view.put(ended(2))
+    assert resting.is_at_rest(view.runs[ended(2).id])
 
 
 # An engine
