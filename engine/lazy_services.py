@@ -125,8 +125,13 @@ class OtherMachines:
 
     def places(self, config: Config) -> NodePlaces:
         """Return the places on nodes, as the nodes were last seen."""
-        is_set = self.cluster is not None or bool(config.cluster.scheduler)
-        return replace(self.seen(), is_set=is_set, machines=frozenset(self.executors))
+        seen, machines = self.seen(), frozenset(self.executors)
+        is_set = self.has_cluster(config) or seen.is_set
+        return replace(seen, is_set=is_set, is_taken=seen.is_set, machines=machines)
+
+    def has_cluster(self, config: Config) -> bool:
+        """Return whether this process has a cluster; one that supervises may have another."""
+        return self.cluster is not None or bool(config.cluster.scheduler)
 
 
 class LazyServices:
@@ -178,7 +183,7 @@ class LazyServices:
         """The machines that run attempts: this one, and the others that were named."""
         from engine.execution.executors import Executors
 
-        by_host, is_set = self.machines.executors, self.machines.places(self.config).is_set
+        by_host, is_set = self.machines.executors, self.machines.has_cluster(self.config)
         # The cluster itself is imported with the first run that is there.
         node = self._node_executor if is_set else None
         return Executors.of_home(self.paths, self.config.spare, by_host, node)
@@ -192,7 +197,7 @@ class LazyServices:
         try:
             return self.require_cluster()
         except UserError as error:
-            if self.machines.places(self.config).is_set:
+            if self.machines.has_cluster(self.config):
                 _log.warning("no cluster: %s", error)
             return None
 

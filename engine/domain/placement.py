@@ -12,6 +12,11 @@ from engine.domain.reasons import WaitingFor
 from engine.domain.record import record
 from engine.domain.text import printable_name
 
+NO_CLUSTER = "no cluster set"
+NOT_TAKEN = (
+    "the supervising process does not use the cluster of the settings yet; if it stays so, restart "
+    "it: `swarm-tui doctor` names it"
+)
 Pick = Callable[[Sequence[str]], str]
 
 
@@ -20,7 +25,9 @@ class NodePlaces:
     """Places for runs on the nodes of the cluster, as the nodes were last seen."""
 
     is_set: bool = False
-    """True if the settings name a cluster."""
+    """True if the settings name a cluster, here or of the engine that supervises."""
+    is_taken: bool = True
+    """True if the engine that supervises has it: its settings may be older than the file."""
     free: Mapping[str, int] = field(default_factory=dict[str, int])
     """Free slots of the nodes that are ready."""
     lost: frozenset[str] = frozenset()
@@ -103,7 +110,9 @@ def node_hold(view: View, run: Run, places: Callable[[], NodePlaces]) -> Pause |
 def _reason(wanted: str, nodes: NodePlaces) -> str:
     name = printable_name(wanted)
     if not nodes.is_set:
-        return "no cluster set"
+        return NO_CLUSTER
+    if not nodes.is_taken:
+        return NOT_TAKEN
     if wanted == ANY_NODE:
         is_free = any(free > 0 for free in nodes.free.values())
         return "" if is_free else "no free slot on any node" if nodes.free else "no node answers"

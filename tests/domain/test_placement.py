@@ -14,7 +14,14 @@ from engine.domain.activity import activity
 from engine.domain.clock_time import clock_time
 from engine.domain.model import ANY_NODE, LOCAL, Run, RunSpec, Status, Workspace, WorkspaceSpec
 from engine.domain.model import WorkspaceKind as Kind
-from engine.domain.placement import NodePlaces, left_node, node_hold, place_of
+from engine.domain.placement import (
+    NO_CLUSTER,
+    NOT_TAKEN,
+    NodePlaces,
+    left_node,
+    node_hold,
+    place_of,
+)
 from engine.domain.projection import View
 from engine.domain.queue import QueueRules, next_run
 from engine.domain.reasons import WaitingFor
@@ -152,8 +159,9 @@ def test_a_run_from_an_earlier_one_starts_where_that_has_its_workspace() -> None
     ("on", "nodes", "reason"),
     [
         (LOCAL, NodePlaces(), ""),
-        ("n1", NodePlaces(), "no cluster set"),
-        (ANY_NODE, NodePlaces(), "no cluster set"),
+        ("n1", NodePlaces(), NO_CLUSTER),
+        ("n1", replace(places(n1=1), is_taken=False), NOT_TAKEN),
+        (ANY_NODE, NodePlaces(), NO_CLUSTER),
         (ANY_NODE, places(), "no node answers"),
         (ANY_NODE, places(n1=0), "no free slot on any node"),
         (ANY_NODE, places(n1=1), ""),

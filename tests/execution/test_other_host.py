@@ -30,6 +30,7 @@ from engine.domain.model import (
     WorkspaceKind,
     WorkspaceSpec,
 )
+from engine.domain.placement import NO_CLUSTER
 from engine.domain.projection import fold
 from engine.engine import ApplyMode, CleanupFilter, Engine
 from engine.execution.executors import Executors
@@ -164,7 +165,7 @@ async def test_a_run_for_an_unknown_host_is_refused_waits_or_fails(
         near = await played(engine, "say near")  # the others are not concerned
         assert near.status is Status.SUCCEEDED
         waits = of_view(engine.view, engine, 0.0)[queued.id]
-        assert waits.pause and waits.pause.reason == "no cluster set"
+        assert waits.pause and waits.pause.reason == NO_CLUSTER
 
 
 async def test_runs_of_a_host_are_read_with_one_call(paths: Paths, host: FolderExecutor) -> None:

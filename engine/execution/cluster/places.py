@@ -23,7 +23,7 @@ def node_places(cluster: ClusterPort, view: View, machines: Collection[str]) -> 
         for node, seen in cluster.free_slots().items()
     }
     lost = {host for host in _hosts_awaited(view) if _is_lost(cluster, host, free)}
-    return NodePlaces(True, free, frozenset(lost), machines=frozenset(machines))
+    return NodePlaces(True, free=free, lost=frozenset(lost), machines=frozenset(machines))
 
 
 def shown_places(cluster: ClusterPort, view: View, places: NodePlaces) -> NodePlaces:
@@ -32,7 +32,7 @@ def shown_places(cluster: ClusterPort, view: View, places: NodePlaces) -> NodePl
     named = {wanted_host(view, run, NodePlaces()) for run in view.queue()}
     away = named - free.keys() - {ANY_NODE, LOCAL, *places.machines}
     silent_since = {host: cluster.silent_since(host) for host in sorted(away)}
-    return NodePlaces(places.is_set, free, places.lost, silent_since)
+    return NodePlaces(places.is_set, free=free, lost=places.lost, silent_since=silent_since)
 
 
 def _hosts_awaited(view: View) -> set[str]:
