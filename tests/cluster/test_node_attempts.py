@@ -94,6 +94,20 @@ async def test_attempt_goes_on_while_its_node_is_restarted(
     assert (lines, last.end) == ([b"two"], End(0))
 
 
+async def test_next_attempt_of_a_run_ends_what_is_alive_of_the_one_before(
+    channel: FakeChannel, tmp_path: Path
+) -> None:
+    await start(channel, tmp_path, "echo ready; sleep 300")
+    await start(channel, tmp_path, "echo ready; sleep 300", home="0ther")
+    await ready(channel)
+    second = Ref(REF.run, 2, "agent")
+    await start(channel, tmp_path, "echo ready; sleep 300", second)
+    await ready(channel, second)
+    assert [one.attempt for one in await ask(channel, ListLiving())] == ["attempt-2"]
+    # A run of another home that has the same id is another run.
+    assert [one.attempt for one in await ask(channel, ListLiving(), "0ther")] == ["attempt-1"]
+
+
 async def test_part_that_was_looked_for_in_vain_starts_only_after_that_is_allowed(
     channel: FakeChannel, tmp_path: Path
 ) -> None:

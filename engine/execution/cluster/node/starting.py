@@ -16,6 +16,7 @@ from engine.execution.cluster.node.environment import (
 )
 from engine.execution.cluster.node.home import Handlers, NodeHome
 from engine.execution.executor import AttemptPart, AttemptRef
+from engine.execution.local import orphans
 from engine.execution.local.process import AttemptProcess
 
 CLAIM_S, CLAIM_POLL_S = 5.0, 0.005
@@ -58,11 +59,23 @@ async def _start(
             if not is_free:
                 return Started(is_started=False, is_full=True)
             home.service.require_lease()
+            await _end_earlier(home, ref)
             handle = await start()
             home.remember(ref, handle)
         # From here on it is found again, also after a kill of this process.
         await _claimed(home, ref, handle)
     return Started(is_started=True)
+
+
+async def _end_earlier(home: NodeHome, ref: AttemptRef) -> None:
+    """End what is alive of earlier attempts of a run: its home has given them up unseen."""
+    if ref.attempt == 1:
+        return
+    for living in await orphans.find(home.paths, home.service.spare):
+        attempt, _, _ = living.attempt.partition("/")
+        number = attempt.removeprefix("attempt-")
+        if living.run == ref.run and number.isdecimal() and int(number) < ref.attempt:
+            await home.executor.end_leftover(living, 0.0)
 
 
 @asynccontextmanager
