@@ -13,9 +13,8 @@ from engine.config.locks import lock_for, locked
 from engine.config.paths import Paths
 from engine.domain import requests
 from engine.domain.base_name import HEADS
-from engine.domain.base_update import WorkspaceUpdated
 from engine.domain.errors import UserError, user_error
-from engine.domain.events import Body, CheckpointTaken
+from engine.domain.events import Body, CheckpointTaken, Notice
 from engine.domain.hosts import local_path
 from engine.domain.lifecycle import FINISHED, status_words
 from engine.domain.model import Run, Workspace
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
     from engine.workspaces.apply.upstream import BaseSource, NewerBase
     from engine.workspaces.checkpoints.checkpoint_refs import Checkpoint
     from engine.workspaces.checkpoints.checkpoints import Checkpoints
+
+NAMED = 5
+"""Files that a notice names."""
 
 
 @record
@@ -71,6 +73,13 @@ class UpdateReport:
     is_resumed: bool = False
     markers: tuple[str, ...] = ()
     """Files that still have the conflict markers of an earlier update."""
+    pointers: tuple[str, ...] = ()
+    """Files of Git LFS whose new content is not on this disk."""
+
+    @property
+    def without_content(self) -> str:
+        """The files of Git LFS that are pointers, in words; empty: there are none."""
+        return _without_content(self.pointers) if self.pointers else ""
 
     @property
     def is_news(self) -> bool:
@@ -244,13 +253,15 @@ class RunUpdates:
     async def _record(self, run: Run, store: Checkpoints, done: UpdateResult) -> Run:
         if done.checkpoint is None or done.made is None or done.event is None:
             return run
-        return await self._append(run, store, [done.event], (done.checkpoint, done.made))
+        notices = [Notice("warning", _without_content(done.pointers))] if done.pointers else []
+        taken = (done.checkpoint, done.made)
+        return await self._append(run, store, [done.event, *notices], taken)
 
     async def _append(
         self,
         run: Run,
         store: Checkpoints,
-        events: Sequence[WorkspaceUpdated],
+        events: Sequence[Body],
         taken: Sequence[Checkpoint],
     ) -> Run:
         from engine.workspaces.checkpoints.measured import measured, touched
@@ -264,6 +275,13 @@ class RunUpdates:
             return [*bodies, *events, *measured(now, *counted)]
 
         return await self._journal.change(run.id, decide)
+
+
+def _without_content(pointers: Sequence[str]) -> str:
+    """Write which files of Git LFS are pointers in the workspace."""
+    more = f" and {len(pointers) - NAMED} more" if len(pointers) > NAMED else ""
+    named = f"{', '.join(map(printable_name, pointers[:NAMED]))}{more}"
+    return f"not in the workspace: the content of {named} (Git LFS: `git lfs pull` fetches it)"
 
 
 def _ended(run: Run) -> Run:
@@ -299,4 +317,5 @@ def _report(run: Run, done: UpdateResult) -> UpdateReport:
         tuple(map(printable_name, done.files)),
         done.conflicts,
         tuple(map(printable_name, done.left)),
+        pointers=done.pointers,
     )

@@ -90,6 +90,8 @@ class WorkspaceUpdates:
         if count == 1:
             for one in found.updated:
                 tell(app, f"{_title(one.run)}: {_words(one)}{self._undo_hint()}", stays=True)
+                if one.without_content:
+                    tell(app, f"{_title(one.run)}: {one.without_content}", is_warning=True)
             for one in found.newest:
                 tell(app, f"{_title(one.run)}: at the newest commit of {clean(one.base, 100)}.")
         else:

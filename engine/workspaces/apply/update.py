@@ -50,6 +50,8 @@ class UpdateResult:
     head: HeadMove | None = None
     event: WorkspaceUpdated | None = None
     """The event to record, where something was done."""
+    pointers: tuple[str, ...] = ()
+    """Files of Git LFS whose new content is not on this disk: the workspace gets pointers."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class _Plan:
     pairs: list[FileSides] = field(default_factory=list[FileSides])
     conflicts: list[Conflict] = field(default_factory=list[Conflict])
     left: list[bytes] = field(default_factory=list[bytes])
+    pointers: list[bytes] = field(default_factory=list[bytes])
     uncounted: list[bytes] = field(default_factory=list[bytes])
     """Files of the workspace that git ignores, at paths that the base changes."""
 
@@ -143,7 +146,7 @@ class WorkspaceUpdate:
         since = old
         if merged != newer.old:
             since = await self._with(old, await self._changes(newer, newer.old, merged))
-        plan = _Plan(new, now, left=theirs.left)
+        plan = _Plan(new, now, left=theirs.left, pointers=theirs.pointers)
         pairs = [one for one in await self.store.between(since, new) if not is_submodule(one)]
         ours = await objects.tree(self.store.git, now)
         hidden = await uncounted(self.store, ours, [one.path for one in pairs if one.new])
@@ -221,7 +224,10 @@ def _result(
 ) -> UpdateResult:
     files = tuple(os.fsdecode(path) for path in sorted(pair.path for pair in plan.pairs))
     left = tuple(os.fsdecode(path) for path in sorted(plan.left))
-    return UpdateResult(newer, files, tuple(plan.conflicts), left, checkpoint, made, head)
+    pointers = tuple(os.fsdecode(path) for path in sorted(plan.pointers))
+    return UpdateResult(
+        newer, files, tuple(plan.conflicts), left, checkpoint, made, head, pointers=pointers
+    )
 
 
 def _event(

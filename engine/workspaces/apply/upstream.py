@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.domain.base_name import HEADS
@@ -20,9 +20,10 @@ from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create import base as bases
 from engine.workspaces.create import made_from
 from engine.workspaces.files.rooted_dir import is_control
-from engine.workspaces.git import gitlinks, repository
+from engine.workspaces.git import gitlinks, objects, repository
 from engine.workspaces.git.contents import opened
 from engine.workspaces.git.file_record import LINK
+from engine.workspaces.git.filters import POINTER, POINTER_BYTES, POINTERS_STAY
 from engine.workspaces.git.folder_trees import SUBMODULE
 from engine.workspaces.git.gitlinks import entry_path
 from engine.workspaces.git.ignored_above import place_of
@@ -72,12 +73,14 @@ class UpstreamChanges:
     """The changes of a base as files of the workspace.
 
     `left` are those that stay as they are: below control folders, and submodules. `links` are
-    submodules without a checkout, which have the new commit at once.
+    submodules without a checkout, which have the new commit at once. `pointers` are files of Git
+    LFS whose new content is not on this disk.
     """
 
     pairs: list[FileSides] = field(default_factory=list[FileSides])
     left: list[bytes] = field(default_factory=list[bytes])
     links: dict[bytes, Entry | None] = field(default_factory=dict[bytes, Entry | None])
+    pointers: list[bytes] = field(default_factory=list[bytes])
 
 
 def branch_noted(store: Path) -> str | None:
@@ -199,7 +202,18 @@ async def changes(
     for pair in files:
         path = whole[pair.path]
         found.pairs.append(FileSides(pair.path, before.get(path), after.get(path)))
+    brought = {pair.path: pair.new for pair in found.pairs if pair.new}
+    found.pointers += await _pointers(store, brought)
     return found
+
+
+async def _pointers(store: Checkpoints, files: Mapping[bytes, Entry]) -> list[bytes]:
+    """Return the files that are pointers of Git LFS."""
+    sizes = await objects.sizes(store.git, (oid for _, oid in files.values()))
+    small = (oid for oid, size in sizes.items() if size < POINTER_BYTES)
+    data = await objects.blobs(store.git, small)
+    found = {oid for oid, text in data.items() if text.startswith(POINTER)}
+    return [path for path, (_, oid) in files.items() if oid in found]
 
 
 def _link(store: Checkpoints, pair: FileSides, found: UpstreamChanges) -> None:
@@ -228,7 +242,8 @@ async def _laid_out(
     if not files:
         return {}
     git = owned_objects.seeing(store.git, newer.repository.objects)
-    async with line_ends(git, store.user, commit, ()) as ends:
+    lenient = replace(git, env={**git.env, **POINTERS_STAY})
+    async with line_ends(lenient, store.user, commit, ()) as ends:
         concerned = await ends.after.concerned(files)
         plain = {path for path in files if path not in concerned.some or _is_link(files[path])}
         wanted = {files[path][1] for path in plain}

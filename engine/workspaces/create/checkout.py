@@ -10,15 +10,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from engine.workspaces.git.filters import CheckedOut, filters
+from engine.workspaces.git.filters import POINTERS_STAY, CheckedOut, filters
 from engine.workspaces.git.git import failure
 from engine.workspaces.git.repository import Repository, private_git
 from engine.workspaces.git.user_git_config import UserGitConfig
 
 WORKERS = 4
 """Processes that check files out, where there are many."""
-LFS = {"GIT_LFS_SKIP_DOWNLOAD_ERRORS": "1"}
-"""A file of Git LFS that is not on this disk stays a pointer."""
 
 
 async def check_out(
@@ -34,7 +32,7 @@ async def check_out(
     await asyncio.to_thread(_bring_cone, repository, index.parent, user)
     with private_git(scratch, repository, target, index) as git:
         plain = replace(git, settings=(*user.settings, *several))
-        filtering = replace(user.converting(git, "smudge", several), env=LFS)
+        filtering = replace(user.converting(git, "smudge", several), env=POINTERS_STAY)
         answer = await filtering.ask(*checkout)
         if answer.code == 0:
             return await filters(plain, user)

@@ -17,6 +17,8 @@ SHOWN = 5
 POINTER_BYTES = 1024
 """A pointer of Git LFS is smaller."""
 POINTER = b"version https://git-lfs.github.com/spec/"
+POINTERS_STAY = {"GIT_LFS_SKIP_DOWNLOAD_ERRORS": "1"}
+"""Variables with which a file of Git LFS whose content is not on this disk stays a pointer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,5 +171,7 @@ def _say(report: UpdateReport, *, is_done: bool) -> None:
         output.say(f"{run} resumed: its agent resolves {listed or 'the conflicts left'}")
     if report.markers:
         output.say_aside(f"{run}: conflict markers are left in {', '.join(report.markers)}")
+    if report.without_content:
+        output.say_aside(f"{run}: {report.without_content}")
     if report.left:
         output.say_aside(f"left as they are, set them with git: {', '.join(report.left)}")
