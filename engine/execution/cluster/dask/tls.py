@@ -163,5 +163,7 @@ PROBLEMS: dict[str, str] = {
     "RECORD_LAYER_FAILURE": "the other side does not use TLS",
     "PACKET_LENGTH_TOO_LONG": "the other side does not use TLS",
     "BAD_CERTIFICATE": "the other side refused this certificate",
+    # Of TLS 1.3, a refusal may come too late to be read.
+    "EOF occurred in violation": "the other side ended the connection, or refuses this certificate",
 }
 """Texts of OpenSSL and their meaning."""
