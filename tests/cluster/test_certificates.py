@@ -17,7 +17,7 @@ from engine.execution.cluster.channel import ChannelError
 from engine.execution.cluster.connection import channel_of
 from engine.execution.cluster.dask.certificates import Certificates, make_certificates
 from engine.execution.cluster.dask.channel import DaskChannel
-from engine.execution.cluster.dask.tls import TlsFiles, checked_address, outgoing
+from engine.execution.cluster.dask.tls import TlsFiles, checked_address, outgoing, tls_problem
 
 
 async def echo(data: bytes) -> bytes:
@@ -235,3 +235,18 @@ def test_contexts_speak_tls_1_3_and_demand_a_certificate(tmp_path: Path) -> None
     context = outgoing(Certificates(tmp_path).of("client"))["ssl_context"]
     assert context.minimum_version is ssl.TLSVersion.TLSv1_3
     assert context.verify_mode is ssl.CERT_REQUIRED
+
+
+def test_certificates_are_valid_on_machines_whose_clocks_are_behind(tmp_path: Path) -> None:
+    make_certificates(tmp_path / "c", ["n1"], 1)
+    for path in (tmp_path / "c").glob("*.pem"):
+        begin = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_before_utc
+        assert begin < datetime.now(UTC) - timedelta(hours=12)
+    error = OSError("[SSL] certificate verify failed: certificate is not yet valid")
+    assert tls_problem(error).endswith("is not valid yet by the clock here")
+
+
+def test_end_of_a_connection_during_the_handshake_is_explained() -> None:
+    # A client of TLS 1.3 may see the end of the connection before the refusal that was sent.
+    error = OSError("SSLEOFError: EOF occurred in violation of protocol (_ssl.c:2427)")
+    assert "refuses this certificate" in tls_problem(error)

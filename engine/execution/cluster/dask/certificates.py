@@ -27,6 +27,8 @@ SCHEDULER = "scheduler"
 CLIENT = "client"
 CA_DAYS = 3650
 DAYS = 825
+EARLIER = timedelta(days=1)
+"""So long before now a certificate begins to be valid: clocks of other machines may be behind."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 RESERVED = ("local", "any", SCHEDULER, CLIENT)
 LARGEST_BYTES = 100_000
@@ -202,7 +204,7 @@ def _builder(key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuild
         x509.CertificateBuilder()
         .public_key(key)
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_before(now - EARLIER)
         .not_valid_after(now + timedelta(days=days))
     )
 

@@ -156,6 +156,7 @@ PROBLEMS: dict[str, str] = {
     "CERTIFICATE_EXPIRED": "the other side refused this certificate: it has expired",
     "CERTIFICATE_REQUIRED": "the other side demands a certificate",
     "certificate has expired": "the certificate of the other side has expired",
+    "not yet valid": "the certificate of the other side is not valid yet by the clock here",
     "CERTIFICATE_VERIFY_FAILED": "the certificate of the other side is from another CA",
     "TLS certificate does not match": "the certificate of the other side is from another CA",
     "UNSUPPORTED_CERTIFICATE": "the other side refused this certificate: it has another purpose",
