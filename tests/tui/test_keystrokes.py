@@ -31,7 +31,8 @@ LIMIT_S = 60
 class NoBatches:
     """Batches that cannot be planned."""
 
-    async def plan(self, request: object) -> NoReturn:
+    async def plan(self, request: object, told: object = None) -> NoReturn:
+        del request, told
         raise user_error("BATCH_INVALID", "No batch.")
 
 
