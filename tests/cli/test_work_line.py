@@ -5,11 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from typing import TYPE_CHECKING, cast
 
 import pytest
+from support import spec
 
+from engine.domain.model import Run
+from tui.cli.commands.retry import queue_all
 from tui.cli.support import output, work_line
 from tui.cli.support.work_line import work_line as opened
+
+if TYPE_CHECKING:
+    from engine.ports.engine import EnginePort
 
 
 def on_terminal(*streams: object) -> bool:
@@ -69,3 +76,21 @@ async def test_ctrl_c_ends_a_search_at_once_and_steps_after_the_present_one(
         assert line.is_stopped
         line.tell(1)
     assert drawn[0].startswith("\rStopping …")
+
+
+async def test_ctrl_c_stops_the_retry_of_many_runs_between_two(drawn: list[str]) -> None:
+    asked: list[str] = []
+
+    class Retrying:
+        async def retry(self, run: str) -> Run:
+            asked.append(run)
+            if len(asked) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(0.01)
+            return Run(run, spec("say x"), 0.0)
+
+    runs = [Run(f"r{n}", spec("say x"), 0.0) for n in range(4)]
+    queued = await queue_all(cast("EnginePort", Retrying()), runs, {})
+    assert [run.id for run in queued] == asked == ["r0", "r1"]
+    assert drawn[0] == "\rqueuing: 1 of 4 · Ctrl-C stops\x1b[K"
+    assert "Stopping …" in drawn[1]

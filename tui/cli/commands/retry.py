@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +21,10 @@ from tui.cli.support.options import (
     read_stdin,
 )
 from tui.cli.support.run_options import machine_option, mode_change, mode_options
+
+if TYPE_CHECKING:
+    from engine.domain.model import Run
+    from engine.ports.engine import EnginePort
 
 
 @click.command(
@@ -77,6 +82,7 @@ def retry(
 async def _retry(
     names: tuple[str, ...], batch: str | None, asked: dict[str, Any], *, as_json: bool
 ) -> int:
+    from tui.cli.commands.cancel import told_stopped
     from tui.cli.support import foreground, session
     from tui.cli.support.run_actions import to_retry
 
@@ -87,8 +93,11 @@ async def _retry(
     how: dict[str, Any] = {"prompt": prompt, "fresh": asked["fresh"], "change": change}
     async with session.open_engine(strict=True, follow=not detach, supervise=not detach) as engine:
         found = await to_retry(engine, names, batch)
-        queued = [await engine.retry(run.id, **how) for run in found]
-        if not queued:
+        queued = await queue_all(engine, found, how)
+        left = len(found) - len(queued)
+        if left:
+            pass  # the supervisor goes on with those that are queued, once this one is closed
+        elif not queued:
             output.say_aside("nothing to retry")
         elif detach:
             await foreground.detach(engine, queued, as_json=as_json)
@@ -97,4 +106,22 @@ async def _retry(
             return await foreground.carry_or_leave(
                 engine, queued, since, as_json=as_json, full=asked["full"]
             )
-    return 0
+    if not left:
+        return 0
+    session.go_on(engine.paths)
+    return told_stopped(f"Stopped: {len(queued)} queued, {left} left as they were.")
+
+
+async def queue_all(engine: EnginePort, runs: Sequence[Run], how: dict[str, Any]) -> list[Run]:
+    """Queue the next attempt of runs, and return those that are; fewer where the user stops it."""
+    from tui.cli.support.work_line import work_line
+
+    queued: list[Run] = []
+    with work_line() as line:
+        line.begin("queuing", len(runs))
+        for run in runs:
+            if line.is_stopped:
+                break
+            queued.append(await engine.retry(run.id, **how))
+            line.tell(len(queued))
+    return queued
