@@ -20,11 +20,13 @@ from engine.disk.cleanup_plan import CleanupFilter
 from engine.disk.locations import LocationKind
 from engine.disk.node_workspaces import AWAY
 from engine.disk.service import DiskUsage
+from engine.domain.apply_outcome import ApplyOutcome
 from engine.domain.errors import UserError
 from engine.domain.model import RunSpec, Status, WorkspaceKind, WorkspaceSpec
-from engine.engine import ApplyMode, Engine
+from engine.engine import ApplyMode, Engine, RunApplied
 from engine.execution.cluster.workspaces import NodeWorkspaces
 from engine.execution.local.executor import LocalExecutor
+from tui.cli.commands import apply
 
 
 class NodeExecutor(LocalExecutor):
@@ -239,6 +241,20 @@ async def test_a_workspace_on_a_node_is_measured_and_removed_once_its_work_is_ap
         await until(engine, lambda: engine.view.runs[run].attempt == 2)
         await until(engine, lambda: engine.view.runs[run].finished_at)
         assert engine.view.runs[run].status is Status.SUCCEEDED
+
+
+async def test_apply_of_a_silent_node_names_what_it_could_not_read(
+    paths: Paths, node: Node, source: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with supervised(paths, node) as engine:
+        run = await ended(engine, there(source, "say done"))
+        node.is_silent = True
+        result = await engine.workspaces.apply(run, ApplyMode.EDITS)
+    done = RunApplied(run, ApplyOutcome.APPLIED, result)
+    apply._say_applied(done, ApplyMode.EDITS, 1)  # pyright: ignore[reportPrivateUsage]
+    printed = capsys.readouterr().out
+    assert "nothing to apply" in printed
+    assert "not read: all since checkpoint 0: the node one does not answer" in printed
 
 
 async def test_a_workspace_on_a_silent_node_is_removed_once_the_node_answers(

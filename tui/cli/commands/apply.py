@@ -39,6 +39,8 @@ CHECKED_ALONE = (
 )
 HOW = ("edits", "commit", "merge", "patch")
 APPLYING, CHECKING, UNDOING = "applying", "checking", "undoing"
+UNREAD_NAMES = 3
+"""The most files named that could not be read."""
 
 
 @click.command(
@@ -249,7 +251,9 @@ def _say_applied(done: RunApplied, how: ApplyMode, count: int) -> None:
         output.say(f"{begin}{done.run} skipped: {done.error.message}")
         return
     if done.result.is_nothing:
-        output.say(f"{begin}{done.run}: nothing to apply, the run changed nothing")
+        unread = ", ".join(map(printable_name, done.result.left_out[:UNREAD_NAMES]))
+        limits = f", as far as it could be read; not read: {unread}" if unread else ""
+        output.say(f"{begin}{done.run}: nothing to apply, the run changed nothing{limits}")
         return
     names = done.result.files
     verb = "would apply" if done.outcome is ApplyOutcome.FITS else "applied"
