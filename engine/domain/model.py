@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field, fields
+from dataclasses import field
 from functools import lru_cache
 from operator import attrgetter
 
@@ -598,4 +598,4 @@ class Run:
         return Run(*_all_of(self))
 
 
-_all_of = attrgetter(*(one.name for one in fields(Run)))
+_all_of = attrgetter(*Run.__match_args__)
