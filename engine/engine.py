@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from engine.execution.executor import AttemptFile, AttemptPart, AttemptRef, Executor
     from engine.execution.live_output import LiveOutput
     from engine.execution.recovery import RecoveryReport, recover
-    from engine.execution.supervision_monitor import SupervisionState, supervision_state
+    from engine.execution.supervision_state import SupervisionState, supervision_state
     from engine.execution.supervisor_status import LockHolder, read_holder
     from engine.login_check import LoginCheck
     from engine.notifications.service import Notifications, ReceiverHealth, ReceiverStatus

@@ -86,7 +86,7 @@ WHERE = {
         "start_if_needed",
     ),
     "engine.execution.supervisor_status": ("LockHolder", "read_holder"),
-    "engine.execution.supervision_monitor": ("SupervisionState", "supervision_state"),
+    "engine.execution.supervision_state": ("SupervisionState", "supervision_state"),
     "engine.workspaces.sources": ("SourceInfo",),
     "engine.batches.service": ("BatchPlan",),
     "engine.templates.service": ("Templates",),

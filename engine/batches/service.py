@@ -15,11 +15,11 @@ from engine.agents.profiles import profile_of
 from engine.batches.request import BatchRequest
 from engine.config.paths import Paths
 from engine.config.run_options import FOUND_OUT, PROGRAMS
-from engine.domain import nearest
 from engine.domain.attention import is_dismissed
 from engine.domain.base_name import PULL
 from engine.domain.batch import Batch, BatchSummary, PlannedRun, standing
 from engine.domain.batch_json import export
+from engine.domain.batch_names import named_batch
 from engine.domain.budget import Budget
 from engine.domain.consent import Consent, TrustRequest
 from engine.domain.cost import RunCost
@@ -56,7 +56,6 @@ if TYPE_CHECKING:
     from engine.batches.trust_requests import BatchFile
     from engine.domain.start_key import StartKey
 
-NAMED = 8
 READING = "making the runs"
 CHECKING = "checking the runs"
 QUEUEING = "writing the files of the runs"
@@ -271,20 +270,7 @@ class Batches:
 
     async def find(self, name: str) -> Batch:
         """Return the batch that `name` means: its id, a unique prefix of it, or `@last`."""
-        known = await self._store.batches()
-        exact = [each for each in known if each.id == name]
-        found = exact or [each for each in known if name and each.id.startswith(name)]
-        if name == "@last":
-            found = known[:1]
-        if len(found) == 1:
-            return found[0]
-        shown = printable_name(name[:60])
-        if not found:
-            meant = nearest.hint(name, [each.id for each in known])
-            raise user_error("BATCH_NOT_FOUND", f"There is no batch `{shown}`.{meant}")
-        listed = ", ".join(each.id for each in found[:NAMED])
-        more = " and more" if len(found) > NAMED else ""
-        raise user_error("BATCH_NOT_FOUND", f"`{shown}` could mean {listed}{more}.")
+        return named_batch(name, await self._store.batches())
 
     async def runs(self, batch: str) -> list[Run]:
         """Return the runs of a batch in the order they were made, straight from the store."""

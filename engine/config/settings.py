@@ -69,6 +69,11 @@ class QueueSettings(_Section, frozen=True):
         _says("`even` spreads starts over each rate-limit window: [usage.md](usage.md)"),
     ] = "none"
 
+    @property
+    def has_pace(self) -> bool:
+        """Return whether a reserve or a pace may hold accounts back."""
+        return bool(self.reserve.weekly or self.reserve.window or self.pace != "none")
+
 
 class ChildrenSettings(_Section, frozen=True):
     """Settings of runs that runs start."""

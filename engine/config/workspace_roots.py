@@ -7,7 +7,6 @@ hold other files: there only what carries the id of a known run is ours.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,6 +39,7 @@ def known(home: Path) -> list[Path]:
 def add(home: Path, root: Path) -> None:
     """Note a root, on the disk before this returns. Blocking; raises OSError."""
     import hashlib  # late: only a new root has its name made
+    import json
 
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:24]
     path = home / NOTED / f"{digest}.json"
@@ -96,6 +96,8 @@ def trashes(paths: Paths) -> Sequence[Path]:
 
 
 def _read(path: Path) -> Path | None:
+    import json  # late: most homes have no other root
+
     try:
         found = cast("object", json.loads(read_regular(path)))
     except (OSError, ValueError):  # another process writes it, or it is damaged

@@ -14,18 +14,13 @@ from engine.domain.account_choice import holds, without_automatic
 from engine.domain.fault import Fault
 from engine.domain.messages import Message, of_pause
 from engine.domain.model import Pause
-from engine.domain.open_enum import unknown_allowed
 from engine.domain.placement import NodePlaces
-from engine.store.appending import RULES_CHANGED, WORKED_IN
+from engine.store import shared_values
+from engine.store.shared_values import FAULTS, NODES, PAUSE, RULES_CHANGED, SLOTS, WORKED_IN
 from engine.store.store import Store
-from engine.system.decoding import json_decoder
 from engine.system.environment import distrust
 
 _log = logging.getLogger(__name__)
-_SLOTS, _PAUSE, _FAULTS, _NODES = "slots", "pause", "faults", "nodes"
-_decode = json_decoder(Pause)
-_decode_faults = json_decoder(tuple[Fault, ...])
-_decode_nodes = json_decoder(NodePlaces)
 
 
 class SharedSettings:
@@ -48,10 +43,10 @@ class SharedSettings:
         stored = await self._store.settings()
         names = (name for name in stored if name.startswith(WORKED_IN))
         distrust(json.loads(name.removeprefix(WORKED_IN)) for name in names)
-        self.slots = _number(stored.get(_SLOTS)) or self._default_slots
-        self.pause = _pause(stored.get(_PAUSE))
-        self.faults = _faults(stored.get(_FAULTS))
-        self.nodes = _nodes(stored.get(_NODES))
+        self.slots = _number(stored.get(SLOTS)) or self._default_slots
+        self.pause = _pause(stored.get(PAUSE))
+        self.faults = _faults(stored.get(FAULTS))
+        self.nodes = _nodes(stored.get(NODES))
         self._rules_mark = stored.get(RULES_CHANGED)
         return before != self._state
 
@@ -61,7 +56,7 @@ class SharedSettings:
 
     async def set_slots(self, slots: int) -> None:
         """Keep a number of slots, for all processes and for later."""
-        await self._store.change_setting(_SLOTS, lambda _: str(slots))
+        await self._store.change_setting(SLOTS, lambda _: str(slots))
         await self.refresh()
 
     async def set_faults(self, faults: tuple[Fault, ...]) -> None:
@@ -69,7 +64,7 @@ class SharedSettings:
         if _shown(faults) == _shown(self.faults):
             return
         text = msgspec.json.encode(faults).decode() if faults else None
-        await self._store.change_setting(_FAULTS, lambda _: text)
+        await self._store.change_setting(FAULTS, lambda _: text)
         self.faults = faults
 
     async def set_nodes(self, nodes: NodePlaces | None) -> bool:
@@ -77,7 +72,7 @@ class SharedSettings:
         if (nodes or NodePlaces()) == self.nodes:
             return False
         text = msgspec.json.encode(nodes).decode() if nodes else None
-        await self._store.change_setting(_NODES, lambda _: text)
+        await self._store.change_setting(NODES, lambda _: text)
         self.nodes = nodes or NodePlaces()
         return True
 
@@ -104,12 +99,13 @@ class SharedSettings:
             now = time.time()
             if _is_paused(before, now) or not _is_paused(after, now):
                 return None  # another reason or a later end is not a change
-            assert after is not None
+            held = _pause(after)
+            assert held is not None
             from secrets import token_hex
 
-            return of_pause(_decode(after), token_hex(8), now, by_user=by_user)
+            return of_pause(held, token_hex(8), now, by_user=by_user)
 
-        await self._store.change_setting(_PAUSE, change, tells)
+        await self._store.change_setting(PAUSE, change, tells)
         await self.refresh()
 
 
@@ -126,8 +122,7 @@ def _number(text: str | None) -> int | None:
 def _pause(text: str | None) -> Pause | None:
     """Read the pause of the queue; one that cannot be read holds nothing up."""
     try:
-        with unknown_allowed():
-            return _decode(text) if text else None
+        return shared_values.pause_from(text)
     except msgspec.MsgspecError:
         _log.warning("the stored pause of the queue cannot be read")
         return None
@@ -136,8 +131,7 @@ def _pause(text: str | None) -> Pause | None:
 def _nodes(text: str | None) -> NodePlaces:
     """Read the places on nodes that another process stored; another version may have."""
     try:
-        with unknown_allowed():
-            return _decode_nodes(text) if text else NodePlaces()
+        return shared_values.nodes_from(text)
     except msgspec.MsgspecError:
         return NodePlaces()
 
@@ -151,7 +145,6 @@ def _is_paused(text: str | None, now: float) -> bool:
 def _faults(text: str | None) -> tuple[Fault, ...]:
     """Read the faults that another process stored; another version may have written them."""
     try:
-        with unknown_allowed():
-            return _decode_faults(text) if text else ()
+        return shared_values.faults_from(text)
     except msgspec.MsgspecError:
         return ()

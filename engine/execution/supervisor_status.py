@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
 import time
 from enum import StrEnum
 from pathlib import Path
 
 from engine.domain.errors import user_error
 from engine.domain.record import record
-from engine.system import programs
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 HUNG_S = 20.0
@@ -145,6 +143,10 @@ def is_stopped(pid: int) -> bool:
 
 
 def _asked_ps(pid: int) -> str:
+    import subprocess  # late: Linux needs no program for it
+
+    from engine.system import programs
+
     command = [programs.find("ps") or "/bin/ps", "-o", "stat=", "-p", str(pid)]
     try:
         return subprocess.run(command, capture_output=True, text=True, timeout=5).stdout

@@ -29,11 +29,8 @@ from engine.domain.stamp import stamp
 from engine.store import codec, usage_ledger
 from engine.store.newer import StoredValue
 from engine.store.rebuilt import is_unreadable, rebuilt
+from engine.store.shared_values import WORKED_IN
 
-WORKED_IN = "worked in "
-"""Begins the names of settings that hold a folder, in JSON, that an agent can write to."""
-RULES_CHANGED = "approval rules"
-"""The setting that changes with each approval rule that is added or removed."""
 ROWS = 500  # a statement: larger ones gain nothing, SQLite allows 32,766 parameters
 
 _REPORTED = (StatusChanged, CheckpointTaken, ErrorRaised, Progressed, Notice)

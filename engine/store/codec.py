@@ -14,7 +14,6 @@ import msgspec
 from msgspec.structs import astuple
 
 from engine.domain.events import BODIES, Body, Event, Raw, Step
-from engine.domain.messages import DeliveryResult
 from engine.domain.model import AttemptRequest, Run, RunSpec, Status
 from engine.domain.open_enum import unknown_allowed
 from engine.store import newer
@@ -173,11 +172,6 @@ def ask_text(ask: AttemptRequest) -> str:
 def ask_from(text: str) -> AttemptRequest:
     """Read what an attempt is to do."""
     return newer.read(AttemptRequest, text) or AttemptRequest("")
-
-
-def answer_from(text: str) -> DeliveryResult:
-    """Read what a receiver answered."""
-    return newer.read(DeliveryResult, text) or DeliveryResult(text)
 
 
 def body_text(body: Body) -> str:

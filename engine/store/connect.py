@@ -1,32 +1,30 @@
-"""Connections to the database, and its errors in words."""
+"""Connections to the database."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import sqlite3
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import aiosqlite
 
-from engine.domain.errors import UserError, user_error
+from engine.domain.errors import user_error
 from engine.store import identity, typed
+from engine.store.database_errors import refused, translated
 from engine.store.migrations import MIGRATIONS
 from engine.store.presence import check_filled, check_present
 from engine.system.durable import sync_path
-from engine.system.files import free_bytes
 
 BUSY_TIMEOUT_MS = 5000
 WAL_RETRY_S = 0.02
 CHECKPOINT_PAGES = 4000  # 16 MiB: what many small commits touch again and again is copied once
 UNSYNCED, SYNCED = "PRAGMA synchronous = NORMAL", "PRAGMA synchronous = FULL"
 """Modes in which a power cut may undo a commit, and may not; the end of a process never does."""
-LEAST = 64 * 1024  # SQLite needs half of it for its index of the WAL
 
 T = TypeVar("T")
 
@@ -63,7 +61,7 @@ async def connect(
                         check_present(path)
                     path.touch(mode=0o600)
             except OSError as error:
-                raise _refused(path, error) from error
+                raise refused(path, error) from error
             # A file that cannot be opened is noticed here: aiosqlite would leave a thread behind
             # that complains on stderr once the loop is closed.
             sqlite3.connect(path).close()
@@ -146,47 +144,3 @@ def set_aside(path: Path) -> Path | None:
         part.rename(aside.with_name(aside.name + part.name.removeprefix(path.name)))
     sync_path(path.parent)
     return aside if there else None
-
-
-@contextmanager
-def translated(path: Path | None = None) -> Generator[None]:
-    """Turn SQLite's errors into `UserError`s; `path` names the file where it is known."""
-    name = path or "The database"
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        text = str(error)
-        if "locked" in text or "busy" in text:
-            raise user_error("DATABASE_LOCKED") from error
-        if "full" in text or ("I/O" in text and path and _is_full(path)):
-            raise _full(name) from error
-        if "malformed" in text:
-            raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {text}.") from error
-        raise user_error("DATABASE_UNUSABLE", f"{name} cannot be used: {text}.") from error
-    except sqlite3.IntegrityError as error:
-        # Of one record, which contradicts others: the rest of the database is in order.
-        raise user_error("INTERNAL", f"A record cannot be stored: {error}.") from error
-    except sqlite3.DatabaseError as error:
-        raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {error}.") from error
-    except UnicodeEncodeError as error:
-        raise user_error("INPUT_INVALID", "The input holds bytes that are not UTF-8.") from error
-
-
-def _full(name: Path | str) -> UserError:
-    # Not with `cleanup`, as elsewhere: it needs the database.
-    way_out = "Free some space on that disk, then try again."
-    return user_error("DISK_FULL", f"{name} cannot be written: the disk is full.", way_out)
-
-
-def _is_full(path: Path) -> bool:
-    """Return whether the disk of `path` is full: SQLite reports only that writing failed."""
-    try:
-        return free_bytes(path.parent) < LEAST
-    except OSError:
-        return False
-
-
-def _refused(name: Path, error: OSError) -> UserError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return _full(name)
-    return user_error("DATABASE_UNUSABLE", f"{name} may not be written: {error.strerror}.")

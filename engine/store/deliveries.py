@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.domain.messages import Delivery, DeliveryResult, DeliveryState
 from engine.domain.record import record
-from engine.store import codec
+from engine.store import codec, newer
 from engine.store.shrinking import WriteTransaction
 
 WINDOW = 500
@@ -177,7 +177,12 @@ class Deliveries:
 def _delivery(row: Sequence[Any]) -> Delivery:
     *told, state, tries, due, tried_at, answer = row
     message, topic, at, subject, receiver = told
-    said = codec.answer_from(answer) if answer else None
+    said = _answer_from(answer) if answer else None
     return Delivery(
         message, topic, at, subject, receiver, DeliveryState.read(state), tries, due, tried_at, said
     )
+
+
+def _answer_from(text: str) -> DeliveryResult:
+    """Read what a receiver answered."""
+    return newer.read(DeliveryResult, text) or DeliveryResult(text)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from engine.domain.errors import UserError
 from engine.store import identity
-from engine.store.connect import BUSY_TIMEOUT_MS, translated
+from engine.store.connect import BUSY_TIMEOUT_MS
+from engine.store.database_errors import translated
 from engine.store.presence import missing
 
 _NEWEST = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)"

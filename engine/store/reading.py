@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import coroutine
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from engine import store as modules
 from engine.domain.batch import Batch
@@ -16,15 +17,15 @@ from engine.domain.events import Event, Step
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import AttemptRequest, Run, TemplateStats
-from engine.domain.pattern import StoredPattern, SuccessRate
 from engine.domain.projection import WHOLE
-from engine.domain.search import SearchHit, SearchWord
 from engine.store import batches, codec
-from engine.store.connect import DatabaseConnection, translated
-from engine.store.history import EventHistory
+from engine.store.database_errors import translated
 from engine.store.presence import DatabaseLocation
 
 if TYPE_CHECKING:
+    from engine.domain.pattern import StoredPattern
+    from engine.domain.search import SearchHit, SearchWord
+    from engine.store.history import EventHistory
     from engine.store.patterns import PatternReader
     from engine.store.usage_reading import UsageReader
 
@@ -35,6 +36,17 @@ _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
 _BELOW = """top = coalesce((SELECT top FROM runs WHERE id = ?), ?)
     AND EXISTS (SELECT 1 FROM json_each(spec, '$.ancestors') WHERE value = ?)"""
 _FORGOTTEN_SINCE = "SELECT key, run FROM forgotten_runs WHERE key > ? ORDER BY key"
+
+
+T = TypeVar("T")
+
+
+class ReadingConnection(Protocol):
+    """A connection that does one piece of work after the other: on its thread, or on this one."""
+
+    def do(self, work: Callable[[sqlite3.Connection], T], /) -> Awaitable[T]:
+        """Do a piece of work with SQLite."""
+        ...
 
 
 class ForgottenSince(NamedTuple):
@@ -58,7 +70,7 @@ class StoreReader:
     usage = cached_property(_usage)
     pattern_reader = cached_property(_patterns)
 
-    def __init__(self, reader: DatabaseConnection) -> None:
+    def __init__(self, reader: ReadingConnection) -> None:
         self._reader = reader
 
     async def cursor(self, run: str, attempt: int) -> str | None:
@@ -171,6 +183,8 @@ class StoreReader:
 
     def history(self, run: str | None, kind: EventKind = USUAL) -> EventHistory:
         """Return a reader of the events of a run, or of all; only events read cost time."""
+        from engine.store.history import EventHistory  # a list of runs reads no events
+
         return EventHistory(self._read, run, kind)
 
     async def search(
@@ -192,6 +206,8 @@ class StoreReader:
 
     async def patterns(self, ids: Sequence[str] = ()) -> list[StoredPattern]:
         """Return stored patterns, named ones or all, with the success of their runs."""
+        from engine.domain.pattern import SuccessRate  # few commands ask for patterns
+
         found = await modules.patterns.known(self._read, ids)
         used = await modules.patterns.used(self._read) if found else {}
         nobody: tuple[tuple[str, ...], SuccessRate] = ((), SuccessRate())
@@ -275,6 +291,12 @@ async def decoded(rows: Sequence[Any]) -> list[Run]:
     """Return the runs of rows, decoded a few at a time: between them, keys get their turn."""
     runs = codec.runs_from(rows[:DECODED])
     for first in range(DECODED, len(rows), DECODED):
-        await asyncio.sleep(0)
+        await _turn()
         runs += codec.runs_from(rows[first : first + DECODED])
     return runs
+
+
+@coroutine
+def _turn() -> Generator[None]:
+    """Give the event loop its turn, as `asyncio.sleep(0)` does, which a list does not import."""
+    yield

@@ -19,8 +19,9 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from engine.domain.rule_answers import RuleAnswers, RulesOf
 from engine.store import newer
-from engine.store.appending import RULES_CHANGED, Committed
+from engine.store.appending import Committed
 from engine.store.ids import ALPHABET
+from engine.store.shared_values import RULES_CHANGED
 from engine.store.shrinking import WriteTransaction
 
 MOST = 1000

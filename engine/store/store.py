@@ -26,7 +26,8 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import AttemptRequest, Run, RunSpec, Status
 from engine.store import batches, codec, identity, usage_ledger
 from engine.store.appending import Appender, AppendRequest, Committed, insert_run, note_folder
-from engine.store.connect import SYNCED, UNSYNCED, DatabaseConnection, connect, translated
+from engine.store.connect import SYNCED, UNSYNCED, DatabaseConnection, connect
+from engine.store.database_errors import translated
 from engine.store.ids import new_id
 from engine.store.outbox import Outbox
 from engine.store.presence import NEWEST, DatabaseLocation

@@ -28,9 +28,7 @@ class QueuePace:
         self._accounts = accounts
         """The accounts that runs go on under where theirs has no room; empty: they wait."""
         self._windows: dict[tuple[str, WindowKind], list[LimitSample]] = {}
-        reserve = settings.reserve
-        has_pace = bool(reserve.weekly or reserve.window or settings.pace != "none")
-        self.is_on = has_pace or bool(accounts)
+        self.is_on = settings.has_pace or bool(accounts)
         """True if the settings hold anything."""
 
     async def load(self) -> None:

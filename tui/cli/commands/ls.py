@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,6 +33,7 @@ from tui.models.run_tree import run_tree
 
 if TYPE_CHECKING:
     from engine.ports.engine import EnginePort
+    from engine.ports.run_list import RunListPort
 
 LATEST = 50
 FIRST_STEPS = "No runs yet. Start one: `swarm-tui run PROMPT`. Without a login: `swarm-tui demo`."
@@ -127,7 +129,7 @@ def ls(
     NOTE is the cause of a failure, what a run does or waits for, or what came of it; it names
     your decision, or else has your own note (¶).
     """
-    from tui.cli.support import session
+    from tui.cli.support import reading
 
     if [quiet, as_json, tree].count(True) > 1:
         raise click.UsageError("--quiet, --json and --tree exclude each other.")
@@ -137,40 +139,43 @@ def ls(
     text = filter_text((*terms, *([f"on:{on}"] if on else ()), *(["is:archived"] * archived)))
     selection = RunSelection(wanted, since, sort, most, text)
     is_tree = tree or (sort == RunOrder.NEWEST and output.is_terminal(sys.stdout))
+    if as_json:
+        return _json(selection)
     if quiet:
-        return session.start(_ids(selection))
-    return session.start(_ls(as_json, selection, columns, is_tree=is_tree))
+        return reading.start(partial(_ids, selection))
+    return reading.start(partial(_ls, selection, columns, is_tree))
 
 
-async def _ids(selection: RunSelection) -> int:
-    from tui.cli.support import session
-
-    async with session.open_engine() as engine:
-        runs = await selection.runs(engine, selection.limit)
+async def _ids(selection: RunSelection, engine: RunListPort) -> int:
+    runs = await selection.runs(engine, selection.limit)
     if runs:
         output.say("\n".join(run.id for run in runs))
     return 0
 
 
-async def _ls(
-    as_json: bool, selection: RunSelection, columns: Sequence[str], *, is_tree: bool
-) -> int:
-    from tui.cli.support import session, waiting
+def _json(selection: RunSelection) -> int:
+    """Print JSON objects, which hold overlaps: only an engine finds those."""
+    from tui.cli.support import session
 
-    async with session.open_engine() as engine:
-        runs = await selection.runs(engine, selection.limit and selection.limit + 1)
-        shown = runs[: selection.limit]
-        if as_json:
-            await _print_json(engine, shown)
-        else:
-            asked = frozenset(columns) | {selection.sort}.intersection(COLUMNS)
-            rows = run_tree(shown) if is_tree else [(run, 0) for run in shown]
-            await _print_table(engine, rows, asked, is_filtered=selection.is_filtered)
-    if engine.faults:
-        output.say_aside(faults_words(engine.faults))
-    show_unsupervised(supervision_of(engine, shown), shown)
-    if as_json:
+    async def work() -> int:
+        async with session.open_engine() as engine:
+            await _list(selection, engine, partial(_print_json, engine))
         return 0
+
+    return session.start(work())
+
+
+async def _ls(
+    selection: RunSelection, columns: Sequence[str], is_tree: bool, engine: RunListPort
+) -> int:
+    from tui.cli.support import waiting
+
+    async def print_runs(shown: Sequence[Run]) -> None:
+        asked = frozenset(columns) | {selection.sort}.intersection(COLUMNS)
+        rows = run_tree(shown) if is_tree else [(run, 0) for run in shown]
+        await _print_table(engine, rows, asked, is_filtered=selection.is_filtered)
+
+    runs, shown = await _list(selection, engine, print_runs)
     if words := waiting.pause_note(engine, time.time()):
         output.say_aside(words)
     if not shown:
@@ -178,6 +183,21 @@ async def _ls(
     elif len(runs) > len(shown) and output.is_terminal(sys.stderr):
         output.say_aside("There are more: -n NUMBER or --all shows them.")
     return 0
+
+
+async def _list(
+    selection: RunSelection,
+    engine: RunListPort,
+    print_runs: Callable[[Sequence[Run]], Awaitable[None]],
+) -> tuple[list[Run], list[Run]]:
+    """Print the runs, and on stderr the faults of supervision; return those found, and shown."""
+    runs = await selection.runs(engine, selection.limit and selection.limit + 1)
+    shown = runs[: selection.limit]
+    await print_runs(shown)
+    if engine.faults:
+        output.say_aside(faults_words(engine.faults))
+    show_unsupervised(supervision_of(engine, shown), shown)
+    return runs, shown
 
 
 async def _print_json(engine: EnginePort, runs: Sequence[Run]) -> None:
@@ -192,7 +212,7 @@ async def _print_json(engine: EnginePort, runs: Sequence[Run]) -> None:
 
 
 async def _print_table(
-    engine: EnginePort,
+    engine: RunListPort,
     rows: Sequence[tuple[Run, int]],
     columns: frozenset[str],
     *,

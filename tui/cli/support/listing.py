@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from engine.domain.radar import Overlap
     from engine.domain.usage import LimitCycle
     from engine.engine import SupervisionState
-    from engine.ports.engine import EnginePort
+    from engine.ports.run_list import RunListPort
     from tui.cli.support.waiting import QueueWait
 
 STANDS = "?"
 """Marks the time of a run that nothing supervises."""
 
 
-def supervision_of(engine: EnginePort, runs: Iterable[Run]) -> SupervisionState | None:
+def supervision_of(engine: RunListPort, runs: Iterable[Run]) -> SupervisionState | None:
     """Return how the runs are supervised; None where none of them is live."""
     if not any(run.status in LIVE for run in runs):
         return None
-    from engine.engine import supervision_state  # late: seldom needed
+    from engine.run_reader import supervision_state  # late: seldom needed
 
-    return supervision_state(engine.paths.lock)
+    return supervision_state(engine.paths)
 
 
 def show_unsupervised(state: SupervisionState | None, runs: Iterable[Run]) -> None:

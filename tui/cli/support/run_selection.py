@@ -21,7 +21,7 @@ from engine.system.decoding import json_decoder
 from tui.models.filters import compile_filter
 
 if TYPE_CHECKING:
-    from engine.ports.engine import EnginePort
+    from engine.ports.run_list import RunListPort
 
 NEEDS_YOU = "needs-you"
 SMALLEST_READ = 100
@@ -58,7 +58,7 @@ _KEYS: dict[RunOrder, Callable[[Run], Any]] = {
 }
 
 
-def _key(engine: EnginePort, order: RunOrder) -> Callable[[Run], Any]:
+def _key(engine: RunListPort, order: RunOrder) -> Callable[[Run], Any]:
     """Return the key of an order; unknown costs come last."""
     if order is not RunOrder.COST:
         return _KEYS[order]
@@ -84,7 +84,7 @@ class PageCursor(msgspec.Struct, forbid_unknown_fields=True, array_like=True):
 class RunSelection:
     """The runs to list, their order, and how many of them at most.
 
-    `wanted` are the filters of `EnginePort.runs`, and `text` is a filter in the language of the
+    `wanted` are the filters of `RunListPort.runs`, and `text` is a filter in the language of the
     dashboard.
     """
 
@@ -103,14 +103,14 @@ class RunSelection:
     def _is_newest_first(self) -> bool:
         return self.sort == RunOrder.NEWEST and NEEDS_YOU not in self.wanted["statuses"]
 
-    async def runs(self, engine: EnginePort, limit: int | None) -> list[Run]:
+    async def runs(self, engine: RunListPort, limit: int | None) -> list[Run]:
         """Return the runs, at most `limit`; raises `UserError` for an unknown batch."""
         if self._is_newest_first:
             return await self._newest(engine, limit)
         return (await self._sorted(engine))[:limit]
 
     async def page(
-        self, engine: EnginePort, limit: int, cursor: str | None
+        self, engine: RunListPort, limit: int, cursor: str | None
     ) -> tuple[list[Run], str | None]:
         """Return the runs of a page, and the cursor of the next one, if there is one."""
         begin = _read_cursor(cursor) if cursor else None
@@ -128,7 +128,7 @@ class RunSelection:
         return page, _write_cursor(following)
 
     async def _newest(
-        self, engine: EnginePort, limit: int | None, older_than: str | None = None
+        self, engine: RunListPort, limit: int | None, older_than: str | None = None
     ) -> list[Run]:
         """Return the newest runs; no more are read than are needed for that."""
         wanted, matches = await self._resolved(engine), compile_filter(self.text)
@@ -141,7 +141,7 @@ class RunSelection:
                 return found[:limit]
             older_than, step = runs[-1].id, max(2 * step, SMALLEST_READ)
 
-    async def _sorted(self, engine: EnginePort) -> list[Run]:
+    async def _sorted(self, engine: RunListPort) -> list[Run]:
         """Return all runs, in their order; those whose agent asks come first of needs-you."""
         wanted, matches = await self._resolved(engine), compile_filter(self.text)
         runs = await engine.runs(**wanted)
@@ -156,7 +156,7 @@ class RunSelection:
             runs.sort(key=lambda run: not is_asking(run))
         return runs
 
-    async def _resolved(self, engine: EnginePort) -> dict[str, Any]:
+    async def _resolved(self, engine: RunListPort) -> dict[str, Any]:
         """Return the filters of the store; raises `UserError` for an unknown batch."""
         wanted = dict(self.wanted)
         if wanted["batch"]:

@@ -24,6 +24,7 @@ from tui.cli.support import output
 if TYPE_CHECKING:
     from engine.domain.cost import RunCost
     from engine.ports.engine import EnginePort
+    from engine.ports.run_list import RunListPort
 
 PAUSE_REASON = "paused by the user"
 PAUSE_CHARACTERS = 200
@@ -38,7 +39,7 @@ class QueueWait:
     pause: Pause | None = None
 
 
-def of_view(view: View, engine: EnginePort, now: float) -> dict[str, QueueWait]:
+def of_view(view: View, engine: RunListPort, now: float) -> dict[str, QueueWait]:
     """Return the reasons why each queued run waits."""
     pause, holds = engine.pause, engine.queue_pace.holds(now)
 
@@ -52,7 +53,7 @@ def of_view(view: View, engine: EnginePort, now: float) -> dict[str, QueueWait]:
     return {run.id: wait(place, run) for place, run in enumerate(view.queue(), start=1)}
 
 
-async def of_store(engine: EnginePort) -> dict[str, QueueWait]:
+async def of_store(engine: RunListPort) -> dict[str, QueueWait]:
     """Return the reasons why each queued run waits, straight from the store."""
     view = View(await engine.runs(statuses=[Status.QUEUED]))
     before = {name for run in view.runs.values() for name in run.spec.after}
@@ -79,7 +80,7 @@ def told_json(
     return run_json(run, now, wait.position, after=wait.after, pause=wait.pause, cost=cost)
 
 
-def pause_note(engine: EnginePort, now: float) -> str:
+def pause_note(engine: RunListPort, now: float) -> str:
     """Return that the queue is paused, if it is, why, and until when."""
     return paused_words(engine.pause, now) if engine.pause and paused(engine.pause, now) else ""
 
