@@ -23,7 +23,7 @@ from engine.store.database_errors import translated
 from engine.store.presence import DatabaseLocation
 
 if TYPE_CHECKING:
-    from engine.domain.pattern import StoredPattern
+    from engine.domain.pattern import StoredPattern, SuccessRate
     from engine.domain.search import SearchHit, SearchWord
     from engine.store.history import EventHistory
     from engine.store.patterns import PatternReader
@@ -183,9 +183,7 @@ class StoreReader:
 
     def history(self, run: str | None, kind: EventKind = USUAL) -> EventHistory:
         """Return a reader of the events of a run, or of all; only events read cost time."""
-        from engine.store.history import EventHistory  # a list of runs reads no events
-
-        return EventHistory(self._read, run, kind)
+        return modules.history.EventHistory(self._read, run, kind)
 
     async def search(
         self,
@@ -206,11 +204,9 @@ class StoreReader:
 
     async def patterns(self, ids: Sequence[str] = ()) -> list[StoredPattern]:
         """Return stored patterns, named ones or all, with the success of their runs."""
-        from engine.domain.pattern import SuccessRate  # few commands ask for patterns
-
         found = await modules.patterns.known(self._read, ids)
         used = await modules.patterns.used(self._read) if found else {}
-        nobody: tuple[tuple[str, ...], SuccessRate] = ((), SuccessRate())
+        nobody: tuple[tuple[str, ...], SuccessRate] = ((), modules.patterns.SuccessRate())
         return [
             replace(one, used_by=runs, with_it=rate)
             for one in found
