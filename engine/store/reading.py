@@ -266,6 +266,8 @@ async def pages(store: StoreReader) -> AsyncIterator[list[Run]]:
 
     Those are made ready in a thread.
     """
+    import asyncio  # late: a list of runs does without
+
     last, resting = "~", False  # after all ids
     query = "SELECT spec, state, id FROM runs WHERE id < ? ORDER BY id DESC LIMIT ?"
     while rows := await store._read(query, (last, WHOLE)):  # pyright: ignore[reportPrivateUsage]  a part of the store

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.domain.radar import Overlap
     from engine.domain.usage import LimitCycle
     from engine.engine import SupervisionState
+    from engine.ports.engine import EnginePort
     from engine.ports.run_list import RunListPort
     from tui.cli.support.waiting import QueueWait
 
