@@ -1,8 +1,8 @@
 """The door for commands that list runs: a reader of the database, without an engine.
 
-It neither follows nor changes anything, and needs no event loop: all that it is asked is done at
-once. Where a home is not plainly in order, or its settings have a say in what a list shows, there
-is no such reader, and an engine is opened.
+It neither follows nor changes anything, and needs no event loop: each question is answered at once.
+Where a home is not plainly in order, or where its settings change the content of a list, an engine
+has to be opened.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 There are some hundred of them before the dashboard is to be seen, and `dataclass` would look at
 each field three times and compile six methods for each class. Here a class gets its slots;
 `__init__` is compiled when the first record of the class is made, and `dataclass` looks at the
-fields when somebody asks for them: few classes are encoded or decoded. That a record is frozen is
+fields when they are asked for: few classes are encoded or decoded. That a record is frozen is
 left to the type checker: to have it checked at run time makes every record three times as slow to
 make.
 """

@@ -296,5 +296,5 @@ async def decoded(rows: Sequence[Any]) -> list[Run]:
 
 @coroutine
 def _turn() -> Generator[None]:
-    """Give the event loop its turn, as `asyncio.sleep(0)` does, which a list does not import."""
+    """Yield to the event loop once, as `asyncio.sleep(0)` does; a list imports no asyncio."""
     yield
