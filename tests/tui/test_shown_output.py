@@ -25,7 +25,7 @@ from engine.domain.events import StatusChanged, Step
 from engine.domain.live import CommandEnded, CommandOutput, LiveReport
 from tui.app import SwarmApp
 from tui.models.output_tail import MAX_CHARACTERS
-from tui.widgets.log import live_feed
+from tui.widgets.log import live_feed, live_tails
 from tui.widgets.log.live_tails import MAX_TAILS, LiveTails
 
 COMMAND = "make test"
@@ -114,7 +114,10 @@ async def test_ten_lines_are_shown_and_enter_unfolds_all_that_are_kept() -> None
         assert len(lines_of(app)) < 20
 
 
-async def test_stored_end_takes_the_place_of_the_live_output() -> None:
+async def test_stored_end_takes_the_place_of_the_live_output(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live_tails, "LEFT", sys.maxsize)  # however often it is read meanwhile
     engine = working()
     async with dashboard(engine) as (app, pilot):
         log = screen_of(app).panes.chosen.log_view
