@@ -698,8 +698,7 @@ def _is_behind(app: SwarmApp) -> bool:
     """Return whether a batch waits for the screen, or a widget for its turn to paint."""
     pace_s = 0 if isinstance(app.engine, FakeEngine) else FLUSH_S
     batches = [each for each in app.engine._bus._listeners if each._interval_s == pace_s]
-    screens = {app.screen, app.screen_stack[0]}
-    widgets = [widget for screen in screens for widget in screen.walk_children()]
+    widgets = [widget for screen in app.screen_stack for widget in screen.walk_children()]
     return any(each._ready.is_set() for each in batches) or any(map(_is_late, widgets))
 
 
