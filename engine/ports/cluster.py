@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from engine.ports.run_list import PlacesPort
+
 if TYPE_CHECKING:
     from engine.domain.node import ClusterSummary
-    from engine.domain.placement import NodePlaces
 
 
-class NodesPort(Protocol):
+class NodesPort(PlacesPort, Protocol):
     """The nodes of the cluster. No connection is made before they are asked for."""
 
     @property
@@ -21,11 +22,6 @@ class NodesPort(Protocol):
     @property
     def last(self) -> ClusterSummary:
         """Return the cluster as it was last seen, without a wait."""
-        ...
-
-    @property
-    def places(self) -> NodePlaces:
-        """Return the places for runs there, as the supervising engine saw them last."""
         ...
 
     async def refresh(self) -> ClusterSummary:

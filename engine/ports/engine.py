@@ -13,15 +13,14 @@ from engine.domain.activity import ALL, Steps
 from engine.domain.interaction import DeliveryTime, ModeChange
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.run_mode import UNCHANGED
+from engine.ports.run_list import RunListPort
 
 if TYPE_CHECKING:
-    from engine.config.paths import Paths
     from engine.config.preferences import Preferences
     from engine.config.settings import Config
     from engine.domain.approval_rules import ApprovalRule
     from engine.domain.errors import UserError
     from engine.domain.events import Event
-    from engine.domain.fault import Fault
     from engine.domain.interaction import InputRequest, RequestAnswer
     from engine.domain.live import LiveReport
     from engine.domain.model import Pause, Run, RunSpec
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
         TemplatesPort,
         TrustPort,
     )
-    from engine.ports.usage import CostsPort, UsagePort
+    from engine.ports.usage import UsagePort
     from engine.ports.workspaces import DiskPort, SourcesPort, WorkspacesPort
 
 
@@ -100,7 +99,7 @@ class MonitorPort(Protocol):
     """Until when they were supervised, in seconds since 1970; None while they are."""
 
 
-class RunsPort(Protocol):
+class RunsPort(RunListPort, Protocol):
     """Runs as they are, and requests for them; requests raise `UserError`."""
 
     view: View
@@ -109,11 +108,6 @@ class RunsPort(Protocol):
     @property
     def slots(self) -> int:
         """The number of runs that may be active at a time."""
-        ...
-
-    @property
-    def pause(self) -> Pause | None:
-        """The reason why the queue starts nothing, and its end; None while it runs."""
         ...
 
     @property
@@ -141,40 +135,12 @@ class RunsPort(Protocol):
         """Return the stored events of a run, or of all runs as one stream."""
         ...
 
-    async def runs(
-        self,
-        *,
-        statuses: Iterable[str] = (),
-        project: str | None = None,
-        batch: str | None = None,
-        below: str | None = None,
-        older_than: str | None = None,
-        limit: int = -1,
-    ) -> list[Run]:
-        """Return the runs that match, newest first; `below`: those that this run started.
-
-        They count whether the run started them itself, or a run below it did. `older_than` is the
-        id of a run that all of them are older than.
-        """
-        ...
-
     async def radar(self) -> OverlapDetector:
         """Return which of the latest runs change the same lines."""
         ...
 
     async def find_overlaps(self) -> None:
         """Find the overlaps of runs from now on."""
-        ...
-
-    async def find(self, name: str) -> Run:
-        """Return the run that `name` means: an id, its unique beginning or end, or `@last`.
-
-        Raises `UserError` RUN_NOT_FOUND or RUN_AMBIGUOUS.
-        """
-        ...
-
-    async def shortest_ends(self, runs: Iterable[str]) -> dict[str, str]:
-        """Return for the id of each of these runs the shortest end that names it."""
         ...
 
     async def read_attempt(
@@ -281,7 +247,6 @@ class RunsPort(Protocol):
 class EnginePort(RunsPort, Protocol):
     """An engine as the dashboard uses it: the runs, its services, and its own state."""
 
-    paths: Paths
     memory: Preferences
     tasks: TaskTree
     """All long-lived tasks of this engine, and of the face that has it open."""
@@ -289,11 +254,6 @@ class EnginePort(RunsPort, Protocol):
     @property
     def config(self) -> Config:
         """The settings."""
-        ...
-
-    @property
-    def faults(self) -> tuple[Fault, ...]:
-        """Current faults of this engine, and of the engine that supervises the home."""
         ...
 
     @property
@@ -400,11 +360,6 @@ class EnginePort(RunsPort, Protocol):
     @property
     def patterns(self) -> PatternsPort:
         """Patterns of what worked."""
-        ...
-
-    @property
-    def costs(self) -> CostsPort:
-        """Estimated costs of runs."""
         ...
 
     @property

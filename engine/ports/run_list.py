@@ -27,7 +27,7 @@ class PlacesPort(Protocol):
 
     @property
     def places(self) -> NodePlaces:
-        """Return the places for runs there."""
+        """Return the places for runs there, as the supervising engine saw them last."""
         ...
 
 
@@ -35,7 +35,10 @@ class BatchNamesPort(Protocol):
     """The batches by their names."""
 
     async def find(self, name: str) -> Batch:
-        """Return the batch that `name` means; raises `UserError` BATCH_NOT_FOUND."""
+        """Return the batch that `name` means: its id, a unique prefix of it, or `@last`.
+
+        Raises `UserError` BATCH_NOT_FOUND.
+        """
         ...
 
 
@@ -87,11 +90,18 @@ class RunListPort(Protocol):
         older_than: str | None = None,
         limit: int = -1,
     ) -> list[Run]:
-        """Return the runs that match, newest first, straight from the store."""
+        """Return the runs that match, newest first; `below`: those that this run started.
+
+        They count whether the run started them itself, or a run below it did. `older_than` is the
+        id of a run that all of them are older than.
+        """
         ...
 
     async def find(self, name: str) -> Run:
-        """Return the run that `name` means; raises `UserError` RUN_NOT_FOUND or RUN_AMBIGUOUS."""
+        """Return the run that `name` means: an id, its unique beginning or end, or `@last`.
+
+        Raises `UserError` RUN_NOT_FOUND or RUN_AMBIGUOUS.
+        """
         ...
 
     async def shortest_ends(self, runs: Iterable[str]) -> dict[str, str]:

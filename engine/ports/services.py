@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from engine.ports.run_list import BatchNamesPort
+
 if TYPE_CHECKING:
     from engine.batches.request import BatchRequest
     from engine.batches.service import BatchPlan, Told
@@ -81,7 +83,7 @@ class TemplatesPort(Protocol):
         ...
 
 
-class BatchesPort(Protocol):
+class BatchesPort(BatchNamesPort, Protocol):
     """Batches; every method raises `UserError`."""
 
     async def plan(self, order: BatchRequest, told: Told = ...) -> BatchPlan:
@@ -122,10 +124,6 @@ class BatchesPort(Protocol):
 
     async def all(self) -> list[Batch]:
         """Return all batches, newest first."""
-        ...
-
-    async def find(self, name: str) -> Batch:
-        """Return the batch that `name` means: its id, a unique prefix of it, or `@last`."""
         ...
 
     async def runs(self, batch: str) -> list[Run]:
