@@ -13,11 +13,11 @@ from engine.domain.fault import SUPERVISOR_LOCK
 from engine.domain.text import one_line
 from engine.domain.transient import transient
 from engine.engine import read_holder
-from engine.ports.engine import EnginePort
 from tui.cli.support import output, session
 
 if TYPE_CHECKING:
     from engine.engine import BackgroundProcess, LockHolder
+    from engine.ports.engine import EnginePort
 
 CHECK_S = 1.0
 STARTS = 3

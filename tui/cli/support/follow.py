@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 from engine.domain.errors import UserError
 from engine.domain.events import Event, RunForgotten
@@ -15,12 +15,14 @@ from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run, Status
 from engine.domain.projection import fold
 from engine.engine import Changes, EventBatch
-from engine.ports.engine import EnginePort
 from tui.cli.support import waiting
 from tui.cli.support.answers_in_place import AnswersInPlace, answering
 from tui.cli.support.failure import EXIT_CANCELLED, EXIT_FAILED, EXIT_TIMED_OUT
 from tui.cli.support.fault_news import FaultNews
 from tui.cli.support.live_reports import LiveReports, RunReport
+
+if TYPE_CHECKING:
+    from engine.ports.engine import EnginePort
 
 PAGE = 500
 

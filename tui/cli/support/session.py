@@ -35,11 +35,11 @@ from engine.domain.errors import UserError
 from engine.domain.lifecycle import LIVE
 from engine.domain.model import Run
 from engine.engine import Engine
-from engine.ports.engine import EnginePort
 from tui.cli.support import log_file, output
 
 if TYPE_CHECKING:
     from engine.engine import BackgroundProcess
+    from engine.ports.engine import EnginePort
 
 YOUNG = 2_000
 """Objects made before garbage is looked for among them; most are gone by then without that."""
