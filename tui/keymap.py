@@ -1,4 +1,7 @@
-"""Keys of the user's own: which can be used, and what is wrong with the rest."""
+"""Keys of the user's own: which can be used, and what is wrong with the rest.
+
+Keys of what has the focus come before the same keys of the screen and the program.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
+from textual.binding import BindingsMap
+from textual.dom import DOMNode
 from textual.keys import KEY_ALIASES, Keys
 
 from tui.commands import BY_ID, COMMANDS, NAMES, OTHER_SCREENS, keys_of
@@ -24,6 +29,12 @@ _KEYS = frozenset(
 """Keys by Textual's names; a character is its own."""
 _BINDINGS = {name: key for key, name in NAMES.items()} | {"del": "delete"}
 """Names of keys in help, and their names in bindings."""
+
+
+def is_own_key(node: DOMNode, bindings: BindingsMap, key: str) -> bool:
+    """Return whether `key` is a command of `node` that can act now: then it does nothing else."""
+    own = bindings.key_to_bindings.get(key, ())  # Textual's own bindings have no id
+    return any(binding.id and node.check_action(binding.action, ()) for binding in own)
 
 
 def checked_keymap(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

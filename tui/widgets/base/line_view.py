@@ -19,9 +19,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui import commands
+from tui.keymap import is_own_key
 from tui.terminal.cells import clean
 from tui.widgets.base.line_paint import COMPONENT_CLASSES, TONES_CSS, LinePaint
-from tui.widgets.base.own_keys import is_own_key
 from tui.widgets.base.painted_rows import PaintedRows
 from tui.widgets.base.quiet_scroll_bar import QuietScrollBar
 from tui.widgets.base.tile_layout import TileLayout

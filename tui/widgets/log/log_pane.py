@@ -18,9 +18,9 @@ from engine.domain.errors import UserError
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.text import printable
 from tui import commands, formatting
+from tui.keymap import is_own_key
 from tui.terminal.cells import clean
 from tui.widgets.base.containers import TransparentVertical
-from tui.widgets.base.own_keys import is_own_key
 from tui.widgets.forms.input_slot import InputSlot
 from tui.widgets.log.event_feed import HistorySource
 from tui.widgets.log.event_log import NOTHING, EventLog

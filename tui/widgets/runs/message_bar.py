@@ -18,10 +18,10 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Run
 from tui import commands, formatting
 from tui.formatting.questions import counted
+from tui.keymap import is_own_key
 from tui.terminal.cells import crop
 from tui.widgets.base.containers import TransparentVertical
 from tui.widgets.base.key_order import settled
-from tui.widgets.base.own_keys import is_own_key
 from tui.widgets.forms.prompt_area import PromptArea
 from tui.widgets.runs.message_queue import MessageQueue
 from tui.widgets.status.toast import focus_now

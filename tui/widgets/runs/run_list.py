@@ -138,6 +138,10 @@ class RunList(MarkableView):
         self.set_class(is_tiled, "-tiles")
         self._fit_tiles()
 
+    def styles_changed(self) -> None:
+        """Draw the runs in the new styles."""
+        self.painter.forget_found()
+
     def resized(self) -> None:
         """Choose tiles that fit, and keep the cursor in view."""
         self._fit_tiles()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.segment import Segment
 from textual.strip import Strip
@@ -18,17 +18,28 @@ from tui.models.grouped_runs import RunGroup
 from tui.widgets.runs import run_heading, run_tile
 from tui.widgets.runs.run_activity import Part, QueuePosition, RowContext
 from tui.widgets.runs.run_columns import Column, columns_of, lay_out
-from tui.widgets.runs.run_line import MARGIN, segments
 
 if TYPE_CHECKING:
     from tui.widgets.runs.run_list import RunList
 
+MARGIN = 3
+"""Cells of a line that no column takes: cursor and mark before them, a space after."""
 BEATS = 32
 """The stretches of time that a sparkline shows at most."""
 MAX_SEEN = 500
 """Runs of which the last drawing is remembered."""
 Wait = Callable[[Run], QueuePosition]
+Layout = Sequence[tuple[Column, int]]
 Lately = Callable[[str, float, int], Sequence[int]]
+
+
+class _Found(NamedTuple):
+    """A line that has changed: its segments, and what they depend on besides the run."""
+
+    layout: Layout
+    look: tuple[bool, bool]
+    """Whether the cursor is on it, and whether it is marked."""
+    parts: tuple[Segment, ...]
 
 
 class RunPainter:
@@ -52,6 +63,8 @@ class RunPainter:
         """The marks counted last, and how many of them are in each group."""
         self._seen: dict[str, tuple[Segment, ...]] = {}
         """The last drawing of the runs in view, and of some that were."""
+        self._found: dict[str, _Found] = {}
+        """Lines that were found to have changed, until they are drawn."""
 
     # Columns
 
@@ -98,11 +111,16 @@ class RunPainter:
         parts = run_heading.column_heads(self._view, self.layout(), selection)
         return self._view.paint.strip(parts, self._view.scrollable_content_region.width)
 
+    def forget_found(self) -> None:
+        """Make all segments again: other lines are shown, or in another theme."""
+        self._found.clear()
+
     # Time and marks
 
     def forget_marks(self) -> None:
         """Count the marks of each group again: runs moved between groups."""
         self._marked_in = None
+        self.forget_found()
 
     def beat(self, run: Run, now: float) -> object:
         """Return the part of the time that a run's drawing shows: its seconds, or its age."""
@@ -134,7 +152,7 @@ class RunPainter:
         found, cursor = view.arrangement[line], line == view.cursor_line
         if isinstance(found, RunGroup):
             return self._heading_row(found, 0, width, cursor)
-        parts = self.parts(view.arrangement.runs[found], cursor=cursor)
+        parts = self._parts_to_draw(view.arrangement.runs[found], cursor=cursor)
         if len(self._seen) >= MAX_SEEN:
             self._seen.clear()
         self._seen[found] = parts
@@ -145,8 +163,37 @@ class RunPainter:
     def parts(self, run: Run, *, cursor: bool) -> tuple[Segment, ...]:
         """Return the segments of a run's line."""
         marked, moment = self._is_marked(run.id), self._moment(run)
-        drawn = segments(self._view, self.layout(), run, moment, cursor=cursor, marked=marked)
-        return tuple(drawn)
+        return (*self._signs(cursor, marked), *self._cells(run, moment, cursor))
+
+    def _signs(self, cursor: bool, marked: bool) -> Iterator[Segment]:
+        """Draw the signs of the cursor and of a mark."""
+        paint = self._view.paint
+        yield Segment(formatting.sign("▌", "|") if cursor else " ", paint.tone("live"))
+        yield Segment(formatting.sign("◆", "*") if marked else " ", paint.tone("warn"))
+
+    def _cells(self, run: Run, moment: RowContext, cursor: bool) -> Iterator[Segment]:
+        """Draw the columns of a run that have room."""
+        paint = self._view.paint
+        for index, (column, cells) in enumerate(self.layout()):
+            if index:
+                yield Segment(" " * column.gap)
+            for text, tone in column.cell(run, moment, cells):
+                style = paint.tone(tone)
+                if cursor and column.name == "title":
+                    style += paint.strong()
+                if text:
+                    yield Segment(text, style)
+
+    def _parts_to_draw(self, run: Run, *, cursor: bool) -> tuple[Segment, ...]:
+        """Return the segments of a line: those by which it was found to have changed.
+
+        The run may have gone on since: then the next batch of events says so.
+        """
+        found = self._found.pop(run.id, None)
+        look = (cursor, self._is_marked(run.id))
+        if found and found.look == look and found.layout is self.layout():
+            return found.parts
+        return self.parts(run, cursor=cursor)
 
     def has_changed(self, line: int) -> bool:
         """Return whether a line would be drawn differently now: most events show nothing.
@@ -157,11 +204,17 @@ class RunPainter:
         if self._view.is_tiled or isinstance(found, RunGroup):
             return True
         run, cursor = self._view.arrangement.runs[found], line == self._view.cursor_line
-        return self._seen.get(found) != self.parts(run, cursor=cursor)
+        parts = self.parts(run, cursor=cursor)
+        if self._seen.get(found) == parts:
+            return False
+        look = (cursor, self._is_marked(found))
+        self._found[found] = _Found(self.layout(), look, parts)
+        return True
 
     def stale_lines(self, changed: AbstractSet[str]) -> list[int]:
         """Return the visible lines of runs that changed, and of all groups, as far as it shows."""
         lines = self._view.arrangement
+        self.forget_found()
         visible = ((line, lines[line]) for line in self._view.visible_lines())
         return [
             line
@@ -218,8 +271,7 @@ class RunPainter:
     ) -> Iterator[Segment]:
         """Put the signs of the cursor and of a mark before a heading or the row of a tile."""
         paint = self._view.paint
-        yield Segment(formatting.sign("▌", "|") if cursor else " ", paint.tone("live"))
-        yield Segment(formatting.sign("◆", "*") if marked and not row else " ", paint.tone("warn"))
+        yield from self._signs(cursor, marked and not row)
         for text, tone in parts:
             style = paint.tone(tone)
             if text:
