@@ -18,6 +18,7 @@ from engine.domain.fault import faults_words
 from engine.domain.queue import present_holds
 from engine.domain.record import mutable_record
 from tui.keymap import checked_keymap
+from tui.terminal.compositor import DirtyCompositor
 from tui.widgets.base.marks import MarksChanged
 from tui.widgets.status.key_bar import KeyBar
 from tui.widgets.status.top_bar import QueueState, TopBar
@@ -131,6 +132,7 @@ class LiveScreen(Screen[None]):
 
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__()
+        self._compositor = DirtyCompositor()
         self.engine, self.clock = engine, clock
         self.works: LongWork | None = None
         self._news_at, self._is_resting = 0.0, False
@@ -170,7 +172,7 @@ class LiveScreen(Screen[None]):
     def take(self, batch: EventBatch) -> None:
         """Take in what happened, at the cost of what changed."""
         self.top_bar.count(self.engine.view.runs, batch.runs)
-        self.top_bar.hear(batch.events, self.engine.view.runs)
+        self.top_bar.hear(batch.besides_steps, self.engine.view.runs)
         self.tell_queue()
         if batch.runs:  # a batch without runs reports slots or faults: no clock shows seconds then
             self._news_at = self.clock()
