@@ -555,6 +555,8 @@ class Run:
     @property
     def unanswered(self) -> tuple[InputRequest, ...]:
         """The requests that wait for an answer: with one, the run needs the user."""
+        if not self.input_requests:  # asked of every run with each batch of events
+            return ()
         raised = RequestPhase.RAISED
         return tuple(one for one in self.input_requests if one.phase is raised)
 

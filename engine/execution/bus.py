@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Self
 from weakref import WeakSet
 
-from engine.domain.events import Event
+from engine.domain.events import Event, Step
 
 
 @dataclass
@@ -26,6 +26,11 @@ class EventBatch:
         for event in self.events:
             found.setdefault(event.run, []).append(event)
         return found
+
+    @cached_property
+    def besides_steps(self) -> list[Event]:
+        """The events that are no steps of an agent, in order: few of many."""
+        return [event for event in self.events if type(event.body) is not Step]
 
 
 class EventStream:

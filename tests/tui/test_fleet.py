@@ -21,6 +21,7 @@ from rich.cells import cell_len
 
 from engine.domain.events import Notice, Progressed
 from engine.domain.model import Stage
+from engine.execution.bus import EventBatch
 from tui.app import SwarmApp
 from tui.formatting import sparkline
 from tui.models.activity_history import STRETCH_S, ActivityHistory
@@ -185,11 +186,11 @@ def test_the_pulse_counts_by_stretches_and_stops_with_the_run() -> None:
     assert pulse.lately("a", start, 4) == ()
     engine.happen("a", *[Notice("info", "x")] * 3, after_s=STRETCH_S)
     engine.happen("a", Notice("info", "x"), after_s=2 * STRETCH_S)
-    pulse.hear(engine._events)
+    pulse.hear(EventBatch(engine._events["a"]))
     assert pulse.lately("a", engine.now, 5) == [0, 1, 3, 0, 1]
     assert pulse.lately("a", engine.now + 2 * STRETCH_S, 3) == [1, 0, 0]
     engine.pass_through("a", S.CANCELLED)
-    pulse.hear({"a": engine._events["a"][-1:]})
+    pulse.hear(EventBatch(engine._events["a"][-1:]))
     assert pulse.lately("a", engine.now + 100 * STRETCH_S, 3) == [3, 0, 2]
 
 

@@ -9,6 +9,7 @@ import pytest
 from engine.domain.events import Body, Event, FileChange, StatusChanged, Step, UsageCounted
 from engine.domain.interaction import DeliveryTime, MessageChanged, MessagePhase
 from engine.domain.model import Status
+from engine.execution.bus import EventBatch
 from tui.models import activity_history, log_events
 from tui.models.activity_history import ActivityHistory
 from tui.models.log_events import ReportedEdits
@@ -64,8 +65,8 @@ def test_sparklines_are_kept_of_the_runs_heard_of_last(monkeypatch: pytest.Monke
     monkeypatch.setattr(activity_history, "KEPT", FEW)
     history = ActivityHistory()
     for run in range(MANY):
-        history.hear({"run-0": [event(0, StatusChanged(Status.RUNNING))]})
-        history.hear({f"run-{run}": [event(run, StatusChanged(Status.CANCELLED))]})
+        history.hear(EventBatch([event(0, StatusChanged(Status.RUNNING))]))
+        history.hear(EventBatch([event(run, StatusChanged(Status.CANCELLED))]))
     kept = [run for run in range(MANY) if history.lately(f"run-{run}", 2.0, 1)]
     assert kept == [0, *range(MANY - FEW + 1, MANY)]
 

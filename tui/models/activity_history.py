@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from engine.domain.events import Event, StatusChanged
+from engine.domain.events import StatusChanged
 from engine.domain.lifecycle import FINISHED
+
+if TYPE_CHECKING:
+    from engine.engine import EventBatch
 
 STRETCH_S = 4.0
 """The length of time that one bar of a sparkline stands for."""
@@ -26,9 +30,9 @@ class ActivityHistory:
         self._beats: dict[str, deque[tuple[int, int]]] = {}
         self._ended: dict[str, int] = {}
 
-    def hear(self, events: Mapping[str, Sequence[Event]]) -> None:
-        """Take in what happened, run by run and in order."""
-        for run, heard in events.items():
+    def hear(self, batch: EventBatch) -> None:
+        """Take in what happened."""
+        for run, heard in batch.by_run.items():
             beats = self._beats.pop(run, None) or deque(maxlen=STRETCHES)
             self._beats[run] = beats  # at the end, as the latest
             first, last = int(heard[0].at // STRETCH_S), int(heard[-1].at // STRETCH_S)
@@ -37,9 +41,9 @@ class ActivityHistory:
             else:
                 for event in heard:
                     _beat(beats, int(event.at // STRETCH_S), 1)
-            for event in heard:
-                if isinstance(event.body, StatusChanged):
-                    self._turned(run, event.body, int(event.at // STRETCH_S))
+        for event in batch.besides_steps:
+            if isinstance(event.body, StatusChanged):
+                self._turned(event.run, event.body, int(event.at // STRETCH_S))
         while len(self._beats) > KEPT:
             oldest = next(iter(self._beats))
             del self._beats[oldest]

@@ -16,6 +16,7 @@ from engine.domain.model import Run, Status
 from tui.models.filters import narrows
 from tui.models.list_options import Grouping, ListOptions, SortOrder, group_order, is_foldable
 from tui.models.older_runs import OLDER, OlderRuns
+from tui.models.run_standings import RunStandings
 
 if TYPE_CHECKING:
     from tui.models.run_families import OwnKey, RunFamilies
@@ -141,6 +142,7 @@ class GroupedRuns:
         self._count = 0
         self._is_laid_out = False
         self._older = OlderRuns()
+        self._standings = RunStandings()
         self._families: RunFamilies | None = None
         """Made with the first run that has a parent."""
         self._known: Mapping[str, _Place] = self._reusable(before) if before else {}
@@ -184,7 +186,9 @@ class GroupedRuns:
     def update(self, ids: Iterable[str], now: float) -> bool:
         """Update runs to their present state; return whether lines came, went or moved."""
         self._now = now
-        named = list(ids)
+        # Only this order depends on the time.
+        is_timed = self.selection.sort is SortOrder.ELAPSED
+        named = list(ids) if is_timed else self._standings.changed(self.runs, ids)
         crossed = set[str]().union(*map(self._fold_older, named)).difference(named)
         changed = (*named, *crossed)
         related = self._put_families(changed).difference(changed)

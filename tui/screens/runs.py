@@ -158,7 +158,7 @@ class RunsScreen(LiveScreen):
     def take(self, batch: EventBatch) -> None:
         """Show a batch of events, at the cost of the runs that changed."""
         super().take(batch)
-        self.panes.pulses.hear(batch.by_run)
+        self.panes.pulses.hear(batch)
         if batch.runs:
             self.panes.reckon_positions(batch.runs)
             self.browser.update(batch.runs)

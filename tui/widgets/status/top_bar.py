@@ -108,15 +108,16 @@ class TopBar(Widget):
     def count(self, runs: Mapping[str, Run], ids: Iterable[str]) -> None:
         """Count the runs in `ids` again."""
         for run_id in ids:
-            if run_id in self._kinds:
-                self._add(*self._kinds.pop(run_id)[1:], by=-1)
-            if run_id in runs:
-                run = runs[run_id]
-                # The slots shown are those of this machine: each node has its own.
-                is_busy = run.status in lifecycle.ACTIVE and host_of(run) == LOCAL
-                kind = attention_of(run), is_busy, is_asking(run)
-                self._kinds[run_id] = run.seq, *kind
-                self._add(*kind, by=1)
+            known, run = self._kinds.pop(run_id, None), runs.get(run_id)
+            new = _kind(run) if run else None
+            if run and new:
+                self._kinds[run_id] = (run.seq, *new)
+            if known and new == known[1:]:  # as after nearly all events
+                continue
+            if known:
+                self._add(*known[1:], by=-1)
+            if new:
+                self._add(*new, by=1)
 
     def _add(self, kind: Attention, busy: bool, asking: bool, by: int) -> None:
         self._counts[kind] += by
@@ -308,6 +309,13 @@ class TopBar(Widget):
         if pause.until is not None:
             parts.append((f" · goes on in {clock(pause.until - self._queue.now)}", "$warning"))
         return _with_hint(parts, "p goes on now", width)
+
+
+def _kind(run: Run) -> tuple[Attention, bool, bool]:
+    """Return the attention that a run asks for, whether it has a slot, and whether it asks."""
+    # The slots shown are those of this machine: each node has its own.
+    is_busy = run.status in lifecycle.ACTIVE and host_of(run) == LOCAL
+    return attention_of(run), is_busy, is_asking(run)
 
 
 def _with_hint(parts: list[Part], hint: str, width: int) -> list[Part]:
