@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 
 from tui import formatting
 
@@ -29,7 +30,10 @@ class Pulse:
             self._counts = {bar: self._counts[bar] for bar in newest}
 
     def draw(self, now: float, room: int) -> list[Part]:
-        """Draw at most `room` bars, the last one for now; those without an event are faint."""
+        """Draw at most `room` bars, the last one for now; those without an event are faint.
+
+        Neighbours of one style are one part: each part takes Textual as long as all of this.
+        """
         width = min(BARS, room)
         if width < BARS // 3:
             return []
@@ -38,6 +42,6 @@ class Pulse:
         most = max(counts) or 1
         levels = formatting.sign(_LEVELS, _PLAIN_LEVELS)
         return [
-            (levels[-(-count * (len(levels) - 1) // most)], "$primary" if count else "$panel")
-            for count in counts
+            ("".join(levels[-(-count * (len(levels) - 1) // most)] for count in bars), style)
+            for style, bars in groupby(counts, lambda count: "$primary" if count else "$panel")
         ]
