@@ -29,7 +29,7 @@ class EventBatch:
 
     @cached_property
     def besides_steps(self) -> list[Event]:
-        """The events that are no steps of an agent, in order: few of many."""
+        """The events that are not steps of an agent, in order: few of many."""
         return [event for event in self.events if type(event.body) is not Step]
 
 

@@ -38,7 +38,7 @@ class _Found(NamedTuple):
 
     layout: Layout
     look: tuple[bool, bool]
-    """Whether the cursor is on it, and whether it is marked."""
+    """True if the cursor is on it, and if it is marked."""
     parts: tuple[Segment, ...]
 
 
@@ -187,7 +187,7 @@ class RunPainter:
     def _parts_to_draw(self, run: Run, *, cursor: bool) -> tuple[Segment, ...]:
         """Return the segments of a line: those by which it was found to have changed.
 
-        The run may have gone on since: then the next batch of events says so.
+        The run may have gone on since: then it is in the next batch of events.
         """
         found = self._found.pop(run.id, None)
         look = (cursor, self._is_marked(run.id))
