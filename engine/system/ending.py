@@ -19,14 +19,14 @@ async def end_group(process: Process) -> None:
     Output that was not read is dropped. A cancel does not interrupt the wait.
     """
     if process.returncode is None:
-        kill_group(process)
+        kill_group(process.pid)
         await asyncio.shield(end(process))
 
 
-def kill_group(process: Process) -> None:
+def kill_group(pid: int) -> None:
     """Kill a process that leads its group, with all of the group."""
     with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
+        os.killpg(pid, signal.SIGKILL)
 
 
 def kill(process: Process) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from engine.domain.activity import Steps
 from engine.domain.model import Run, RunSpec, Status, WorkspaceKind, WorkspaceSpec
 from engine.engine import BatchRequest, CleanupFilter, Engine
 from engine.runs import forgetting, requests
+from engine.system import child
 
 
 async def waiting(engine: Engine, count: int, one: RunSpec) -> list[Run]:
@@ -29,14 +30,14 @@ async def waiting(engine: Engine, count: int, one: RunSpec) -> list[Run]:
 @contextmanager
 def programs() -> Generator[list[str]]:
     """Yield the git commands that are started."""
-    real, found = asyncio.create_subprocess_exec, list[str]()
+    found = list[str]()
 
-    async def start(*words: Any, **options: Any) -> asyncio.subprocess.Process:
+    def start(words: Sequence[str | bytes], **options: Any) -> Popen[bytes]:
         found.append(" ".join(map(str, words)))
-        return await real(*words, **options)
+        return Popen(words, **options)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asyncio, "create_subprocess_exec", start)
+        patch.setattr(child, "Popen", start)
         yield found
 
 

@@ -11,16 +11,14 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from engine.domain.errors import UserError, user_error
 from engine.system import programs
+from engine.system.child import Child
 from engine.system.code_variables import without_unsafe
-from engine.system.ending import end_group, kill_group
 from engine.system.environment import is_distrusted, trusted_path, workspace_environment
 from engine.workspaces.files.special_files import unreadable
 from engine.workspaces.git import process_watch
@@ -36,7 +34,6 @@ from engine.workspaces.git.git_errors import (
 LIMIT_S = 300.0
 LIMIT_BYTES = 512 * 1024**2
 STDERR_BYTES = 64 * 1024
-CHUNK = 256 * 1024
 
 NOBODY = ("swarm-tui", "swarm-tui@localhost")
 
@@ -153,40 +150,42 @@ class Git:
         Cancelled, late or too talkative, git and all it started are killed. A git that a
         signal ended is an error: its exit code is not an answer to a question.
         """
-        process = await _whole(self._start(arguments, stdin, stdout))
+        child = self._start(arguments, stdin, stdout, limit_bytes)
         try:
             async with asyncio.timeout(limit_s):
-                feed = stdin if isinstance(stdin, bytes) else b""
-                answer = await self._answer(process, feed, limit_bytes)
+                await self._wait(child)
         except TimeoutError:
             raise late(arguments[0], limit_s) from None
         finally:
-            await end_group(process)
+            await child.end()
+        if child.out.is_over:
+            raise talkative(limit_bytes)
+        assert child.code is not None
+        answer = GitResult(child.code, child.out.text(), telling_line(child.errors.text()))
         if answer.code < 0:
             raise failure(arguments[0], answer)
         return answer
 
-    async def _start(
-        self, arguments: Sequence[str | bytes], stdin: bytes | int, stdout: int | None
-    ) -> asyncio.subprocess.Process:
+    def _start(
+        self,
+        arguments: Sequence[str | bytes],
+        stdin: bytes | int,
+        stdout: int | None,
+        limit_bytes: int,
+    ) -> Child:
         """Start git; an open file for `stdin` is closed here, also where that fails."""
-        if self.git_dir.is_symlink() or self.git_dir.is_file():  # git would follow it
-            if isinstance(stdin, int):
-                os.close(stdin)
-            raise unreadable(self.git_dir, "is not a folder any more")
-        handle = stdin if isinstance(stdin, int) else asyncio.subprocess.PIPE
-        path = trusted_path()
         try:
-            return await asyncio.create_subprocess_exec(
-                _executable(path),
-                *self._options(),
-                *arguments,
-                stdin=handle if stdin else asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE if stdout is None else stdout,
-                stderr=asyncio.subprocess.PIPE,
+            if self.git_dir.is_symlink() or self.git_dir.is_file():  # git would follow it
+                raise unreadable(self.git_dir, "is not a folder any more")
+            path = trusted_path()
+            return Child(
+                (_executable(path), *self._options(), *arguments),
                 cwd=self.files or self.git_dir,
                 env=self._environment(path),
-                start_new_session=True,
+                stdin=stdin,
+                stdout=stdout,
+                limit_bytes=limit_bytes,
+                errors_bytes=STDERR_BYTES,
             )
         except OSError as error:
             raise start_failure(error, self.git_dir, self.files) from error
@@ -194,27 +193,24 @@ class Git:
             if isinstance(stdin, int):
                 os.close(stdin)
 
-    async def _answer(
-        self, process: asyncio.subprocess.Process, feed: bytes, limit_bytes: int
-    ) -> GitResult:
-        """Return git's answer; raises `UserError` WORKSPACE_UNSAFE if a file blocks git."""
+    async def _wait(self, child: Child) -> None:
+        """Wait for git; raises `UserError` WORKSPACE_UNSAFE if a file blocks it."""
         if not self.watched or self.files is None:
-            return await _talk(process, feed, limit_bytes)
-        process_watch.limit_memory(process.pid)
-        talking = asyncio.ensure_future(_talk(process, feed, limit_bytes))
-        watching = asyncio.ensure_future(process_watch.watch(process.pid, self.files))
-        try:
-            await asyncio.wait((talking, watching), return_when=asyncio.FIRST_COMPLETED)
-            if not talking.done():
-                watching.result()
-            answer = talking.result()
-        finally:
-            for one in (talking, watching):
-                one.cancel()
-            await asyncio.gather(talking, watching, return_exceptions=True)
-        if answer.code:  # out of memory, perhaps
+            await child.done
+            return
+        process_watch.limit_memory(child.pid)
+        await asyncio.wait({child.done}, timeout=process_watch.FIRST_LOOK_S)
+        if not child.done.done():
+            watching = asyncio.ensure_future(process_watch.watch(child.pid, self.files))
+            try:
+                await asyncio.wait((child.done, watching), return_when=asyncio.FIRST_COMPLETED)
+                if not child.done.done():
+                    watching.result()
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
+        if child.code:  # out of memory, perhaps
             await asyncio.to_thread(process_watch.check, self.files)
-        return answer
 
     def _options(self) -> list[str]:
         lines = self.settings if self.users_settings else (*_SETTINGS, *self.settings)
@@ -256,65 +252,8 @@ def failure(command: str | bytes, answer: GitResult) -> UserError:
     return git_failure(command, answer.code, answer.complaint)
 
 
-async def _whole(
-    start: Coroutine[Any, Any, asyncio.subprocess.Process],
-) -> asyncio.subprocess.Process:
-    """Wait for a process to be started; cancelled meanwhile, end it with all it started."""
-    starting = asyncio.ensure_future(start)
-    try:
-        return await asyncio.shield(starting)
-    except asyncio.CancelledError:
-        await asyncio.wait({starting})
-        if not starting.exception():
-            await end_group(starting.result())
-        raise
-
-
 def _executable(path: str) -> str:
     found = programs.find_in(path, "git")
     if not found:
         raise user_error("GIT_MISSING")
     return found
-
-
-async def _talk(process: asyncio.subprocess.Process, stdin: bytes, limit_bytes: int) -> GitResult:
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_feed(process.stdin, stdin))
-        out = group.create_task(_collect(process, process.stdout, limit_bytes, strict=True))
-        err = group.create_task(_collect(process, process.stderr, STDERR_BYTES, strict=False))
-    code = await process.wait()
-    if len(out.result()) > limit_bytes:
-        raise talkative(limit_bytes)
-    return GitResult(code, out.result(), telling_line(err.result()))
-
-
-async def _feed(pipe: asyncio.StreamWriter | None, data: bytes) -> None:
-    if pipe is None:
-        return
-    with suppress(
-        BrokenPipeError, ConnectionResetError
-    ):  # git reports itself why it stopped reading
-        for start in range(0, len(data), CHUNK):
-            pipe.write(data[start : start + CHUNK])
-            await pipe.drain()
-        pipe.close()
-        await pipe.wait_closed()
-
-
-async def _collect(
-    process: asyncio.subprocess.Process,
-    pipe: asyncio.StreamReader | None,
-    limit_bytes: int,
-    *,
-    strict: bool,
-) -> bytes:
-    """Read a pipe to its end; past the limit `strict` ends git, else the rest is dropped."""
-    found = bytearray()
-    if pipe is None:  # it writes into a file
-        return b""
-    while chunk := await pipe.read(CHUNK):
-        if len(found) <= limit_bytes:
-            found += chunk
-        elif strict:
-            kill_group(process)
-    return bytes(found)

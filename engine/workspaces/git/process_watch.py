@@ -26,17 +26,20 @@ def limit_memory(pid: int) -> None:
 
 
 async def watch(pid: int, root: Path) -> None:
-    """Return never, or raise `UserError` WORKSPACE_UNSAFE with the file that git waits for."""
+    """Return never, or raise `UserError` WORKSPACE_UNSAFE with the file that git waits for.
+
+    It looks at once, and again and again.
+    """
     loop = asyncio.get_running_loop()
     delay_s, last, moved_at = FIRST_LOOK_S, "", loop.time()
     while True:
-        await asyncio.sleep(delay_s)
         await asyncio.to_thread(check, root)
         delay_s = min(2 * delay_s, STALLED_S / 2)
         if (now := _progress(pid)) != last or not now:
             last, moved_at = now, loop.time()
         elif loop.time() - moved_at >= STALLED_S:
             raise unreadable(root, "held a file, removed by now, that is not a regular file")
+        await asyncio.sleep(delay_s)
 
 
 def check(root: Path) -> None:
