@@ -132,8 +132,7 @@ class LiveScreen(Screen[None]):
 
     def __init__(self, engine: EnginePort, clock: Callable[[], float]) -> None:
         super().__init__()
-        self._compositor = DirtyCompositor()
-        self.engine, self.clock = engine, clock
+        self.engine, self.clock, self._compositor = engine, clock, DirtyCompositor()
         self.works: LongWork | None = None
         self._news_at, self._is_resting = 0.0, False
         self._next_tick: Timer | None = None
