@@ -47,7 +47,7 @@ SHORT = {
     "tui/cli/support/suspend.py": "one hand-over of seconds, cancelled where the command ends",
     "tui/cli/support/session.py": "a command's own work, awaited in the same function",
     "tui/cli/support/work_line.py": "a search that Ctrl-C ends, awaited in the same function",
-    "tui/screens/apply.py": "one apply that esc stops, awaited in the same function",
+    "tui/screens/applying.py": "one apply that esc stops, awaited in the same function",
     "tui/screens/long_work.py": "a search that esc ends, awaited in the same function",
 }
 """Where tasks may be started without the tree, and why: they are short, and somebody waits."""

@@ -233,12 +233,15 @@ class SlowWorkspaces(FakeWorkspaces):
     def __init__(self, engine: FakeEngine) -> None:
         super().__init__(engine)
         self.may_go_on = asyncio.Semaphore(0)
+        self.may_check = asyncio.Semaphore(1_000_000)
         self.applied: list[str] = []
 
     async def apply(self, run: str, how: ApplyMode, **more: Any) -> ApplyResult:
         if not more["check"]:
             await self.may_go_on.acquire()
             self.applied.append(run)
+        else:
+            await self.may_check.acquire()
         return ApplyResult((f"{run}.txt",))
 
 
@@ -266,10 +269,10 @@ async def test_many_runs_show_progress_and_esc_stops_the_present_one() -> None:
             await pilot.press(*keys)
             await sees(pilot, holds)
         await pilot.press("ctrl+s")
-        await sees(pilot, lambda: "Applying 1/200" in plain(app))
+        await sees(pilot, lambda: "Applying: 0 of 200" in plain(app))
         for _ in range(11):
             slow.may_go_on.release()
-        await sees(pilot, lambda: "Applying 12/200" in plain(app))
+        await sees(pilot, lambda: "Applying: 11 of 200" in plain(app))
         assert "run 11" in plain(app)
         await pilot.press("escape")
         await sees(pilot, lambda: "11 of 200 applied, 189 not tried." in plain(app))
@@ -279,6 +282,27 @@ async def test_many_runs_show_progress_and_esc_stops_the_present_one() -> None:
         await pilot.press("escape")
         await pilot.pause()
         assert not isinstance(app.screen, ApplyDialog)
+
+
+async def test_checks_of_many_runs_show_their_count() -> None:
+    engine = FakeEngine()
+    engine.workspaces = slow = SlowWorkspaces(engine)  # pyright: ignore[reportAttributeAccessIssue]  replaced for the test
+    slow.may_check = asyncio.Semaphore(30)
+    for number in range(200):
+        spec = RunSpec("x", f"run {number}", "p")
+        engine._create(f"r{number:03}", spec)  # pyright: ignore[reportPrivateUsage]  as other tests do
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        app.push_screen(ApplyDialog(engine, list(engine.view.runs.values())))
+        await sees(pilot, lambda: "Checking: 30 of 200" in plain(app))
+        assert "esc back" in plain(app)  # a check changes nothing: esc closes the dialog
+        for _ in range(170):
+            slow.may_check.release()
+        await sees(pilot, lambda: "Applied in order" in plain(app))
+        await pilot.press("ctrl+s")
+        await sees(pilot, lambda: "esc stop " in plain(app))
+        await pilot.press("escape", "escape")
+        await sees(pilot, lambda: not isinstance(app.screen, ApplyDialog))
 
 
 async def test_overlapping_runs_are_flagged_until_one_is_applied(

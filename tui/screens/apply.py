@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -14,13 +13,13 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Button, Label, Static
 
-from engine.domain.apply_outcome import ApplyOutcome
 from engine.domain.errors import UserError
 from engine.domain.model import Run
-from engine.engine import ApplyMode, ApplyOptions, RunApplied, apply_run
+from engine.engine import ApplyMode
 from tui import formatting
 from tui.formatting import apply_rows
 from tui.formatting.apply_rows import ApplyRow
+from tui.screens.applying import RunApplies
 from tui.screens.dialog import Dialog
 from tui.terminal.cells import crop
 from tui.widgets.forms.prompt_area import PromptArea
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
 WAYS = (ApplyMode.EDITS, ApplyMode.COMMIT, ApplyMode.MERGE, ApplyMode.PATCH)
 WORDS = ("edits", "commit", "merge", "patch")
-MANY, EVERY = 100, 20
-"""Files of a run from which on they are counted, and how often that is shown."""
 MEANINGS = {
     ApplyMode.EDITS: "Plain edits in the working tree; nothing is committed.",
     ApplyMode.COMMIT: "A commit on the run's own branch; your files stay as they are.",
@@ -88,13 +85,7 @@ class ApplyDialog(Dialog[bool]):
         super().__init__()
         self._engine = engine
         self._rows = [ApplyRow(run) for run in runs]
-        self._progress = ""
-        """Progress of an apply; empty while there is none."""
-        self._count = ""
-        self._is_stopping = False
-        self._applying: asyncio.Task[RunApplied] | None = None
-        self._is_over = False
-        """True if the runs were applied, as far as they fitted."""
+        self._applies = RunApplies(engine, self._rows, self._draw)
 
     def compose(self) -> ComposeResult:
         """Compose the dialog."""
@@ -102,7 +93,6 @@ class ApplyDialog(Dialog[bool]):
         what = f"{len(self._rows)} runs" if many else crop(formatting.title(self._rows[0].run), 60)
         with Vertical(classes="box") as box:
             box.border_title = Content(f"Apply · {what}")
-            box.border_subtitle = Content("^s apply · ← → mode · esc back")
             with Horizontal(classes="row"):
                 yield Label(Content("Mode"), classes="name")
                 yield SegmentedControl(WORDS, 0, id="how")
@@ -139,7 +129,7 @@ class ApplyDialog(Dialog[bool]):
     @on(SegmentedControl.Changed)
     def _check(self) -> None:
         """Check all that is not applied again, with the chosen mode."""
-        if self._progress:
+        if self._applies.is_working:
             return
         commits = self._how in (ApplyMode.COMMIT, ApplyMode.MERGE)
         self.set_class(commits and len(self._rows) == 1, "-with-message")
@@ -149,14 +139,11 @@ class ApplyDialog(Dialog[bool]):
         self._name_targets()
         self.shown.show([apply_rows.block(row) for row in self._rows])
         self._draw_end()
-        self.run_worker(self._check_rows, group="check", exclusive=True)
+        self._check_places(self._applies.unapplied)
 
-    async def _check_rows(self) -> None:
-        options = ApplyOptions(self._how, check=True)
-        for place, row in enumerate(self._rows):
-            if not (row.is_applied or row.is_handed_over):
-                row.checked = await apply_run(self._engine.workspaces, row.run.id, options)
-                self._draw(place)
+    def _check_places(self, places: Sequence[int]) -> None:
+        work = partial(self._applies.check, places, self._how)
+        self.run_worker(work, group="check", exclusive=True)
 
     def _name_targets(self) -> None:
         """Name where each run's changes go, but not the same place in two rows below each other."""
@@ -170,132 +157,49 @@ class ApplyDialog(Dialog[bool]):
     @on(Button.Pressed, "#apply")
     def action_apply(self) -> None:
         """Apply the runs that may fit, or close the dialog where there is nothing left."""
-        if self._progress:
+        if self._applies.is_working:
             return
         if any(row.can_apply for row in self._rows):
-            self._progress = "Applying …"
             self.workers.cancel_group(self, "check")  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
+            self._applies.begin("Applying")
             self._draw_end()
             self.run_worker(self._apply, group="apply")
-        elif self._is_over:
-            self.dismiss(self._is_all)
+        elif self._applies.is_over:
+            self.dismiss(self._applies.is_all)
 
     def action_leave(self) -> None:
         """Close; in the middle of an apply, stop before the next file is in its place."""
-        if not self._progress:
-            self.dismiss(self._is_all if self._is_over else None)
-            return
-        self._is_stopping = True
-        if self._applying:
-            self._applying.cancel()
-        self._draw_end()
-
-    @property
-    def _is_all(self) -> bool:
-        return all(row.is_applied for row in self._rows)
+        if self._applies.is_working:
+            self._applies.stop()
+            self._draw_end()
+        else:
+            self.dismiss(self._applies.is_all if self._applies.is_over else None)
 
     async def _apply(self) -> None:
-        self._is_stopping = False
-        how = self._how
-        waiting = [place for place, row in enumerate(self._rows) if row.can_apply]
-        try:
-            for number, place in enumerate(waiting, start=1):
-                self._count = f"Applying {number}/{len(waiting)}"
-                self._progress = f"{self._count} …"
-                await self._apply_row(place, how)
-        finally:
-            self._progress, self._is_over = "", True
-        only = self._rows[0]
-        if len(self._rows) == 1 and only.is_applied:
+        only = self._rows[0] if len(self._rows) == 1 else None
+        await self._applies.apply(self._how, self.area.text if only else "")
+        if only and only.is_applied:
             tell(app_of(self), f"{formatting.title(only.run)}: {only.words}", stays=True)
             self.dismiss(True)
             return
         self._draw_end()
-        if not self._is_stopping and len(self._rows) > 1:
-            self.run_worker(self._check_again, group="check", exclusive=True)
-
-    async def _apply_row(self, place: int, how: ApplyMode) -> None:
-        row = self._rows[place]
-        row.checked, row.is_stopped = None, self._is_stopping
-        if not self._is_stopping:
-            row.is_busy = True
-            self._draw(place)
-            self.shown.show_block(place)
-            try:
-                row.done = await self._apply_run(row, how)
-            except asyncio.CancelledError:
-                if not self._is_stopping:
-                    raise
-                row.is_stopped = True
-            row.is_busy = False
-        self._draw(place)
-
-    async def _apply_run(self, row: ApplyRow, how: ApplyMode) -> RunApplied:
-        """Apply one run; nothing of it keeps the next from being applied."""
-        message = self.area.text if len(self._rows) == 1 else ""
-        if how is ApplyMode.PATCH:
-            try:
-                path = await self._engine.workspaces.save_patch(row.run.id)
-            except UserError as error:
-                return RunApplied(row.run.id, ApplyOutcome.SKIPPED, error=error)
-            row.words = f"patch saved: {path}. `git apply` takes it."
-            return RunApplied(row.run.id, ApplyOutcome.APPLIED)
-        looked = partial(asyncio.get_running_loop().call_soon_threadsafe, self._draw_count)
-        options = ApplyOptions(how, message=message, looked=looked)
-        work = apply_run(self._engine.workspaces, row.run.id, options)
-        self._applying = asyncio.ensure_future(work)
-        try:
-            done = await self._applying
-        finally:
-            self._applying = None
-        row.words = apply_rows.done_words(row.run, how, done.result)
-        return done
-
-    def _draw_count(self, done: int, of: int) -> None:
-        """Show the number of files of the present run, where there are many."""
-        if self._progress and of >= MANY and done % EVERY == 0:
-            self._progress = f"{self._count} · {done:,} of {of:,} files …"
-            self._draw_end()
-
-    async def _check_again(self) -> None:
-        """Check what did not fit again: with others applied before it, it may fit now."""
-        options = ApplyOptions(self._how, check=True)
-        for place, row in enumerate(self._rows):
-            if row.conflicts and not row.is_handed_over:
-                row.checked = await apply_run(self._engine.workspaces, row.run.id, options)
-                self._draw(place)
+        if not (only or self._applies.is_stopping):
+            self._check_places(self._applies.conflicts)
 
     # Conflicts
 
     @on(Button.Pressed, "#resolve")
     def action_resolve(self) -> None:
         """Hand each conflict to the agent of its run."""
-        if not self._progress and any(row.can_resolve for row in self._rows):
-            self._progress = "Asking …"
+        if not self._applies.is_working and any(row.can_resolve for row in self._rows):
+            self._applies.begin("Asking agents")
             self._draw_end()
             self.run_worker(self._resolve, group="apply")
 
     async def _resolve(self) -> None:
-        self._is_stopping = False
-        try:
-            for place, row in enumerate(self._rows):
-                if row.can_resolve and not self._is_stopping:
-                    await self._resolve_run(row)
-                    self._draw(place)
-        finally:
-            self._progress, self._is_over = "", True
+        await self._applies.resolve()
         self._draw_end()
-        self.run_worker(self._check_again, group="check", exclusive=True)
-
-    async def _resolve_run(self, row: ApplyRow) -> None:
-        """Update a run onto its base; where that conflicts, its agent is asked to resolve it."""
-        try:
-            done = await self._engine.updates.resolve(row.run.id)
-        except UserError as error:
-            row.note = f"{error.message} {error.recovery}"
-            return
-        row.is_handed_over = done.is_resumed
-        row.note = apply_rows.RESUMED if done.is_resumed else apply_rows.UPDATED
+        self._check_places(self._applies.conflicts)
 
     # What is shown
 
@@ -308,28 +212,37 @@ class ApplyDialog(Dialog[bool]):
         view = self.shown
         view.scroll_to(y=view.scroll_offset.y + lines, animate=False, force=True)
 
-    def _draw(self, place: int) -> None:
-        """Draw one run, and what depends on all."""
-        self.shown.replace(place, apply_rows.block(self._rows[place]))
+    def _draw(self, place: int | None) -> None:
+        """Draw one run, if any, and what depends on all."""
+        if place is not None:
+            row = self._rows[place]
+            self.shown.replace(place, apply_rows.block(row))
+            if row.is_busy:
+                self.shown.show_block(place)
         self._draw_end()
 
     def _draw_end(self) -> None:
         end, words = self.query_one("#end", Static), self._end()
         end.update(Content(words))
         end.display = bool(words)
+        is_working, is_over = self._applies.is_working, self._applies.is_over
+        keys = f"^s apply · ← → mode · esc {'stop' if is_working else 'back'}"
+        box = self.query_one(".box", Vertical)
+        if box.border_subtitle != keys:  # to write it paints all
+            box.border_subtitle = keys
         left = sum(row.can_apply for row in self._rows)
-        label = "Apply" if not self._is_over else f"Apply the rest ({left})" if left else "Close"
+        label = "Apply" if not is_over else f"Apply the rest ({left})" if left else "Close"
         if str(self.button.label) != label:
             self.button.label = Content(label)
             self.button.refresh(layout=True)  # a label of another length needs another width
-        self.button.disabled = bool(self._progress) or not (left or self._is_over)
+        self.button.disabled = is_working or not (left or is_over)
         resolve = self.query_one("#resolve", Button)
-        resolve.display = not self._progress and any(row.can_resolve for row in self._rows)
+        resolve.display = not is_working and any(row.can_resolve for row in self._rows)
 
     def _end(self) -> str:
-        if self._progress:
-            return self._progress + (" Stopping …" if self._is_stopping else " esc stops.")
-        if self._is_over:
+        if self._applies.progress:
+            return self._applies.progress
+        if self._applies.is_over:
             return apply_rows.summary(self._rows)
         if len(self._rows) > 1:
             return "Applied in order; a run that does not fit is passed over."
