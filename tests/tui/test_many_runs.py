@@ -13,6 +13,8 @@ from engine.domain.model import Run, RunSpec, Status
 from tui.models import filters
 from tui.models.grouped_runs import GroupedRuns
 from tui.models.list_options import ListOptions
+from tui.screens import allowed
+from tui.screens.run_actions import LOOKED_AT
 from tui.widgets.runs.run_list import RunList
 from tui.widgets.runs.run_painter import RunPainter
 
@@ -127,3 +129,28 @@ async def test_a_key_is_painted_at_once_however_seldom_events_are() -> None:
                 await pilot.press("j")
                 await pilot.pause()
                 assert set(drawn) == {runs.cursor_line - 1, runs.cursor_line}
+
+
+async def test_keys_of_a_long_heading_are_shown_without_asking_each_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+    allows = allowed.allows
+
+    def counted(run: Run, action: str) -> bool:
+        asked.append(run.id)
+        return allows(run, action)
+
+    monkeypatch.setattr(allowed, "allows", counted)
+    app = app_on(home(5_000))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("b", "b")  # in batches: all are under the heading of none
+        await pilot.press("g")
+        assert screen_of(app).browser.several > LOOKED_AT
+        asked.clear()
+        screen_of(app).refresh_bindings()
+        await pilot.pause()
+        assert screen_of(app).check_action("retry_run", ()) is True
+        assert screen_of(app).check_action("cancel_run", ()) is True  # one of them is at work
+        assert screen_of(app).check_action("start_run", ()) is None
+        assert len(asked) < LOOKED_AT

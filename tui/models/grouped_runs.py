@@ -343,8 +343,13 @@ class GroupedRuns:
 
     def ids_of(self, group: RunGroup) -> Sequence[str]:
         """Return the ids of a group's runs, in order."""
-        keys = reversed(group.keys) if self.selection.is_reversed else group.keys
-        return [key[-1] for key in keys]
+        return list(self.each_of(group))
+
+    def each_of(self, group: RunGroup) -> Iterator[str]:
+        """Return the ids of a group's runs, in order, for those who may not want all."""
+        return (
+            key[-1] for key in (reversed(group.keys) if self.selection.is_reversed else group.keys)
+        )
 
     def ids_at(self, line: int) -> Sequence[str]:
         """Return the run on a line, or the runs under the heading there."""

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from tui.screens.write import WriteRequest
 
 
+LOOKED_AT = 200
+"""Marked runs of which each is asked for what it allows; of more, statuses alone count.
+
+A key may then do nothing, with the reason, where it is not grey: 50,000 older runs under one
+heading are asked for twenty actions whenever the keys are shown.
+"""
 PLACE = "runs"
 """The name of the list of runs in the history of changes."""
 
@@ -91,11 +97,12 @@ class RunActions:
     def check(self, action: str) -> bool | None:
         """Return whether the chosen runs allow an action; None greys its key."""
         if action == "compare":
-            several = self._chosen.marked() or self._chosen.headed()
             run = self._chosen.run
-            return True if len(several) > 1 or (run and run.spec.batch) else None
+            return True if self._chosen.several > 1 or (run and run.spec.batch) else None
         if action not in STATUSES:
             return True
+        if action in OF_MARKS and self._chosen.several > LOOKED_AT:
+            return True if self._chosen.have_any(STATUSES[action]) else None
         return True if any(allowed.allows(run, action) for run in self._meant(action)) else None
 
     def why_not(self, command_id: str) -> UserError | None:
@@ -110,9 +117,8 @@ class RunActions:
             recovery = "2 shows the disk, and all there is in the trash."
             message = "Nothing was changed here that can be undone."
             return user_error("INPUT_INVALID", message, recovery)
-        return allowed.why_not(
-            command_id, run, len(self._chosen.marked()), len(self._chosen.headed())
-        )
+        marked = len(self._chosen.marked())
+        return allowed.why_not(command_id, run, marked, self._chosen.several - marked)
 
     # Asking
 

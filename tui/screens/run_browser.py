@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.domain.attention import is_asking, to_review
 from engine.domain.hosts import is_remote
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Run
+from engine.domain.model import Run, Status
 from tui.models.grouped_runs import GroupedRuns
 from tui.models.list_options import Grouping, ListOptions, SortOrder
 from tui.screens.live import CodeRequested, InboxRequested
@@ -61,10 +62,29 @@ class RunBrowser:
         return [self._runs[run_id] for run_id in self._lines.ids_of(group)]
 
     @property
+    def several(self) -> int:
+        """Return the number of marked runs, or of those under the heading."""
+        group = self._panes.run_list.cursor_group
+        return len(self._panes.run_list.marks.ids) or (len(group) if group else 0)
+
+    def have_any(self, statuses: AbstractSet[Status]) -> bool:
+        """Return whether one of several runs has one of these statuses, at any number of them."""
+        group, marked = self._panes.run_list.cursor_group, self._panes.run_list.marks.ids
+        if marked or group is None:
+            return any(self._runs[run_id].status in statuses for run_id in marked)
+        return any(group.statuses[status] for status in statuses)
+
+    @property
     def batch(self) -> str | None:
         """Return the batch of the chosen run, or of all runs under the heading."""
-        batches = {run.spec.batch for run in ([self.run] if self.run else self.headed())}
-        return batches.pop() if len(batches) == 1 else None
+        if self.run:
+            return self.run.spec.batch
+        group = self._panes.run_list.cursor_group
+        ids = self._lines.each_of(group) if group else iter(())
+        batch = next((self._runs[run_id].spec.batch for run_id in ids), None)
+        # Under a long heading, the first that differs ends it.
+        is_same = batch and all(self._runs[run_id].spec.batch == batch for run_id in ids)
+        return batch if is_same else None
 
     def place(self, run: Run) -> int:
         """Return the line of a run."""
