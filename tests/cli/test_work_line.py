@@ -10,12 +10,16 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from support import spec
 
+from engine.domain.errors import user_error
 from engine.domain.model import Run
 from tui.cli.commands.retry import queue_all
+from tui.cli.commands.update import update_many
 from tui.cli.support import output, work_line
+from tui.cli.support.failure import EXIT_CANCELLED
 from tui.cli.support.work_line import work_line as opened
 
 if TYPE_CHECKING:
+    from engine.engine import UpdateReport, UpdateRequest
     from engine.ports.engine import EnginePort
 
 
@@ -94,3 +98,28 @@ async def test_ctrl_c_stops_the_retry_of_many_runs_between_two(drawn: list[str])
     assert [run.id for run in queued] == asked == ["r0", "r1"]
     assert drawn[0] == "\rqueuing: 1 of 4 · Ctrl-C stops\x1b[K"
     assert "Stopping …" in drawn[1]
+
+
+async def test_ctrl_c_stops_the_update_of_many_runs_between_two(
+    drawn: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    class Updating:
+        updates = property(lambda self: self)
+
+        async def check(self, run: str, wanted: UpdateRequest) -> UpdateReport:
+            asked.append(run)
+            if len(asked) == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+                await asyncio.sleep(0.01)
+            raise user_error("UPDATE_CONFLICT", "no", "none")
+
+    runs = [Run(f"r{n}", spec("say x"), 0.0) for n in range(4)]
+    options = {"base": None, "fetch": False, "undo": False, "check": True, "resolve": False}
+    code = await update_many(cast("EnginePort", Updating()), runs, options, as_json=False)
+    assert (code, asked) == (EXIT_CANCELLED, ["r0", "r1"])
+    assert drawn[0] == "\rchecking: 0 of 4 · Ctrl-C stops\x1b[K"
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 2  # the result of each run that was checked
+    assert "Stopped after 2 of 4; 2 left alone." in shown.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,8 +28,9 @@ from tui.cli.support.options import (
 
 if TYPE_CHECKING:
     from engine.domain.model import Run
-    from engine.engine import UpdateReport, UpdateRequest
+    from engine.engine import RestoreResult, UpdateReport, UpdateRequest
     from engine.ports.engine import EnginePort
+    from tui.cli.support.work_line import WorkLine
 
 CONFLICT = "UPDATE_CONFLICT"
 
@@ -69,16 +71,37 @@ async def _update(names: tuple[str, ...], asked: dict[str, Any], *, as_json: boo
     async with session.open_engine(strict=True) as engine:
         found = await session.find_all(engine, names)
         if len(found) == 1:
-            return 0 if await _one(engine, found[0], asked, as_json=as_json) else 1
-        done = [await _each(engine, run, asked, as_json=as_json) for run in found]
+            return 0 if await _one(engine, found[0], asked, None, as_json=as_json) else 1
+        return await update_many(engine, found, asked, as_json=as_json)
+
+
+async def update_many(
+    engine: EnginePort, runs: Sequence[Run], asked: dict[str, Any], *, as_json: bool
+) -> int:
+    """Update runs, one after another; a signal ends the work after the present one."""
+    from tui.cli.commands.cancel import told_stopped
+    from tui.cli.support.work_line import work_line
+
+    work = "undoing" if asked["undo"] else "checking" if asked["check"] else "updating"
+    done: list[bool] = []
+    with work_line() as line:
+        for run in runs:
+            line.tell_of(work, len(done), len(runs))
+            if line.is_stopped:
+                left = len(runs) - len(done)
+                return told_stopped(f"Stopped after {len(done)} of {len(runs)}; {left} left alone.")
+            done.append(await _each(engine, run, asked, line, as_json=as_json))
     return 0 if all(done) else 1
 
 
-async def _each(engine: EnginePort, run: Run, asked: dict[str, Any], *, as_json: bool) -> bool:
+async def _each(
+    engine: EnginePort, run: Run, asked: dict[str, Any], line: WorkLine, *, as_json: bool
+) -> bool:
     """Update one of several runs; an error is its result, and the others go on."""
     try:
-        return await _one(engine, run, asked, as_json=as_json, is_alone=False)
+        return await _one(engine, run, asked, line, as_json=as_json)
     except UserError as error:
+        line.clear()
         if as_json:
             output.say_json(not_updated_json(run, error))
         else:
@@ -87,26 +110,35 @@ async def _each(engine: EnginePort, run: Run, asked: dict[str, Any], *, as_json:
 
 
 async def _one(
-    engine: EnginePort, run: Run, asked: dict[str, Any], *, as_json: bool, is_alone: bool = True
+    engine: EnginePort, run: Run, asked: dict[str, Any], line: WorkLine | None, *, as_json: bool
 ) -> bool:
+    """Update a run and print the result, on its own or with the line of the work on several."""
     from engine.engine import UpdateRequest
 
-    if asked["undo"]:
-        await _undo(engine, run, as_json=as_json)
-        return True
     wanted = UpdateRequest(asked["base"], asked["fetch"])
+    if asked["undo"]:
+        done = await engine.updates.undo(run.id)
+        _clear(line)
+        _say_undone(run, done, as_json=as_json)
+        return True
     if asked["check"]:
         report = await engine.updates.check(run.id, wanted)
     elif asked["resolve"]:
         report = await _resolve(engine, run, wanted)
     else:
-        report = await _updated(engine, run, wanted, asks=is_alone and not as_json)
+        report = await _updated(engine, run, wanted, asks=line is None and not as_json)
+    _clear(line)
     is_done = not asked["check"]
     if as_json:
         output.say_json(updated_json(report, is_done=is_done))
     else:
         _say(report, is_done=is_done)
     return is_done or not report.conflicts
+
+
+def _clear(line: WorkLine | None) -> None:
+    if line:
+        line.clear()
 
 
 async def _updated(
@@ -145,8 +177,7 @@ async def resolve(engine: EnginePort, run: Run, *, as_json: bool) -> None:
         _say(report, is_done=True)
 
 
-async def _undo(engine: EnginePort, run: Run, *, as_json: bool) -> None:
-    done = await engine.updates.undo(run.id)
+def _say_undone(run: Run, done: RestoreResult, *, as_json: bool) -> None:
     if as_json:
         output.say_json(update_undone_json(run.id, done))
     else:
