@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
@@ -417,13 +418,15 @@ class Workspaces:
     async def _undo(self, known: Run, to: Path, progress: Progress) -> UndoneApply:
         async with self._noted(known.id):
             store = await self._open(known.id)
-            done = await undo.undo(store, to, self._paths.home, progress)
+            record = partial(self._record_undone, known.id)
+            return await undo.undo(store, to, self._paths.home, progress, record)
+
+    async def _record_undone(self, run: str, done: UndoneApply) -> None:
         event = ApplyUndone(done.to, len(done.files))
         try:
-            await self._append(known.id, lambda _: [event])
+            await self._append(run, lambda _: [event])
         except UserError as error:  # it is done, whether or not it can be written down
-            _log.warning("run %s: undone, but not noted: %s", known.id, error.message)
-        return done
+            _log.warning("run %s: undone, but not noted: %s", run, error.message)
 
     async def home_of(self, run: Run) -> str | None:
         """Return the folder that a run's changes belong in: its source, or that of the run before.

@@ -15,7 +15,9 @@ from support import played, supervising
 from engine.config.paths import Paths
 from engine.domain.model import Run, WorkspaceKind, WorkspaceSpec
 from engine.engine import ApplyMode, Engine
+from engine.workspaces.apply.applied_history import AppliedHistory
 from engine.workspaces.apply.file_transaction import FileTransaction
+from engine.workspaces.service import Workspaces
 
 LIMIT_S = 60
 BRINGING = (ApplyMode.EDITS, ApplyMode.MERGE)
@@ -126,3 +128,34 @@ async def test_the_files_of_an_apply_are_counted(engine: Engine, source: Path) -
         run.id, ApplyMode.EDITS, looked=lambda done, of: seen.append((done, of))
     )
     assert seen == [(0, 2), (1, 2)]
+
+
+@pytest.mark.parametrize("step", ["_record_undone", "forget_edits"])
+async def test_an_undo_whose_process_ended_can_be_finished(
+    engine: Engine, source: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await changing(engine, source)
+    await engine.workspaces.apply(run.id, ApplyMode.EDITS)
+
+    async def ended(*_: object) -> None:
+        raise ProcessEnded
+
+    with monkeypatch.context() as patch:
+        owner = Workspaces if step == "_record_undone" else AppliedHistory
+        patch.setattr(owner, step, ended)
+        with pytest.raises(ProcessEnded):
+            await engine.workspaces.undo_apply(run.id)
+    assert (source / "a.txt").read_text() == "one\n"
+    if (await engine.find(run.id)).applied:
+        done = await engine.workspaces.undo_apply(run.id)
+        assert done.files == ("a.txt", "b.txt")
+    assert not (await engine.find(run.id)).applied
+    assert (await engine.workspaces.apply(run.id, ApplyMode.EDITS)).files == ("a.txt", "b.txt")
+    await engine.workspaces.undo_apply(run.id)
+    assert (source / "a.txt").read_text() == "one\n"
+    assert not (source / "b.txt").exists()
+    assert not (await engine.find(run.id)).applied
+
+
+class ProcessEnded(Exception):
+    """The end of a process, after which nothing of it is done."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,10 +34,18 @@ class UndoneApply:
     files: tuple[str, ...]
 
 
-async def undo(run: Checkpoints, to: Path, home: Path, progress: Progress) -> UndoneApply:
+async def undo(
+    run: Checkpoints,
+    to: Path,
+    home: Path,
+    progress: Progress,
+    record: Callable[[UndoneApply], Awaitable[object]],
+) -> UndoneApply:
     """Put the files that the last apply of a run changed in `to` back, all or none.
 
-    Raises `UserError` UNDO_REFUSED, and names what has changed since. Locks lie in `home`.
+    Raises `UserError` UNDO_REFUSED, and names what has changed since. Locks lie in `home`. The
+    result is given to `record` before the run's own history of it is removed: if a process ends
+    in between, another undo finishes.
     """
     wish = ApplyRequest(to)
     if not to.is_dir():
@@ -54,10 +63,12 @@ async def undo(run: Checkpoints, to: Path, home: Path, progress: Progress) -> Un
             if edits.head != head_of(repository):
                 raise _refused("the source has another commit checked out")
             await _put_back(run, repository, root, home, edits, progress)
+            done = UndoneApply(str(to), tuple(os.fsdecode(path) for path in sorted(edits.paths)))
+            await record(done)
             await here.forget_edits(edits)
     except OSError as error:  # whatever was begun has been taken back
         raise os_failure(error) from error
-    return UndoneApply(str(to), tuple(os.fsdecode(path) for path in sorted(edits.paths)))
+    return done
 
 
 def head_of(repository: Repository | None) -> str:
@@ -79,6 +90,9 @@ async def _put_back(
     ]
     found = await asyncio.to_thread(found_files, root, pairs, run.object_format)
     changed = [pair.path for pair in pairs if found[pair.path][1] != pair.old]
+    if len(changed) == len(pairs) and all(found[one.path][1] == one.new for one in pairs):
+        progress.stop.begin()
+        return  # an undo that was not recorded: its process ended
     if changed:
         raise _refused(_named(changed))
     infos = {path: info for path, (info, _) in found.items()}
