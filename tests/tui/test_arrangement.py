@@ -111,6 +111,33 @@ def test_what_is_kept_is_what_would_be_sorted_again(selection: ListOptions) -> N
             assert kept.depth_of(found) == fresh.depth_of(found) == depth_in(kept, line)
 
 
+@pytest.mark.parametrize("selection", SELECTIONS, ids=str)
+def test_arranged_in_slices_the_lines_are_those_of_all_at_once(selection: ListOptions) -> None:
+    chance = random.Random(11)
+    runs: dict[str, Run] = {}
+    for number in range(60):
+        runs[f"r{number:03}"] = with_parent(a_run(number, chance), runs, chance)
+    sliced = GroupedRuns(selection, runs, NOW, folded=["docs"], most=7, cursor="r005")
+    assert not sliced.is_whole
+    while not sliced.is_whole:
+        sliced.add_more(5)
+        ids = chance.sample(sorted(runs), 2)
+        runs.update((one, changed(runs[one], chance)) for one in ids)
+        if not chance.randrange(3):
+            gone = chance.choice(sorted(runs))
+            del runs[gone]
+            ids.append(gone)
+        sliced.update(ids, NOW)
+    fresh = GroupedRuns(selection, runs, NOW, folded=["docs"])
+    assert list(lines(sliced)) == list(lines(fresh))
+    assert list(sliced.ids()) == list(fresh.ids())
+    assert [sliced.depth_of(one) for one in sliced.ids()] == [
+        fresh.depth_of(one) for one in fresh.ids()
+    ]
+    sliced.update(runs, NOW)
+    assert list(lines(sliced)) == list(lines(fresh))
+
+
 def test_a_run_of_a_folded_group_stands_on_its_heading() -> None:
     chance = random.Random(1)
     runs = {run.id: run for run in (a_run(number, chance) for number in range(20))}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from typing import cast
 
 import pytest
 from fake_engine import FakeEngine, S, app_on, screen_of, taken
+from textual.pilot import Pilot
 from textual.strip import Strip
 
 from engine.domain.events import Notice
 from engine.domain.model import Run, RunSpec, Status
+from tui.app import SwarmApp
 from tui.models import filters
 from tui.models.grouped_runs import GroupedRuns
 from tui.models.list_options import ListOptions
@@ -34,6 +38,14 @@ def home(count: int) -> FakeEngine:
     return engine
 
 
+async def arranged(pilot: Pilot[None]) -> None:
+    """Wait until all runs are in the list."""
+    async with asyncio.timeout(10):
+        while not screen_of(cast(SwarmApp, pilot.app)).panes.run_list.arrangement.is_whole:
+            await pilot.pause()
+    await pilot.pause()
+
+
 async def work(count: int, *before: str) -> Counter[str]:
     """Count what some keys and events make the list do."""
     done: Counter[str] = Counter()
@@ -51,7 +63,7 @@ async def work(count: int, *before: str) -> Counter[str]:
     app = app_on(engine)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press(*before)
-        await pilot.pause()
+        await arranged(pilot)
         with pytest.MonkeyPatch.context() as patch:
             counted(patch, RunList, "draw")
             counted(patch, RunList, "draw_row")
@@ -145,6 +157,7 @@ async def test_keys_of_a_long_heading_are_shown_without_asking_each_run(
     app = app_on(home(5_000))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.press("b", "b")  # in batches: all are under the heading of none
+        await arranged(pilot)
         await pilot.press("g")
         assert screen_of(app).browser.several > LOOKED_AT
         asked.clear()

@@ -100,6 +100,19 @@ class RunGroup:
             return None
         return (left - active / 2) * self.took_s / self.ended / active
 
+    def add(self, other: RunGroup) -> None:
+        """Add the runs of another part of the group."""
+        is_after = other.keys[0] > self.keys[-1] if self.keys else True
+        self.keys.extend(other.keys)
+        if not is_after:
+            self.keys.sort()
+        self.statuses.update(other.statuses)
+        self.percents += other.percents
+        self.needy += other.needy
+        self.tokens += other.tokens
+        self.took_s += other.took_s
+        self.newest = max(self.newest, other.newest)
+
     def count(self, place: _Place, by: int) -> None:
         """Add a run to the figures, or remove it."""
         self.statuses[place.status] += by
@@ -125,8 +138,14 @@ class GroupedRuns:
         folded: Iterable[str] = (OLDER,),
         cost: RunCost = no_cost,
         before: GroupedRuns | None = None,
+        most: int | None = None,
+        cursor: str | None = None,
     ) -> None:
-        """Arrange all runs; with those arranged `before`, at the cost of what is different now."""
+        """Arrange all runs; with those arranged `before`, at the cost of what is different now.
+
+        Of more than `most`, only so many are arranged, the latest and the one under the cursor:
+        the others by `add_more`.
+        """
         self.selection = selection
         self.runs = runs
         self.folded = set(folded)
@@ -146,16 +165,15 @@ class GroupedRuns:
         self._families: RunFamilies | None = None
         """Made with the first run that has a parent."""
         self._known: Mapping[str, _Place] = self._reusable(before) if before else {}
+        ids = self._candidates(before)
+        self._left = _split_off(ids, most, cursor)
+        """The runs that are not arranged yet, the oldest first."""
+        first = [runs[run_id] for run_id in ids]
         if selection.folds_older:
-            self._older.load(self._key(run) for run in runs.values() if is_foldable(run))
-        self._put_families(runs)
-        found: defaultdict[str, list[_Place]] = defaultdict(list)
-        for run in self._candidates(before):
-            if self._is_wanted(run):
-                place = self._places[run.id] = self._place(run)
-                found[place.group].append(place)
-        self._groups = {name: RunGroup.of(name, places) for name, places in found.items()}
-        self._known = {}
+            self._older.load(self._key(run) for run in first if is_foldable(run))
+        self._put_families(ids if self._left else runs)
+        self._groups = {name: RunGroup.of(name, places) for name, places in self._put(first)}
+        self._forget_before()
 
     def _reusable(self, before: GroupedRuns) -> Mapping[str, _Place]:
         """Return the places of runs that are the same in this order, where they still are."""
@@ -173,13 +191,49 @@ class GroupedRuns:
         """
         new, old = self.selection, before.selection
         is_same = before.runs is self.runs and replace(new, text=old.text) == old
-        return is_same and narrows(old.text, new.text)
+        return is_same and before.is_whole and narrows(old.text, new.text)
 
-    def _candidates(self, before: GroupedRuns | None) -> Iterable[Run]:
+    def _candidates(self, before: GroupedRuns | None) -> list[str]:
         """Return the runs that may be wanted: of those before, where no other can be."""
         if before is None or not self.is_part:
-            return self.runs.values()
-        return [run for run_id in before._places if (run := self.runs.get(run_id))]
+            return list(self.runs)
+        return [run_id for run_id in before._places if run_id in self.runs]
+
+    def _put(self, runs: Iterable[Run]) -> Iterable[tuple[str, list[_Place]]]:
+        """Place the runs that are wanted; return their places by group."""
+        found: defaultdict[str, list[_Place]] = defaultdict(list)
+        for run in runs:
+            if self._is_wanted(run):
+                place = self._places[run.id] = self._place(run)
+                found[place.group].append(place)
+        return found.items()
+
+    # The rest of very many runs
+
+    @property
+    def is_whole(self) -> bool:
+        """Return whether all runs are arranged."""
+        return not self._left
+
+    def add_more(self, count: int) -> list[Run]:
+        """Arrange some more of the runs that are left, the latest of them; return them."""
+        ids = self._left[-count:]
+        del self._left[-count:]
+        runs = [run for one in ids if one not in self._places and (run := self.runs.get(one))]
+        crossed = set[str]().union(*(self._fold_older(run.id) for run in runs))
+        related = self._put_families((*ids, *crossed))
+        for name, places in self._put(runs):
+            self._group(name).add(RunGroup.of(name, places))
+        for run_id in (crossed | related).difference(run.id for run in runs):
+            self._update(run_id)
+        self._forget_before()
+        self._is_laid_out = False
+        return runs
+
+    def _forget_before(self) -> None:
+        """Forget the places of runs before, as soon as all are arranged."""
+        if self.is_whole:
+            self._known = {}
 
     # What changes
 
@@ -409,3 +463,15 @@ class GroupedRuns:
         }
         self._count = at
         self._is_laid_out = True
+
+
+def _split_off(ids: list[str], most: int | None, cursor: str | None) -> list[str]:
+    """Leave at most so many ids, the latest and the cursor's; return the others, sorted."""
+    if most is None or len(ids) <= most:
+        return []
+    ids.sort()  # an id begins with the time
+    left = ids[:-most]
+    del ids[:-most]
+    if cursor and (at := bisect_left(left, cursor)) < len(left) and left[at] == cursor:
+        ids.append(left.pop(at))
+    return left

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tui.screens.write import WriteRequest
 
 
-LOOKED_AT = 200
+LOOKED_AT = 64
 """Marked runs of which each is asked for what it allows; of more, statuses alone count.
 
 A key may then do nothing, with the reason, where it is not grey: 50,000 older runs under one

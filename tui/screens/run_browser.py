@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from engine.domain.attention import is_asking, to_review
@@ -20,6 +22,14 @@ if TYPE_CHECKING:
     from tui.screens.runs import RunsScreen
     from tui.widgets.runs.panes import Panes
 
+AT_ONCE = 1_000
+"""Runs that are arranged in one go; of more, the others in slices."""
+A_FEW = 250
+SLICE_S, PAUSE_S = 0.008, 0.003
+"""Length of a slice, and the pause in which keys are read: a key takes several steps."""
+SHOWN_S = 0.25
+"""Time after which the runs found so far are shown."""
+LOOKING = "Looking for runs …"
 NO_MATCH = "No run matches: esc shows all."
 NO_MATCH_NEEDS_YOU = "No run that needs you matches: esc clears the filter."
 NO_MATCH_FAILED = "No failed run matches: esc clears the filter."
@@ -145,6 +155,7 @@ class RunBrowser:
     def _review_queue(self) -> ReviewQueue:
         from tui.models.review_queue import ReviewQueue
 
+        self.finish()
         order, several = list(self._lines.ids()), self._several()
         if several:
             return ReviewQueue.of_chosen(self._runs, order, several)
@@ -173,13 +184,42 @@ class RunBrowser:
         before = self._lines
         is_same = before.selection.grouping is self.options.grouping
         now, cost = self._screen.clock(), self._panes.cost
+        options, runs, cursor = self.options, self._runs, self._panes.run_list.cursor_run
         self._lines = (
-            GroupedRuns(self.options, self._runs, now, before.folded, cost, before)
+            GroupedRuns(options, runs, now, before.folded, cost, before, AT_ONCE, cursor)
             if is_same
-            else GroupedRuns(self.options, self._runs, now, cost=cost)
+            else GroupedRuns(options, runs, now, cost=cost, most=AT_ONCE, cursor=cursor)
         )
         self._panes.run_list.show(self._lines)
         self.describe()
+        if not self._lines.is_whole:
+            self._screen.run_worker(self._arrange_rest, group="arrange", exclusive=True)
+
+    async def _arrange_rest(self) -> None:
+        """Arrange the runs that are left in slices: keys are read between."""
+        lines, more = self._lines, list[Run]()
+        shown_at = monotonic()
+        while not lines.is_whole:
+            until = monotonic() + SLICE_S
+            more += lines.add_more(A_FEW)
+            while monotonic() < until and not lines.is_whole:
+                more += lines.add_more(A_FEW)
+            if lines.is_whole or monotonic() - shown_at > SHOWN_S:
+                self._show_more(more)
+                more, shown_at = [], monotonic()
+            await asyncio.sleep(PAUSE_S)
+            if lines is not self._lines:
+                return  # another order was asked for
+
+    def _show_more(self, runs: Sequence[Run]) -> None:
+        self._panes.run_list.show_more(runs)
+        self.describe()
+        self.meet_expected()
+
+    def finish(self) -> None:
+        """Arrange the runs that are left at once, for what needs all of them."""
+        if not self._lines.is_whole:
+            self._show_more(self._lines.add_more(len(self._runs)))
 
     def describe(self) -> None:
         """Show the choice of runs and the number of marks in words."""
@@ -187,10 +227,12 @@ class RunBrowser:
         self._panes.show_card(not self._runs)
         shown = self._lines.run_count
         if not shown:  # all runs are looked at for that
-            run_list.empty_text = self._why_empty()
+            run_list.empty_text = self._why_empty() if self._lines.is_whole else LOOKING
         state = self.options.describe(shown, shown if self.options.is_all else len(self._runs))
         if run_list.marks.ids:
             state = f"{state} · {len(run_list.marks.ids)} marked"
+        if not self._lines.is_whole:
+            state = f"{state} · looking for more"
         run_list.set_title(state)
         self._screen.tabs.note(state)
 
@@ -227,13 +269,18 @@ class RunBrowser:
         if not self._panes.run_list.move_to(run_id):
             self.clear_filter()
             self.select(replace(self.options, needs_you=False, grouping=Grouping.NONE))
-            self._panes.run_list.move_to(run_id)
+            self._move_to(run_id)
 
     def find(self, run_id: str) -> None:
         """Choose a run, in the list of all runs in the usual order where the present hides it."""
         if not self._panes.run_list.move_to(run_id):
             self.select(ListOptions())
             self.clear_filter()
+            self._move_to(run_id)
+
+    def _move_to(self, run_id: str) -> None:
+        if not self._panes.run_list.move_to(run_id):
+            self.finish()
             self._panes.run_list.move_to(run_id)
 
     # Options

@@ -46,6 +46,11 @@ class ListCursor:
         group = name if is_heading else self._view.arrangement.group_of(name)
         return group if self._view.arrangement.has_heading(group) else None
 
+    @property
+    def is_held(self) -> bool:
+        """Return whether a run or heading is remembered."""
+        return self._held is not None
+
     def hold(self) -> None:
         """Remember what the cursor is on, and announce another run."""
         found = self._found

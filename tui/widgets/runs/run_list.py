@@ -77,6 +77,12 @@ class RunList(MarkableView):
             self._draw_again()
         self._keep_place()
 
+    def show_more(self, runs: Iterable[Run]) -> None:
+        """Show the same lines with more runs among them."""
+        if self.painter.fill_columns(runs, is_part=self.arrangement.is_part):
+            self._draw_again()
+        self._keep_place()
+
     def update(self, ids: Iterable[str], *, moved: bool) -> None:
         """Update the runs named; `moved`: lines came, went or moved."""
         self.painter.now = self._clock()
@@ -102,14 +108,16 @@ class RunList(MarkableView):
         new = max(0, min(old if found is None else found, len(self.arrangement) - 1))
         if top:
             top += self.region_of(new).y - self.region_of(old).y
-        self.marks.drop_hidden()
+        if self.arrangement.is_whole:
+            self.marks.drop_hidden()
         if not (self.line_count and len(self.arrangement)):
             self.refresh()  # the columns' headings come or go
         self.set_lines(len(self.arrangement), cursor=new, top=top)
         self._fit_tiles()
         if not top:
             self.show_line(self.cursor_line)
-        self._held.hold()
+        if found is not None or self.arrangement.is_whole or not self._held.is_held:
+            self._held.hold()  # else its run may be among those that are not arranged yet
 
     def _paint_changed(self) -> None:
         changed, self._changed = self._changed, set()

@@ -1,0 +1,104 @@
+"""A list of very many runs is arranged in slices: keys are read between, and nothing is lost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from fake_engine import FakeEngine, S, app_on, chosen, listed, screen_of
+from textual.pilot import Pilot
+
+from engine.domain.model import Run, RunSpec
+from tui.models.grouped_runs import GroupedRuns
+from tui.screens import run_browser
+from tui.screens.runs import RunsScreen
+
+RUNS, AT_ONCE = 60, 10
+SIZE = (120, 40)
+
+
+@pytest.fixture(autouse=True)
+def _few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_browser, "AT_ONCE", AT_ONCE)
+    monkeypatch.setattr(run_browser, "A_FEW", 3)
+    monkeypatch.setattr(run_browser, "SLICE_S", 0.0)
+    monkeypatch.setattr(run_browser, "SHOWN_S", 0.0)
+
+
+def engine_with_runs() -> FakeEngine:
+    engine = FakeEngine()
+    for number in range(RUNS):
+        run_id = f"r{number:03}"
+        word = "needle" if number in (3, RUNS - 1) else "hay"
+        spec = RunSpec("p", f"Task {word} {number}", "p1")
+        run = Run(run_id, spec, engine.now + number, status=S.FAILED, seq=1)
+        engine.view.put(run)
+        engine._events[run_id] = []  # pyright: ignore[reportPrivateUsage]  a run without a log
+    return engine
+
+
+async def whole(pilot: Pilot[None], screen: RunsScreen) -> None:
+    """Wait until all runs are arranged."""
+    async with asyncio.timeout(10):
+        while not screen.panes.run_list.arrangement.is_whole:
+            await pilot.pause()
+    await pilot.pause()
+
+
+async def test_the_first_runs_are_shown_at_once_and_the_others_follow() -> None:
+    app = app_on(engine_with_runs())
+    async with app.run_test(size=SIZE) as pilot:
+        screen = screen_of(app)
+        seen: list[int] = []
+        show_more = screen.panes.run_list.show_more
+
+        def noted(runs: list[Run]) -> None:
+            seen.append(screen.panes.run_list.arrangement.run_count)
+            show_more(runs)
+
+        screen.panes.run_list.show_more = noted  # type: ignore[method-assign]
+        screen.rearrange()
+        assert screen.panes.run_list.arrangement.run_count == AT_ONCE
+        assert "looking for more" in str(screen.panes.run_list.border_title)
+        await whole(pilot, screen)
+        assert len(listed(app)) == RUNS
+        assert "looking" not in str(screen.panes.run_list.border_title)
+        assert len(seen) > 5, "they were shown bit by bit"
+
+
+async def test_a_word_of_the_filter_finds_old_runs_and_takes_the_next_letter_meanwhile() -> None:
+    app = app_on(engine_with_runs())
+    async with app.run_test(size=SIZE) as pilot:
+        screen = screen_of(app)
+        screen.browser.filter("n")
+        screen.browser.filter("needle")  # the first was not done
+        assert listed(app)[0] == f"r{RUNS - 1:03}"
+        await whole(pilot, screen)
+        assert listed(app) == [f"r{RUNS - 1:03}", "r003"]
+
+
+async def test_the_cursor_and_marks_stay_on_old_runs_in_another_order() -> None:
+    app = app_on(engine_with_runs())
+    async with app.run_test(size=SIZE) as pilot:
+        screen = screen_of(app)
+        await whole(pilot, screen)
+        screen.reveal("r002")
+        screen.panes.run_list.marks.set(["r001", "r004"])
+        await pilot.pause()
+        await pilot.press("s")
+        await whole(pilot, screen)
+        assert chosen(app) == screen.panes.run_list.cursor_run == "r002"
+        assert screen.panes.run_list.marks.ids == {"r001", "r004"}
+
+
+async def test_an_old_run_is_revealed_although_it_is_not_arranged_yet() -> None:
+    app = app_on(engine_with_runs())
+    async with app.run_test(size=SIZE) as pilot:
+        screen = screen_of(app)
+        screen.rearrange()
+        assert "r002" not in screen.panes.run_list.arrangement
+        screen.reveal("r002")
+        assert screen.panes.run_list.cursor_run == "r002"
+        await whole(pilot, screen)
+        assert isinstance(screen.panes.run_list.arrangement, GroupedRuns)
+        assert len(listed(app)) == RUNS
