@@ -141,7 +141,7 @@ def _reader(paths: Paths, store: StoreReader) -> RunReader | None:
         begin = len(shared_values.WORKED_IN)
         folders = [name[begin:] for name in stored if name.startswith(shared_values.WORKED_IN)]
         distrust(map(json_decoder(str), folders))
-    except (msgspec.MsgspecError, UserError):  # an engine logs it, or names it
+    except (msgspec.MsgspecError, UserError, RecursionError):  # an engine logs it, or names it
         return None
     distrust(map(str, workspace_roots.known(paths.home)))
     return reader

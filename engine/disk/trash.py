@@ -77,7 +77,7 @@ class Trash:
         try:
             entry = json_decoder(TrashEntry)((folder / "entry.json").read_bytes())
             place = self._trash_of(Path(entry.path))
-        except (OSError, msgspec.MsgspecError, UnicodeError):
+        except (OSError, msgspec.MsgspecError, UnicodeError, RecursionError):
             return None
         return entry if place and place / entry.id == folder else None
 

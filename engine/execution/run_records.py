@@ -34,6 +34,7 @@ from engine.store import codec, typed
 from engine.store.appending import AppendRequest, Committed
 from engine.store.presence import RECORD, missing
 from engine.store.reading import StoreReader
+from engine.store.rebuilt import is_unreadable
 from engine.system.durable import write_synced
 from engine.system.files import read_regular
 
@@ -99,7 +100,9 @@ def read(folder: Path) -> tuple[Run, dict[int, AttemptRequest]] | None:
             state = typed.state(state.encode()) or state
         run = codec.run_from(json.dumps(found["spec"]), state)
         asks = {int(n): codec.ask_from(text) for n, text in found["asks"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # missing, or damaged
+    except OSError:
+        return None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # damaged
         return None
     return run, asks
 
@@ -146,6 +149,8 @@ def _is_ahead(paths: Paths, run_id: str, run: Run | None) -> bool:
     found = read(paths.run(run_id))
     if found is None or found[0].id != run_id:
         return False
+    if run is not None and is_unreadable(run):
+        return False  # a damaged row: its next change rebuilds it from its events
     recorded = found[0]
     if run is None or recorded.attempt != run.attempt:
         return run is None or recorded.attempt > run.attempt
@@ -156,7 +161,7 @@ def _is_ahead(paths: Paths, run_id: str, run: Run | None) -> bool:
 
 
 def _known(folder: Path) -> dict[str, Any]:
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, RecursionError):
         found = json.loads(read_regular(folder / RECORD))
         return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
     return {}

@@ -123,7 +123,7 @@ def _pause(text: str | None) -> Pause | None:
     """Read the pause of the queue; one that cannot be read holds nothing up."""
     try:
         return shared_values.pause_from(text)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         _log.warning("the stored pause of the queue cannot be read")
         return None
 
@@ -132,7 +132,7 @@ def _nodes(text: str | None) -> NodePlaces:
     """Read the places on nodes that another process stored; another version may have."""
     try:
         return shared_values.nodes_from(text)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return NodePlaces()
 
 
@@ -146,5 +146,5 @@ def _faults(text: str | None) -> tuple[Fault, ...]:
     """Read the faults that another process stored; another version may have written them."""
     try:
         return shared_values.faults_from(text)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return ()

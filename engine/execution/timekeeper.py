@@ -88,7 +88,7 @@ def _anchor(text: str | None) -> ClockAnchor | None:
     """Read a stored anchor; another version may have written it."""
     try:
         return json_decoder(ClockAnchor)(text) if text else None
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return None
 
 

@@ -27,6 +27,7 @@ from engine.domain.model import AttemptRequest, Run, RunSpec, WorkspaceKind
 from engine.domain.record import mutable_record, record
 from engine.domain.stamp import stamp
 from engine.store import codec, usage_ledger
+from engine.store.database_errors import read_rows
 from engine.store.newer import StoredValue
 from engine.store.rebuilt import is_unreadable, rebuilt
 from engine.store.shared_values import WORKED_IN
@@ -151,7 +152,7 @@ class Appender:
         if unknown:
             marks = ",".join("?" * len(unknown))
             query = f"SELECT key, id, spec, state FROM runs WHERE id IN ({marks})"
-            for key, run_id, spec, state in db.execute(query, unknown):
+            for key, run_id, spec, state in read_rows(db, query, unknown):
                 run = codec.run_from(spec, state, run_id)
                 if is_unreadable(run):
                     run = rebuilt(db, key, run, spec)

@@ -139,7 +139,7 @@ def unknown_state(run: Run, state: str) -> newer.StoredValue | None:
         return None
     try:
         stored = newer.StoredValue(msgspec.json.decode(state), msgspec.json.decode(written))
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return None if stored.value == stored.written else stored
 
@@ -157,7 +157,7 @@ def run_from(spec: str, state: str, id: str = "", *, is_one_of_many: bool = Fals
         run: Run = _decode_many(Run)(f'{{"{SPEC}":null,{state[1:]}')
         run.spec = _decode_many(RunSpec)(spec)
         return run
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         known = newer.read(Run, f'{{"spec":{spec},{state[1:]}') or newer.read(Run, state)
         run = known or Run(id, RunSpec("", UNREADABLE, ""), 0.0, Status.read(UNREADABLE))
         run.id = run.id or id
@@ -199,12 +199,12 @@ def _body_from(kind: str, data: str) -> Body:
     if known is not None:
         try:
             return _decode_many(known)(data)
-        except msgspec.DecodeError:
-            with suppress(msgspec.DecodeError), unknown_allowed():
+        except (msgspec.DecodeError, RecursionError):
+            with suppress(msgspec.DecodeError, RecursionError), unknown_allowed():
                 return json_decoder(known)(data)
     try:
         held = msgspec.json.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         held = data
     more = cast("dict[str, Any]", held) if isinstance(held, dict) else {"data": held}
     return Raw({"type": kind, **more})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from engine.domain.errors import UserError, user_error
 from engine.system.files import free_bytes
@@ -36,6 +37,24 @@ def translated(path: Path | None = None) -> Generator[None]:
         raise user_error("DATABASE_CORRUPT", f"{name} is damaged: {error}.") from error
     except UnicodeEncodeError as error:
         raise user_error("INPUT_INVALID", "The input holds bytes that are not UTF-8.") from error
+
+
+def read_rows(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) -> list[Any]:
+    """Return the rows of a query; bytes that are not UTF-8 are replaced, and hide no other row."""
+    try:
+        return db.execute(query, values).fetchall()
+    except sqlite3.OperationalError as error:
+        if "UTF-8" not in str(error):
+            raise
+    plain, db.text_factory = db.text_factory, _lossy  # only now: it takes longer for each text
+    try:
+        return db.execute(query, values).fetchall()
+    finally:
+        db.text_factory = plain
+
+
+def _lossy(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
 
 
 def _full(name: Path | str) -> UserError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -19,10 +18,12 @@ from engine.domain.lifecycle import FINISHED
 from engine.domain.model import AttemptRequest, Run, TemplateStats
 from engine.domain.projection import WHOLE
 from engine.store import batches, codec
-from engine.store.database_errors import translated
+from engine.store.database_errors import read_rows, translated
 from engine.store.presence import DatabaseLocation
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from engine.domain.pattern import StoredPattern, SuccessRate
     from engine.domain.search import SearchHit, SearchWord
     from engine.store.history import EventHistory
@@ -258,7 +259,7 @@ class StoreReader:
         if self.place:
             self.place.check()
         with translated():
-            return await self._reader.do(lambda db: db.execute(query, values).fetchall())
+            return await self._reader.do(lambda db: read_rows(db, query, values))
 
 
 async def pages(store: StoreReader) -> AsyncIterator[list[Run]]:

@@ -9,6 +9,7 @@ import msgspec
 from engine.domain.model import Run
 from engine.domain.projection import fold
 from engine.store import codec
+from engine.store.database_errors import read_rows
 
 
 def is_unreadable(run: Run) -> bool:
@@ -19,10 +20,10 @@ def is_unreadable(run: Run) -> bool:
 def rebuilt(db: sqlite3.Connection, key: int, run: Run, spec: str) -> Run:
     """Return the run rebuilt from its stored events, for one that is unreadable."""
     query = "SELECT seq, at, attempt, type, data FROM events WHERE run = ? ORDER BY seq"
-    events = [codec.event_from(run.id, *row) for row in db.execute(query, (key,))]
+    events = [codec.event_from(run.id, *row) for row in read_rows(db, query, (key,))]
     try:
         asked = codec.spec_from(spec)
-    except (msgspec.DecodeError, TypeError):
+    except (msgspec.DecodeError, TypeError, RecursionError):
         run.seq = events[-1].seq if events else 0  # what is appended comes after them
         return run
     return fold(Run(run.id, asked, events[0].at if events else 0.0), events)

@@ -266,7 +266,7 @@ def _read(row: RunRow) -> _Light | None:
     try:
         light = json_decoder(_Spec)(spec), json_decoder(_State)(state)
         is_plain = light[1].id == run_id and "\n" not in spec and "\n" not in state
-    except (msgspec.DecodeError, UnicodeError, TypeError):
+    except (msgspec.DecodeError, UnicodeError, TypeError, RecursionError):
         return None
     return light if is_plain and light[1].status in FINISHED else None
 

@@ -100,7 +100,7 @@ def _keep_progress(db: sqlite3.Connection, progress: SessionProgress) -> None:
 def _progress(text: str | None) -> SessionProgress:
     try:
         return _decode(text) if text else SessionProgress()
-    except msgspec.MsgspecError:  # of a newer version
+    except (msgspec.MsgspecError, RecursionError):  # of a newer version
         return SessionProgress()
 
 

@@ -197,7 +197,7 @@ def _decode(message: bytes) -> ReadBatch:
     """Return a batch; raises OSError where a program of another version has written it."""
     try:
         batch = msgpack_decoder(ReadBatch)(message)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise OSError("the program that reads them is of another version") from error
     if batch.protocol != PROTOCOL:
         raise OSError("the program that reads them is of another version")

@@ -126,6 +126,8 @@ def test_a_row_that_cannot_be_read_costs_no_other_run() -> None:
         (spec_, state.replace(id, "another"), id),
         (spec_, state.replace("{", "{\n", 1), id),
         (spec_, b"\xff\x00", id),
+        (spec_, f'{state[:-1]},"unknown":{"[" * 100_000}', id),
+        (f'{spec_[:-1]},"unknown":{"[" * 100_000}', state, id),
         *rows([live]),
     ]
     found = resting.at_rest([good[0], *odd, good[1]])
@@ -264,6 +266,11 @@ async def test_an_engine_opens_a_home_with_old_runs_at_rest_and_works_on_them(
     with closing(sqlite3.connect(paths.database, isolation_level=None)) as database:
         odd = "UPDATE runs SET state = json_set(state, '$.percent', 'x') WHERE id = ?"
         database.execute(odd, (ids[1],))
+        nested = "UPDATE runs SET state = substr(state, 1, length(state) - 1) || ? WHERE id = ?"
+        database.execute(nested, (f',"unknown":{"[" * 100_000}', ids[4]))
+        bits = """UPDATE runs SET state =
+            CAST(replace(CAST(state AS BLOB), x'7b226964', x'7bff6964') AS TEXT) WHERE id = ?"""
+        database.execute(bits, (ids[5],))
     async with Engine.open(paths, quick(), supervise=True) as engine:
         runs = engine.view.runs
         await settled(engine)

@@ -75,7 +75,7 @@ async def checks(
     _, text = await _run([codex, "doctor", "--json", *options], env)
     try:
         report = json_decoder(_Report)(text)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return {}
     return report.checks
 

@@ -252,7 +252,7 @@ def read_record(line: bytes) -> Record | None:
         return None
     try:
         return _record_of(_decode(line))
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -305,7 +305,7 @@ def _item(item: _Item) -> Record | None:
 def _sleep(arguments: str) -> AgentSlept | None:
     try:
         return AgentSlept(bounded_time(_decode_sleep(arguments).get("duration_ms", 0.0) / 1000))
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return AgentSlept(0.0)
 
 

@@ -193,7 +193,7 @@ class NodeCalls:
     def _unpacked(self, data: bytes, message: Message[Answer]) -> Answer:
         try:
             return unpack(data, message)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             said = f"The node {printable_name(self.node)} gave an answer that cannot be read."
             raise user_error("NODE_FAILED", said) from error
         except OSError as error:

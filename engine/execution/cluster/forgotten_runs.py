@@ -53,6 +53,6 @@ class ForgottenRuns:
             return json_decoder(dict[str, Runs])(self._path.read_bytes())
         except FileNotFoundError:
             return {}
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, RecursionError) as error:
             _log.warning("what nodes have to remove is not known: %s: %s", self._path, error)
             return {}

@@ -65,7 +65,7 @@ class NodeBook:
                 self._seen = json_decoder(dict[str, SeenNode])(read_regular(self._path))
             except FileNotFoundError:
                 self._seen = {}
-            except (OSError, msgspec.MsgspecError) as error:
+            except (OSError, msgspec.MsgspecError, RecursionError) as error:
                 _log.warning("the noted nodes of the cluster cannot be read: %s", error)
                 self._seen = {}
         return self._seen

@@ -118,7 +118,7 @@ def _read(folder: Path) -> dict[str, dict[str, object]]:
         return empty | json_decoder(dict[str, dict[str, object]])((folder / _NOTES).read_bytes())
     except FileNotFoundError:
         return empty
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, msgspec.MsgspecError, RecursionError) as error:
         _log.warning("%s: what is noted of updates cannot be read: %s", folder, error)
         return empty
 

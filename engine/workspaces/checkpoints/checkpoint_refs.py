@@ -114,7 +114,7 @@ def known_points(git_dir: Path) -> dict[int, Checkpoint]:
     try:
         path = git_dir / _KNOWN
         return msgpack_decoder(dict[int, Checkpoint])(path.read_bytes())
-    except (OSError, msgspec.DecodeError):  # git knows them
+    except (OSError, msgspec.DecodeError, RecursionError):  # git knows them
         return {}
 
 

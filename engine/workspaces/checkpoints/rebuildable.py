@@ -30,7 +30,7 @@ def names_of(git_dir: Path) -> frozenset[bytes]:
     """Return how such folders are called; a store of an earlier version knows none."""
     try:
         found = json_decoder(list[str])((git_dir / _NAMES).read_bytes())
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, RecursionError):
         return frozenset()
     return frozenset(map(os.fsencode, found))
 

@@ -67,7 +67,7 @@ def _commits(git_dir: Path) -> dict[int, str]:
 
 
 def _remembered(git_dir: Path) -> dict[int, str]:
-    with suppress(OSError, msgspec.DecodeError):
+    with suppress(OSError, msgspec.DecodeError, RecursionError):
         return json_decoder(dict[int, str])(_list_of(git_dir).read_bytes())
     return {}
 

@@ -215,7 +215,7 @@ def _scan_known(git: Git, root: Path) -> tuple[ScanState, ScanResult]:
 def _load(git: Git) -> ScanState:
     try:
         return msgpack_decoder(ScanState)((git.git_dir / _STATE).read_bytes())
-    except (OSError, msgspec.DecodeError):  # only a cache: all is read again
+    except (OSError, msgspec.DecodeError, RecursionError):  # only a cache: all is read again
         return ScanState()
 
 

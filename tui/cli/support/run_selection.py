@@ -177,7 +177,7 @@ def _read_cursor(text: str) -> PageCursor:
     try:
         content = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
         return json_decoder(PageCursor)(content)
-    except (ValueError, binascii.Error, msgspec.MsgspecError):
+    except (ValueError, binascii.Error, msgspec.MsgspecError, RecursionError):
         raise _invalid_cursor() from None
 
 

@@ -98,7 +98,9 @@ class Nanny:
         """Pass reports on until the process ends."""
         assert process.stdout
         while raw := await process.stdout.readline():
-            with suppress(msgspec.MsgspecError):  # a line of another program, not a report
+            with suppress(
+                msgspec.MsgspecError, RecursionError
+            ):  # a line of another program, not a report
                 self._report(json_decoder(ProcessReport)(raw))
 
 

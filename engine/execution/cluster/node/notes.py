@@ -99,5 +99,5 @@ class Notes:
 def _read(path: Path) -> Note | None:
     try:
         return msgpack_decoder(Note)(path.read_bytes())
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, RecursionError):
         return None
