@@ -143,7 +143,8 @@ class OpenRequests:
     def rebuild(self) -> None:
         """Read all runs again, and drop closed groups."""
         self._groups, self._order, self._of_run = {}, [], {}
-        self.update(self.runs)
+        # No other run has open requests, and runs at rest would have to be decoded.
+        self.update([run_id for run_id, run in self.runs.items() if run.status in ACTIVE])
 
     def update(self, ids: Iterable[str], events: Iterable[Event] = ()) -> bool:
         """Read runs again; return whether groups changed. `events` show how requests ended."""

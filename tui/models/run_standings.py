@@ -1,4 +1,4 @@
-"""The standing of live runs: all of a run but the step that its agent is at.
+"""The standing of runs: which changed it, and how many there are of each kind.
 
 Nearly all events are steps of agents, which change no order, no count and no alert. To find that
 out takes a microsecond or two, where a place in the list takes fifteen.
@@ -6,12 +6,17 @@ out takes a microsecond or two, where a place in the list takes fifteen.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from engine.domain.lifecycle import LIVE
-from engine.domain.model import Run
+from engine.domain.attention import Attention, attention_of, is_asking
+from engine.domain.hosts import host_of
+from engine.domain.lifecycle import ACTIVE, LIVE
+from engine.domain.model import LOCAL, Run
+from tui.models.account_limits import AccountLimits
 
 _STEPS = frozenset(
     {
@@ -36,7 +41,7 @@ _standing: attrgetter[tuple[Any, ...]] = attrgetter(
 
 
 class RunStandings:
-    """The standings of live runs as one who counts or sorts them saw them last."""
+    """Standings of live runs as one who counts or sorts them saw them last."""
 
     def __init__(self) -> None:
         self._seen: dict[str, tuple[Any, ...]] = {}
@@ -57,3 +62,68 @@ class RunStandings:
             return False
         self._seen[run_id] = standing
         return True
+
+
+class RunCounts:
+    """The number of runs of each kind, and the limits that they reported: one for all screens.
+
+    Runs that did not change cost nothing.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, tuple[int, Attention, bool, bool]] = {}
+        self.kinds: Counter[Attention] = Counter()
+        self.busy = 0
+        """Runs that have a slot of this machine."""
+        self.asking = 0
+        self.limits = AccountLimits()
+        self.news_at = 0.0
+        """Time of the last event of any run."""
+
+    def count_all(self, runs: Mapping[str, Run]) -> None:
+        """Count the runs that changed since, and take the limits that they reported last."""
+        kinds = self._kinds
+        changed = [
+            run_id
+            for run_id, run in runs.items()
+            if (known := kinds.get(run_id)) is None or known[0] != run.seq
+        ]
+        self.limits.load(runs[run_id] for run_id in changed)
+        self.count(runs, [*(kinds.keys() - runs.keys()), *changed])
+
+    def count(self, runs: Mapping[str, Run], ids: Iterable[str]) -> None:
+        """Count the runs in `ids` again."""
+        for run_id in ids:
+            known, run = self._kinds.pop(run_id, None), runs.get(run_id)
+            new = _kind(run) if run else None
+            if run and new:
+                self._kinds[run_id] = (run.seq, *new)
+                self.news_at = max(self.news_at, run.last_event_at)
+            if known and new == known[1:]:  # as after nearly all events
+                continue
+            if known:
+                self._add(*known[1:], by=-1)
+            if new:
+                self._add(*new, by=1)
+
+    def _add(self, kind: Attention, busy: bool, asking: bool, by: int) -> None:
+        self.kinds[kind] += by
+        self.busy += by * busy
+        self.asking += by * asking
+
+
+def _kind(run: Run) -> tuple[Attention, bool, bool]:
+    """Return the attention that a run asks for, whether it has a slot, and whether it asks."""
+    # The slots shown are those of this machine: each node has its own.
+    is_busy = run.status in ACTIVE and host_of(run) == LOCAL
+    return attention_of(run), is_busy, is_asking(run)
+
+
+_COUNTS: WeakKeyDictionary[object, RunCounts] = WeakKeyDictionary()
+
+
+def counts_of(app: object) -> RunCounts:
+    """Return the counts that all screens of an app share: a home has 50,000 runs to count."""
+    if (found := _COUNTS.get(app)) is None:
+        found = _COUNTS[app] = RunCounts()
+    return found

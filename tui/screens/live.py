@@ -164,8 +164,7 @@ class LiveScreen(Screen[None]):
         """Catch up with what happened while another screen was shown."""
         self.top_bar.count_all(self.engine.view.runs)
         self.tell_queue()
-        runs = self.engine.view.runs.values()
-        self._news_at = max((run.last_event_at for run in runs), default=0.0)
+        self._news_at = self.top_bar.news_at
         self._wind()
 
     def take(self, batch: EventBatch) -> None:

@@ -98,7 +98,7 @@ class RunsScreen(LiveScreen):
 
     def on_screen_resume(self) -> None:
         """Show the events that happened while another screen was shown."""
-        self.panes.reckon_positions(self.engine.view.runs)
+        self.panes.reckon_positions(self.engine.view.live | self.panes.positions.keys())
         self.rearrange()
 
     def unveil(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING
@@ -11,19 +10,17 @@ from textual import events
 from textual.content import Content
 from textual.widget import Widget
 
-from engine.domain import lifecycle
 from engine.domain.activity import clock, held_words
-from engine.domain.attention import Attention, attention_of, is_asking
+from engine.domain.attention import Attention
 from engine.domain.events import Event
-from engine.domain.hosts import host_of
-from engine.domain.model import LOCAL, LimitWindow, Pause, Run
+from engine.domain.model import LimitWindow, Pause, Run
 from engine.domain.queue import paused
 from engine.domain.record import record
 from engine.domain.usage import LimitCycle
 from tui import formatting
 from tui.commands import first_key
 from tui.formatting.attention import COUNTED, attention_glyph, attention_style
-from tui.models.account_limits import AccountLimits
+from tui.models.run_standings import RunCounts, counts_of
 from tui.terminal.cells import clean
 from tui.widgets.status.limit_forecast import ForecastReader
 from tui.widgets.status.screen_tabs import ScreenTab, screen_tabs, tab_at, tab_parts
@@ -74,11 +71,7 @@ class TopBar(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._kinds: dict[str, tuple[int, Attention, bool, bool]] = {}
-        self._counts: Counter[Attention] = Counter()
-        self._busy = self._asking = 0
         self._queue = QueueState(0, None, 0.0)
-        self._limits = AccountLimits()
         self._cycles: tuple[LimitCycle, ...] = ()
         self.forecast = ForecastReader(self, self._show_cycles)
         self._space: DiskSpace | None = None
@@ -90,43 +83,30 @@ class TopBar(Widget):
         self._drawn = Content("")
 
     @property
+    def _counts(self) -> RunCounts:
+        return counts_of(app_of(self))
+
+    @property
     def counts(self) -> Mapping[Attention, int]:
         """Return the number of runs of each kind."""
-        return {kind: self._counts[kind] for kind in COUNTED}
+        return {kind: self._counts.kinds[kind] for kind in COUNTED}
+
+    @property
+    def news_at(self) -> float:
+        """Return the time of the last event of any run."""
+        return self._counts.news_at
 
     def count_all(self, runs: Mapping[str, Run]) -> None:
         """Count the runs that changed since, and show the limits that they reported last."""
-        kinds = self._kinds
-        changed = [
-            run_id
-            for run_id, run in runs.items()
-            if (known := kinds.get(run_id)) is None or known[0] != run.seq
-        ]
-        self._limits.load(runs[run_id] for run_id in changed)
-        self.count(runs, [*(kinds.keys() - runs.keys()), *changed])
+        self._counts.count_all(runs)
 
     def count(self, runs: Mapping[str, Run], ids: Iterable[str]) -> None:
         """Count the runs in `ids` again."""
-        for run_id in ids:
-            known, run = self._kinds.pop(run_id, None), runs.get(run_id)
-            new = _kind(run) if run else None
-            if run and new:
-                self._kinds[run_id] = (run.seq, *new)
-            if known and new == known[1:]:  # as after nearly all events
-                continue
-            if known:
-                self._add(*known[1:], by=-1)
-            if new:
-                self._add(*new, by=1)
-
-    def _add(self, kind: Attention, busy: bool, asking: bool, by: int) -> None:
-        self._counts[kind] += by
-        self._busy += by * busy
-        self._asking += by * asking
+        self._counts.count(runs, ids)
 
     def hear(self, events: Iterable[Event], runs: Mapping[str, Run]) -> None:
         """Show the limits of the plan that runs reported last."""
-        if self._limits.hear(events, runs):
+        if self._counts.limits.hear(events, runs):
             self.forecast.notify()
 
     def _show_cycles(self, cycles: tuple[LimitCycle, ...]) -> None:
@@ -177,7 +157,7 @@ class TopBar(Widget):
             mode,
             self.keymap,
             width - SLOTS_ROOM,
-            self._asking,
+            self._counts.asking,
             most=width - BRIEF_ROOM,
             has_cluster=self.has_cluster,
         )
@@ -200,7 +180,7 @@ class TopBar(Widget):
     def _counters_and_limits(self, width: int) -> list[Part]:
         """Return the second line; counters make room for a limit that is full before its reset."""
         full_at = self._full_at()
-        kinds = [kind for kind in COUNTED if self._counts[kind]]
+        kinds = [kind for kind in COUNTED if self._counts.kinds[kind]]
         counters = [
             self._counters(COUNTED, width),
             self._counters(kinds, width),
@@ -223,7 +203,7 @@ class TopBar(Widget):
         ]
 
     def _fitting_limits(self, full_at: Mapping[str, float], room: int) -> list[Part]:
-        account, known = self._limits.shown(self._queue.now)
+        account, known = self._counts.limits.shown(self._queue.now)
         # The narrower the bar, the more the window counts that is full first.
         urgent = sorted(known, key=lambda it: (full_at.get(it.name, inf), -it.used_percent))[:1]
         choices = ((known, False), (known, True), (urgent, True))
@@ -234,7 +214,7 @@ class TopBar(Widget):
 
     def _full_at(self) -> dict[str, float]:
         """Return when the shown windows are full before their reset, by name."""
-        _, known = self._limits.shown(self._queue.now)
+        _, known = self._counts.limits.shown(self._queue.now)
         shown = {window.name: window for window in known}
         return {
             cycle.name: cycle.full_at
@@ -243,7 +223,7 @@ class TopBar(Widget):
         }
 
     def _count(self, kind: Attention, word: str) -> list[Part]:
-        number = self._counts[kind]
+        number = self._counts.kinds[kind]
         sign = attention_glyph(kind)
         if not number:
             return [(f"{sign} 0{word}", "$faint")]
@@ -253,8 +233,8 @@ class TopBar(Widget):
 
     def _slots(self) -> list[Part]:
         slots = self._queue.slots
-        look = "$foreground" if self._busy < slots else "$warning"
-        return [(f"{self._busy}/{slots}", look), (" slots", "$secondary")]
+        look = "$foreground" if self._counts.busy < slots else "$warning"
+        return [(f"{self._counts.busy}/{slots}", look), (" slots", "$secondary")]
 
     def _disk(self) -> list[Part]:
         if self._space is None:
@@ -309,13 +289,6 @@ class TopBar(Widget):
         if pause.until is not None:
             parts.append((f" · goes on in {clock(pause.until - self._queue.now)}", "$warning"))
         return _with_hint(parts, "p goes on now", width)
-
-
-def _kind(run: Run) -> tuple[Attention, bool, bool]:
-    """Return the attention that a run asks for, whether it has a slot, and whether it asks."""
-    # The slots shown are those of this machine: each node has its own.
-    is_busy = run.status in lifecycle.ACTIVE and host_of(run) == LOCAL
-    return attention_of(run), is_busy, is_asking(run)
 
 
 def _with_hint(parts: list[Part], hint: str, width: int) -> list[Part]:
