@@ -67,17 +67,23 @@ class Doctor:
         self._config = config
         self._store = store
 
-    async def examine(self, program: str | None = None) -> list[Finding]:
-        """Check the agents, git, disk, database, receivers, cluster, settings and terminal."""
+    async def examine(
+        self,
+        program: str | None = None,
+        told: Callable[[Sequence[Finding]], object] = lambda _: None,
+    ) -> list[Finding]:
+        """Check the agents, git, disk, database, receivers, cluster, settings and terminal.
 
-        async def database() -> list[Finding]:
-            words = await self._store.check()
-            await run_records.check_behind(self._paths, self._store)
-            return [_ok("database", words)]
+        The database is checked last, since all of it is read, which may take minutes: `told` gets
+        all other findings before that. May be cancelled.
+        """
+        tools = await _tools(self._config, program)
+        others = await self._others()
+        told([*tools, *others])
+        return [*tools, *await _checked("database", self._database()), *others]
 
-        findings = await _tools(self._config, program)
-        findings += await _checked("database", database())
-        findings += await _checked("webhooks", self._receivers())
+    async def _others(self) -> list[Finding]:
+        findings = await _checked("webhooks", self._receivers())
         findings += _surroundings(self._paths)
         findings += await _checked("supervisor", self._supervisor())
         findings.append(_supervision(self._faults()))
@@ -85,6 +91,11 @@ class Doctor:
         if self._cluster:
             findings += await _checked("cluster", self._cluster())
         return findings + await _checked("orphans", self._orphans())
+
+    async def _database(self) -> list[Finding]:
+        words = await self._store.check_whole()
+        await run_records.check_behind(self._paths, self._store)
+        return [_ok("database", words)]
 
     async def _other_sessions(self) -> list[Finding]:
         """Check that the session files were read, where they are counted."""

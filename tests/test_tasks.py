@@ -23,6 +23,7 @@ SHORT = {
     "engine/execution/cluster/node/service.py": "regular looks of a node, which has no tree",
     "engine/cluster_processes.py": "a command's own work, awaited in the same function",
     "engine/execution/cluster/dask/node_process.py": "a process's own work, awaited there",
+    "engine/store/whole_check.py": "one check, awaited even by who is cancelled",
     "engine/store/connect.py": "one piece of work on the database's thread",
     "engine/workspaces/git/git.py": "one call of git, in a task group",
     "engine/system/short_command.py": "one start, awaited even by who is cancelled",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from benchmarks.dashboard.load import title
 from benchmarks.dashboard.terminal import Terminal, environment
 from benchmarks.row import Bench, Round, Row, alternating
-from benchmarks.rows.dashboard import SETTLED_S
+from benchmarks.rows.dashboard import SETTLED_S, on_cursor
 from benchmarks.rows.starting import COMMAND
 from benchmarks.year import NEEDLE, YearSize, fill
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FEW = 500
 WORKSPACES = 200
 TIMES = 3
+KEYS = 30
 FILTERS = (b"t", b"a", b"s", b"k", b"-", b"0")
 """Keys of a filter that nearly all runs meet at first."""
 
@@ -98,14 +99,29 @@ def _typed(home: Path, runs: int) -> float:
         return median(took)
 
 
-def _listed(home: Path, _: int) -> float:
-    def once() -> float:
+def _keyed(home: Path, runs: int) -> float:
+    with _open(home) as terminal:
+        terminal.until(on_cursor("dashboard", runs - 1))
+        terminal.drain(SETTLED_S)
+        took: list[float] = []
+        for place in range(1, KEYS + 1):
+            took.append(terminal.key(b"\x1b[B", on_cursor("dashboard", runs - 1 - place)))
+            terminal.drain(0.1)
+        return median(took)
+
+
+def _command(*words: str) -> Measurement:
+    """Return the measurement of a command; `doctor` may find something, and exit with 1."""
+
+    def once(home: Path) -> float:
         began = time.perf_counter()
         env = environment(_settings(home))
-        subprocess.run([COMMAND, "ls"], env=env, check=True, stdout=subprocess.DEVNULL)
+        done = subprocess.run([COMMAND, *words], env=env, stdout=subprocess.DEVNULL)
+        if done.returncode > 1:
+            raise RuntimeError(f"{words} ended with {done.returncode}")
         return time.perf_counter() - began
 
-    return median(once() for _ in range(TIMES))
+    return lambda home, _: median(once(home) for _ in range(TIMES))
 
 
 def _done(work: Work) -> Measurement:
@@ -175,7 +191,10 @@ ROWS = [
     _row("list", "the runs are on the screen", 3.0, 1.2, _seen),
     _row("memory", "memory of the dashboard", 2.2, 1.2, _memory, unit="MiB", quick=False),
     _row("filter", "key typed into the filter → the list", 20.0, 2.0, _typed, quick=False),
-    _row("ls", "`ls`", 1.5, 1.1, _listed),
+    _row("key", "key → the cursor on another run", 1.5, 1.1, _keyed, quick=False),
+    _row("ls", "`ls`", 1.5, 1.1, _command("ls")),
+    _row("du", f"`du` over {WORKSPACES} workspaces", 2.0, 1.1, _command("du"), quick=False),
+    _row("doctor", "`doctor`", 2.0, 1.1, _command("doctor"), quick=False),
     _row("search", "search of the history", 3.0, 1.2, _done(_searched)),
     _row("plan", f"plan over {WORKSPACES} workspaces", 3.0, 1.2, _done(_planned), quick=False),
     _row("usage", "usage of the last seven days", 10.0, 2.0, _done(_counted)),

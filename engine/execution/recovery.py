@@ -74,7 +74,7 @@ async def _acquire(ownership: SupervisorLock, paths: Paths, wait_s: float) -> No
 async def _is_well(paths: Paths) -> bool:
     try:
         async with open_store(paths.database) as store:
-            await store.check()
+            await store.check_whole()
             await run_records.check_behind(paths, store)
     except UserError as error:
         if not error.entry.is_recoverable:

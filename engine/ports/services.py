@@ -283,7 +283,9 @@ class LoginsPort(Protocol):
 class DoctorPort(Protocol):
     """Diagnosis of all that runs need."""
 
-    async def examine(self, program: str | None = None) -> list[Finding]:
+    async def examine(
+        self, program: str | None = None, told: Callable[[Sequence[Finding]], object] = ...
+    ) -> list[Finding]:
         """Check the agents, git, disk, database, receivers, settings and terminal."""
         ...
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         shrinking,
         usage_backfill,
         usage_reading,
+        whole_check,
     )
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "shrinking",
     "usage_backfill",
     "usage_reading",
+    "whole_check",
 ]
 
 

@@ -79,7 +79,7 @@ class DatabaseLocation:
     """The files of an open database, which must stay where they are."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._log = path.with_name(f"{path.name}-wal")
         self._database, self._wal = _inode(path), _inode(self._log)
         self.damage: UserError | None = None
@@ -90,13 +90,13 @@ class DatabaseLocation:
         if self.damage:
             raise self.damage
         try:
-            found = os.stat(self._path)  # noqa: PTH116  asked for with every transaction
+            found = os.stat(self.path)  # noqa: PTH116  asked for with every transaction
         except (FileNotFoundError, NotADirectoryError):
-            raise missing(self._path, "was deleted") from None
+            raise missing(self.path, "was deleted") from None
         if (found.st_dev, found.st_ino) != self._database:
-            raise missing(self._path, "was replaced: restart this program once it is in order")
+            raise missing(self.path, "was replaced: restart this program once it is in order")
         if not found.st_size:
-            raise missing(self._path, "was emptied")
+            raise missing(self.path, "was emptied")
         if self._wal and _inode(self._log) != self._wal:
             raise missing(self._log, "was deleted or replaced")
 

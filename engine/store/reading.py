@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from engine import store as modules
 from engine.domain.batch import Batch
-from engine.domain.errors import user_error
 from engine.domain.events import Event, Step
 from engine.domain.kinds import USUAL, EventKind
 from engine.domain.lifecycle import FINISHED
@@ -240,13 +239,6 @@ class StoreReader:
         except OSError:
             return None
         return (info.st_mtime_ns, info.st_size) if info else None
-
-    async def check(self) -> str:
-        """Check for damage; raises `UserError` DATABASE_CORRUPT, else returns the size in words."""
-        rows = await self._read("PRAGMA quick_check(1)")
-        if rows[0][0] != "ok":
-            raise user_error("DATABASE_CORRUPT", f"The database is damaged: {rows[0][0]}.")
-        return await self._reader.do(modules.housekeeping.describe)
 
     async def settings(self) -> dict[str, str]:
         """Return the settings that all processes share."""

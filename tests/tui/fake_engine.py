@@ -108,7 +108,11 @@ class FakeDoctor:
     async def space(self) -> DiskSpace | None:
         return self.left_on_disk
 
-    async def examine(self, program: str | None = None) -> list[Finding]:
+    async def examine(
+        self,
+        program: str | None = None,
+        told: Callable[[Sequence[Finding]], object] = lambda _: None,
+    ) -> list[Finding]:
         if self.left:
             told = f"{len(self.left)} runs that have ended left processes alive."
             return [*self.findings, Finding("orphans", CheckHealth.WARNING, told, "Use the line.")]

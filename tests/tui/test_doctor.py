@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Sequence
+
 import pytest
 from fake_engine import (
     NARROW,
@@ -135,3 +138,26 @@ async def test_an_empty_home_without_codex_says_the_ways_out() -> None:
         text = plain(app)
         assert "npm install -g @openai/codex" in text
         assert "Or choose the simulated agent" in text
+
+
+async def test_other_findings_are_shown_while_the_whole_database_is_read(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = asyncio.Event()
+
+    async def examine(
+        program: str | None = None, told: Callable[[Sequence[Finding]], object] = len
+    ) -> list[Finding]:
+        told(engine.doctor.findings)
+        await read.wait()
+        return [*engine.doctor.findings, Finding("database", CheckHealth.OK, "no damage")]
+
+    monkeypatch.setattr(engine.doctor, "examine", examine)
+    app = app_on(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("6")
+        await until(pilot, lambda: "reading the whole database" in plain(app))
+        assert "Free some space." in plain(app)
+        assert "no damage" not in plain(app)
+        read.set()
+        await until(pilot, lambda: "no damage" in plain(app))

@@ -90,10 +90,17 @@ class DoctorScreen(LiveScreen):
         self.run_worker(self._look, group="look", exclusive=True)
 
     async def _look(self) -> None:
-        found = await attempt(app_of(self), self.engine.doctor.examine())
+        found = await attempt(app_of(self), self.engine.doctor.examine(told=self._show_first))
         self._found = self._found if found is None else [*found, *_keys(self.engine)]
         bad = sum(one.health is not CheckHealth.OK for one in self._found)
         self.findings.set_title(f"Doctor · {f'{bad} to look at' if bad else 'all well'}")
+        self.findings.show([_here(one) for one in self._found])
+        self.refresh_bindings()
+
+    def _show_first(self, found: Sequence[Finding]) -> None:
+        """Show what is known while the whole database is read."""
+        self._found = [*found, *_keys(self.engine)]
+        self.findings.set_title("Doctor · reading the whole database …")
         self.findings.show([_here(one) for one in self._found])
         self.refresh_bindings()
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -13,7 +16,10 @@ from tui.cli.support.options import FileParam, everywhere, examples, json_option
 
 if TYPE_CHECKING:
     from engine.engine import Finding, RecoveryReport
+    from engine.ports.services import DoctorPort
 
+PATIENCE_S = 1.5
+"""Time after which a command shows that it reads the database."""
 LOOKS = {"ok": ("✓", "+", "green"), "warning": ("!", "!", "yellow"), "fail": ("✗", "x", "red")}
 
 
@@ -92,10 +98,27 @@ async def _examine(codex_bin: str | None, *, end_orphans: bool) -> tuple[int, li
     try:
         async with Engine.open(places, follow=False) as engine:
             ended = await engine.doctor.end_orphans() if end_orphans else 0
-            return ended, await engine.doctor.examine(codex_bin)
+            return ended, await _examine_whole(engine.doctor, codex_bin)
     except UserError as error:
         config = load_usable(places).config
         return 0, await examine_without_database(places, config, error, codex_bin)
+
+
+async def _examine_whole(doctor: DoctorPort, codex_bin: str | None) -> list[Finding]:
+    """Check everything, with a line on stderr while a large database is read."""
+    from tui.cli.support.work_line import work_line
+
+    with work_line() as line, ExitStack() as waiting:
+
+        def read_database(_: Sequence[Finding]) -> None:
+            line.begin("reading the whole database")
+            shown = asyncio.get_running_loop().call_later(PATIENCE_S, line.tell, 0)
+            waiting.callback(shown.cancel)
+
+        found = await line.unless_stopped(doctor.examine(codex_bin, read_database))
+    if found is None:
+        raise click.Abort
+    return found
 
 
 def _tell(findings: list[Finding]) -> None:

@@ -133,7 +133,7 @@ class Panes(Splitters):
     async def examine(self) -> None:
         """Show on the card what is missing for a first run."""
         with suppress(UserError):
-            self.card.show(await self._engine.doctor.examine())
+            self.card.show(await self._engine.doctor.examine(told=self.card.show))
 
     def go(self, pane: str) -> None:
         """Show a pane that is mounted, and focus it."""
