@@ -330,7 +330,7 @@ class LazyServices:
         """Pull requests of runs, read with `gh`."""
         from engine.runs.pull_requests import RunPullRequests
 
-        return RunPullRequests(self.paths, self._find, self._journal)
+        return RunPullRequests(self.paths, self._store, self._journal)
 
     @cached_property
     def forks(self) -> RunForks:

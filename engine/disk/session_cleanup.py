@@ -19,7 +19,9 @@ from engine.domain.errors import user_error
 from engine.domain.events import Notice
 from engine.domain.model import Run
 from engine.domain.text import size
+from engine.store import run_facts
 from engine.store.reading import pages
+from engine.store.run_facts import ForkedThreads
 from engine.store.store import Store
 from engine.workspaces.files import removal
 from engine.workspaces.service import AppendDecided
@@ -40,6 +42,8 @@ class SessionCleanup:
         self._store = store
         self._trash = trash
         self._append = append
+        self._forked = ForkedThreads()
+        """The threads that forks are made of, as a clean-up has read them."""
 
     async def find(self) -> list[SessionFile]:
         """Return the session files of the runs here, of all agents."""
@@ -86,7 +90,7 @@ class SessionCleanup:
 
         A run that begins its next attempt meanwhile keeps its session.
         """
-        report = CleanupReport()
+        report, self._forked = CleanupReport(), ForkedThreads()
         for item in planned.take:
             if stop():
                 report.stopped = True
@@ -101,8 +105,8 @@ class SessionCleanup:
         async with self._trash.alone():  # nothing comes back from there meanwhile
             runs = await self._store.runs(ids=[item.run]) if item.run else []
             in_trash = {entry.path for entry in await asyncio.to_thread(self._trash.list)}
-            needed = threads_of_forks(await self._store.runs())
-            finders = self._finders(runs, in_trash, needed)
+            self._forked = await run_facts.forked_threads(self._store, self._forked)
+            finders = self._finders(runs, in_trash, self._forked.threads)
             found = await asyncio.to_thread(_first, finders, Path(item.path))
             if found is None or not found.may_go:
                 why = found.state if found else "is gone"

@@ -93,7 +93,7 @@ async def _set_aside_if_lost(paths: Paths) -> Path | None:
 
 
 async def _rebuild_all(store: Store, paths: Paths, aside: Path | None) -> RecoveryReport:
-    known = {run.id for run in await store.runs()}
+    known = set(await store.ids())
     config = (await asyncio.to_thread(load_usable, paths)).config
     executors = Executors.of_home(paths, node=_nodes(paths, config))
     known.update((await store.forgotten()).runs)

@@ -117,6 +117,10 @@ class PushesPort(Protocol):
 class PullRequestsPort(Protocol):
     """Pull requests of runs; every method raises `UserError`."""
 
+    async def followed(self) -> list[Run]:
+        """Return the runs whose pull request may still change, newest first."""
+        ...
+
     async def refresh(self, run: str) -> Run:
         """Read the state of a run's pull request with `gh`, and store it if it has changed."""
         ...

@@ -83,17 +83,20 @@ class RunListPort(Protocol):
     async def runs(
         self,
         *,
+        ids: Iterable[str] = (),
         statuses: Iterable[str] = (),
         project: str | None = None,
         batch: str | None = None,
         below: str | None = None,
+        like: str = "",
         older_than: str | None = None,
         limit: int = -1,
     ) -> list[Run]:
         """Return the runs that match, newest first; `below`: those that this run started.
 
-        They count whether the run started them itself, or a run below it did. `older_than` is the
-        id of a run that all of them are older than.
+        They count whether the run started them itself, or a run below it did. `like` is the
+        beginning or the end of their ids, `older_than` the id of a run that all of them are older
+        than. Without `ids`, all runs may match.
         """
         ...
 

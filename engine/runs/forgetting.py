@@ -23,7 +23,7 @@ from engine.config.paths import Paths, private_folder
 from engine.domain.errors import UserError, os_failure, user_error
 from engine.domain.forgetting import check_forgettable
 from engine.domain.hosts import host_of
-from engine.domain.lifecycle import FINISHED
+from engine.domain.lifecycle import LIVE
 from engine.domain.model import ANY_NODE, LOCAL, Run
 from engine.domain.record import record
 from engine.domain.text import printable_name
@@ -93,7 +93,7 @@ class RunForgetting:
         `looked` gets the number of workspaces examined so far, and of all.
         """
         found = await self._found(runs)
-        live = [run for run in await self._store.runs() if run.status not in FINISHED]
+        live = await self._store.runs(statuses=LIVE)
         check_forgettable(found, live)
         self._elsewhere(found)
         for run in found:

@@ -14,6 +14,9 @@ from engine.domain.projection import View
 from engine.domain.pull_request import PullRequestSeen, current_url, is_followed, number_of
 from engine.domain.push import BranchPushed
 from engine.execution.journal import Journal
+from engine.runs.finder import find_run
+from engine.store.reading import StoreReader
+from engine.store.run_facts import with_pull_requests
 
 FIRST_S = 15.0
 LOOK_S = 5.0
@@ -26,12 +29,14 @@ LONGEST_S = 3600.0
 class RunPullRequests:
     """Pull requests of the runs of one home; every method raises `UserError`."""
 
-    def __init__(
-        self, paths: Paths, find: Callable[[str], Awaitable[Run]], journal: Journal
-    ) -> None:
+    def __init__(self, paths: Paths, store: StoreReader, journal: Journal) -> None:
         self._paths = paths
-        self._find = find
+        self._store = store
         self._journal = journal
+
+    async def followed(self) -> list[Run]:
+        """Return the runs whose pull request may still change, newest first."""
+        return [run for run in await with_pull_requests(self._store) if is_followed(run)]
 
     async def refresh(self, run: str) -> Run:
         """Read the pull request of a run, and store its state if it has changed.
@@ -41,7 +46,7 @@ class RunPullRequests:
         """
         from engine.workspaces.git import gh, pull_request_state
 
-        known = await self._find(run)
+        known = await find_run(self._store, run)
         if known.pushed is None:
             raise _missing(known)
         program = gh.program()

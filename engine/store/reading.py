@@ -35,6 +35,7 @@ _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
 # Its family is found by the index; which of these are below it stands in their specs.
 _BELOW = """top = coalesce((SELECT top FROM runs WHERE id = ?), ?)
     AND EXISTS (SELECT 1 FROM json_each(spec, '$.ancestors') WHERE value = ?)"""
+_LIKE = "(id >= ? AND id < ? OR substr(id, -?) = ?)"
 _FORGOTTEN_SINCE = "SELECT key, run FROM forgotten_runs WHERE key > ? ORDER BY key"
 
 
@@ -112,17 +113,25 @@ class StoreReader:
         project: str | None = None,
         batch: str | None = None,
         below: str | None = None,
+        like: str = "",
         older_than: str | None = None,
         limit: int = -1,
     ) -> list[Run]:
-        """Return the runs that match, newest first; nothing given matches all."""
-        wanted = {"id": list(ids), "status": list(statuses)}
-        wanted |= {"project": [project] if project else [], "batch": [batch] if batch else []}
-        clauses = [f"{name} IN ({','.join('?' * len(v))})" for name, v in wanted.items() if v]
-        clauses += [_BELOW] * bool(below) + ["id < ?"] * bool(older_than)
-        wanted["places"] = [below or ""] * 3 * bool(below) + [older_than or ""] * bool(older_than)
+        """Return the runs that match, newest first; nothing given matches all.
+
+        `like` is the beginning or the end of their ids.
+        """
+        one_of = {"id": [*ids], "status": [*statuses]}
+        one_of |= {"project": [project] if project else [], "batch": [batch] if batch else []}
+        wanted: dict[str, Sequence[str | int]] = {
+            f"{name} IN ({','.join('?' * len(found))})": found for name, found in one_of.items()
+        }
+        wanted[_BELOW] = [below] * 3 if below else []
+        wanted[_LIKE] = [like, f"{like}~", len(like), like] if like else []
+        wanted["id < ?"] = [older_than] if older_than else []
+        clauses = [clause for clause, found in wanted.items() if found]
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        values = [value for group in wanted.values() for value in group]
+        values = [value for found in wanted.values() for value in found]
         rows = await self._read(
             f"SELECT spec, state, id FROM runs {where} ORDER BY id DESC LIMIT ?", (*values, limit)
         )

@@ -43,11 +43,10 @@ async def test_a_check_names_the_damage(database: Path) -> None:
         for _ in range(50):
             await store.create(spec("say " + "x" * 2000), [])
         assert "50 runs" in await store.check_whole()
-    size = database.stat().st_size
-    with database.open("r+b") as file:
-        file.seek(size // 2)
-        file.write(b"\xff" * 8192)
     async with open_store(database) as store:
+        with database.open("r+b") as file:
+            file.seek(database.stat().st_size // 2)
+            file.write(b"\xff" * 8192)
         with pytest.raises(UserError) as raised:
             await store.check_whole()
     assert raised.value.code == "DATABASE_CORRUPT"

@@ -114,8 +114,8 @@ class FakeDoctor:
         told: Callable[[Sequence[Finding]], object] = lambda _: None,
     ) -> list[Finding]:
         if self.left:
-            told = f"{len(self.left)} runs that have ended left processes alive."
-            return [*self.findings, Finding("orphans", CheckHealth.WARNING, told, "Use the line.")]
+            words = f"{len(self.left)} runs that have ended left processes alive."
+            return [*self.findings, Finding("orphans", CheckHealth.WARNING, words, "Use the line.")]
         return [*self.findings, Finding("orphans", CheckHealth.OK, "no processes are left")]
 
     async def orphans(self) -> list[str]:
@@ -450,24 +450,34 @@ class FakeEngine:
     async def runs(
         self,
         *,
+        ids: Iterable[str] = (),
         statuses: Iterable[str] = (),
         project: str | None = None,
         batch: str | None = None,
         below: str | None = None,
+        like: str = "",
         older_than: str | None = None,
         limit: int = -1,
     ) -> list[Run]:
-        wanted = set(statuses)
+        wanted, named = set(statuses), set(ids)
         found = [
             run
             for run in reversed(self.view.runs.values())
             if (not wanted or run.status in wanted)
+            and (not named or run.id in named)
+            and (run.id.startswith(like) or run.id.endswith(like))
             and project in (None, run.spec.project)
             and batch in (None, run.spec.batch)
             and (below is None or below in run.spec.ancestors)
             and (older_than is None or run.id < older_than)
         ]
         return found if limit < 0 else found[:limit]
+
+    async def projects(self) -> list[str]:
+        return sorted({run.spec.project for run in self.view.runs.values()})
+
+    async def tags(self) -> list[str]:
+        return sorted({tag for run in self.view.runs.values() for tag in run.tags})
 
     async def radar(self) -> OverlapDetector:
         return self.view.radar

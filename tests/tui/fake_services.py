@@ -36,6 +36,7 @@ from engine.domain.interaction import ModeChange
 from engine.domain.lifecycle import FINISHED
 from engine.domain.model import Pause, Run, RunSpec, TemplateStats, WorkspaceSpec
 from engine.domain.pattern import StoredPattern
+from engine.domain.pull_request import is_followed
 from engine.domain.review_comment import CommentPhase, ReviewComment
 from engine.domain.run_mode import UNCHANGED
 from engine.engine import (
@@ -233,6 +234,9 @@ class FakePullRequests:
 
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
+
+    async def followed(self) -> list[Run]:
+        return [run for run in await self._engine.runs() if is_followed(run)]
 
     async def refresh(self, run: str) -> Run:
         return await self._engine.find(run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -44,34 +45,44 @@ async def _du(project: str | None, *, whole: bool, as_json: bool) -> int:
     async with session.open_engine() as engine:
         found = await measured_usage(engine, project)
         free = engine.disk.free()
-        titles = {run.id: run.spec.title for run in await engine.runs()}
-    if as_json:
-        output.say_json(usage_json(found, free))
-    else:
-        _tell_usage(found, free, titles, whole=whole)
+        if as_json:
+            output.say_json(usage_json(found, free))
+            return 0
+        kinds = _by_kind(found)
+        shown = {kind: each if whole else each[:SHOWN] for kind, each in kinds.items()}
+        ids = {one.place.run for places in shown.values() for one in places} - {""}
+        runs = await engine.runs(ids=ids) if ids else []
+    _tell_usage(kinds, shown, free, {run.id: run.spec.title for run in runs})
     return 0
 
 
-def _tell_usage(found: list[DiskUsage], free: int, titles: dict[str, str], *, whole: bool) -> None:
+def _by_kind(found: Iterable[DiskUsage]) -> dict[str, list[DiskUsage]]:
+    """Return the places of each kind that has any, the largest first."""
+    largest = sorted(found, key=lambda one: -one.figures.disk)
+    kinds = {kind: [one for one in largest if one.place.kind == kind] for kind in KINDS}
+    return {kind: places for kind, places in kinds.items() if places}
+
+
+def _tell_usage(
+    kinds: Mapping[str, Sequence[DiskUsage]],
+    shown: Mapping[str, Sequence[DiskUsage]],
+    free: int,
+    titles: Mapping[str, str],
+) -> None:
     from tui import formatting
 
-    for kind, name in KINDS.items():
-        places = [one for one in found if one.place.kind == kind]
-        if not places:
-            continue
+    for kind, places in kinds.items():
         disk = sum(one.figures.disk for one in places)
         again = sum(one.figures.rebuildable for one in places)
         more = f"  {formatting.size(again)} of it can be made again" if again else ""
-        output.say(f"{formatting.size(disk):>10}  {name}{more}")
-        largest = sorted(places, key=lambda one: -one.figures.disk)
-        shown = largest if whole else largest[:SHOWN]
-        for one in shown:
+        output.say(f"{formatting.size(disk):>10}  {KINDS[kind]}{more}")
+        for one in shown[kind]:
             label = one.place.run or one.place.name
             title = titles.get(one.place.run, "")
             parts = (one.place.project, label, title, one.place.state, one.error)
             words = "  ".join(part for part in parts if part)
             output.say(f"{formatting.size(one.figures.disk):>20}  {words}")
-        if len(shown) < len(largest):
-            rest = sum(one.figures.disk for one in largest[len(shown) :])
-            output.say(f"{formatting.size(rest):>20}  {len(largest) - len(shown)} more (--all)")
+        if hidden := places[len(shown[kind]) :]:
+            rest = sum(one.figures.disk for one in hidden)
+            output.say(f"{formatting.size(rest):>20}  {len(hidden)} more (--all)")
     output.say(f"{formatting.size(free):>10}  free")

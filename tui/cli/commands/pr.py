@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.domain.pull_request import current_url, is_followed
+from engine.domain.pull_request import current_url
 from tui.cli.support import output
 from tui.cli.support.options import RunArgument, RunParam, everywhere, examples, json_option
 
@@ -59,7 +59,7 @@ async def _pr(names: tuple[str, ...], *, as_json: bool) -> int:
 
 
 async def _open(engine: EnginePort) -> list[str]:
-    return [run.id for run in await engine.runs() if is_followed(run)]
+    return [run.id for run in await engine.pull_requests.followed()]
 
 
 async def _read(engine: EnginePort, runs: list[str]) -> tuple[list[Run], list[UserError]]:

@@ -165,7 +165,8 @@ def runs(
     async def find(engine: EnginePort) -> list[Run]:
         newest = await engine.runs(limit=NEWEST)
         if typed and not any(run.id.startswith(typed) for run in newest):
-            return await engine.runs()
+            older = await engine.runs(like=typed, limit=NEWEST)
+            return [*newest, *(run for run in older if run.id < newest[-1].id)]
         return newest
 
     known = _ask(find, [])
@@ -185,7 +186,7 @@ def projects(typed: str) -> list[CompletionItem[str]]:
     """Offer the projects that there are."""
 
     async def find(engine: EnginePort) -> list[str]:
-        return sorted({run.spec.project for run in await engine.runs()})
+        return await engine.projects()
 
     plain = (name for name in _ask(find, []) if name == printable_name(name))
     return [CompletionItem(name) for name in plain if name.startswith(typed)]
@@ -204,8 +205,7 @@ def tags(typed: str, run: str | None = None) -> list[CompletionItem[str]]:
     """Offer the tags of a run, or of all runs."""
 
     async def find(engine: EnginePort) -> list[str]:
-        runs = [await engine.find(run)] if run else await engine.runs()
-        return sorted({tag for one in runs for tag in one.tags})
+        return sorted((await engine.find(run)).tags) if run else await engine.tags()
 
     return [CompletionItem(tag) for tag in _ask(find, []) if tag.startswith(typed.lower())]
 

@@ -10,7 +10,7 @@ import termios
 import time
 import tty
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -67,9 +67,16 @@ def pick(ctx: click.Context, fits: Callable[[Run], bool]) -> str:
 
 async def _fitting(fits: Callable[[Run], bool]) -> list[Run]:
     from tui.cli.support import session
+    from tui.cli.support.run_pages import all_runs
 
     async with session.open_engine(quiet=True) as engine:
-        return [run for run in await engine.runs() if fits(run)][:SHOWN]
+        found: list[Run] = []
+        async with aclosing(all_runs(engine)) as runs:
+            async for run in runs:
+                found += [run] if fits(run) else []
+                if len(found) == SHOWN:
+                    break
+        return found
 
 
 def _label(run: Run) -> str:

@@ -59,20 +59,22 @@ async def read_usage(
     engine: EnginePort, request: UsageRequest, warn: Callable[[str], object]
 ) -> UsageOutput:
     """Return the usage that a request asks for; `warn` is called with what was not read."""
+    from tui.cli.support.run_pages import all_runs
     from tui.models.filters import compile_filter
 
     query = request.query
-    runs: dict[str, Run] = {}
-    if request.text or query.by is UsageGroup.RUN:
-        runs = {run.id: run for run in await engine.runs()}
     if request.text:
         matches = compile_filter(request.text, with_archived=True)
-        query = replace(query, runs=frozenset(id for id, run in runs.items() if matches(run)))
+        found = frozenset([run.id async for run in all_runs(engine) if matches(run)])
+        query = replace(query, runs=found)
     if counts_other_sessions(request):
         await _catch_up(engine, warn)
     report = await engine.usage.report(query)
     cycles = await engine.usage.cycles()
     known = tuple(one for one in cycles if query.account in (None, one.account))
+    runs: dict[str, Run] = {}
+    if query.by is UsageGroup.RUN and (ids := [row.key for row in report.rows]):
+        runs = {run.id: run for run in await engine.runs(ids=ids)}
     return UsageOutput(report, known, runs)
 
 

@@ -12,7 +12,6 @@ from litestar.params import JSONBody
 from msgspec import Meta
 
 from engine.domain.errors import UserError, user_error
-from engine.domain.pull_request import is_followed
 from engine.domain.run_json import run_json
 from engine.engine import PullRequest, PushRequest
 from engine.ports.engine import EnginePort
@@ -114,7 +113,7 @@ async def read_pull_request(run: RunId, context: Context) -> RunJson:
 async def read_pull_requests(context: Context) -> PullRequestsJson:
     """Read the pull requests of all runs that are open; a failure costs only its own run."""
     engine, found = context.engine, PullRequestsJson([], [])
-    for run in [run for run in await engine.runs() if is_followed(run)]:
+    for run in await engine.pull_requests.followed():
         try:
             now = await engine.pull_requests.refresh(run.id)
         except UserError as error:
