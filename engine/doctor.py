@@ -26,6 +26,7 @@ from engine.execution.executors import Executors
 from engine.execution.supervisor_status import HolderState, LockHolder, read_holder
 from engine.notifications.diagnostics import problems
 from engine.store.store import USED, Store
+from engine.store.whole_check import check_whole
 from engine.system import programs, short_command
 from engine.system.files import real_path
 
@@ -93,7 +94,7 @@ class Doctor:
         return findings + await _checked("orphans", self._orphans())
 
     async def _database(self) -> list[Finding]:
-        words = await self._store.check_whole()
+        words = await check_whole(self._store)
         await run_records.check_behind(self._paths, self._store)
         return [_ok("database", words)]
 

@@ -331,22 +331,9 @@ class Engine:
         """Return a way through the stored events of a run, or of all runs as one stream."""
         return self._store.history(run, kind)
 
-    async def runs(
-        self,
-        *,
-        ids: Iterable[str] = (),
-        statuses: Iterable[str] = (),
-        project: str | None = None,
-        batch: str | None = None,
-        below: str | None = None,
-        like: str = "",
-        older_than: str | None = None,
-        limit: int = -1,
-    ) -> list[Run]:
+    async def runs(self, **wanted: Any) -> list[Run]:  # noqa: ANN401  as the store takes them
         """Return the runs that match, newest first, straight from the store."""
-        wanted: dict[str, Any] = {"ids": ids, "statuses": statuses, "project": project}
-        wanted |= {"batch": batch, "below": below, "like": like, "older_than": older_than}
-        return await self._store.runs(**wanted, limit=limit)
+        return await self._store.runs(**wanted)
 
     async def projects(self) -> list[str]:
         """Return the projects of all runs."""

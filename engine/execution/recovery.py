@@ -25,6 +25,7 @@ from engine.execution.run_rebuilding import RebuiltRun, rebuild
 from engine.execution.supervisor_lock import SupervisorLock
 from engine.store.connect import set_aside
 from engine.store.store import Store, open_store
+from engine.store.whole_check import check_whole
 
 WAIT_S = 10.0
 """Time for a supervisor to notice that its database is lost, and to let go."""
@@ -74,7 +75,7 @@ async def _acquire(ownership: SupervisorLock, paths: Paths, wait_s: float) -> No
 async def _is_well(paths: Paths) -> bool:
     try:
         async with open_store(paths.database) as store:
-            await store.check_whole()
+            await check_whole(store)
             await run_records.check_behind(paths, store)
     except UserError as error:
         if not error.entry.is_recoverable:

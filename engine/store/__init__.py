@@ -18,7 +18,6 @@ if TYPE_CHECKING:
         shrinking,
         usage_backfill,
         usage_reading,
-        whole_check,
     )
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "shrinking",
     "usage_backfill",
     "usage_reading",
-    "whole_check",
 ]
 
 

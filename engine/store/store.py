@@ -328,16 +328,6 @@ class Store(StoreReader):
             self.place.damage = await asyncio.to_thread(self.probe.check)
             self.place.check()
 
-    async def check_whole(self) -> str:
-        """Check all of the database for damage, and return its content in words.
-
-        Raises `UserError` DATABASE_CORRUPT. It may take minutes, keeps nothing else waiting, and
-        may be cancelled.
-        """
-        assert self.place
-        self.place.check()
-        return await modules.whole_check.check_whole(self.place.path)
-
     async def shrink(self, free_bytes: int, is_idle: Callable[[], bool]) -> None:
         """Release the space of dropped events to the disk, which has `free_bytes` left."""
         more = True

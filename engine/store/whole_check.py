@@ -11,16 +11,20 @@ from engine.domain.errors import user_error
 from engine.store import housekeeping
 from engine.store.connect import BUSY_TIMEOUT_MS
 from engine.store.database_errors import translated
+from engine.store.reading import StoreReader
 
 AGAIN_S = 0.1
 """Time after which it is interrupted again: before its first statement, that means nothing."""
 
 
-async def check_whole(path: Path) -> str:
+async def check_whole(store: StoreReader) -> str:
     """Return the content of a database in words; raises `UserError`, such as DATABASE_CORRUPT.
 
     The check has a connection of its own: neither reads nor writes wait for it. A cancel ends it.
     """
+    assert store.place
+    store.place.check()
+    path = store.place.path
     with translated(path), closing(_opened(path)) as db:
         reading = asyncio.ensure_future(asyncio.to_thread(_check, db))
         try:
