@@ -93,6 +93,22 @@ async def test_a_large_batch_is_numbered_without_a_gap(store: Store) -> None:
     assert await notices(store, run) == [str(n) for n in range(1234)]
 
 
+async def test_any_number_of_events_and_runs_is_stored_whole(store: Store) -> None:
+    runs = [await new_run(store) for _ in range(43)]
+    counts = [1 + 37 * n % 41 for n in range(len(runs))]
+    entries = [
+        AppendRequest(run, [note(n) for n in range(count)], cursor=f"{count}")
+        for run, count in zip(runs, counts, strict=True)
+    ]
+    done = await store.append(entries)
+    stored, last_id = await store.events_between(done.first_id - 1, 5000)
+    assert (stored, last_id) == (done.events, done.last_id)
+    assert [await store.cursor(run, 1) for run in runs] == [f"{count}" for count in counts]
+    assert {run.id: run.seq for run in await store.runs()} == {
+        run: 1 + count for run, count in zip(runs, counts, strict=True)
+    }
+
+
 async def test_a_cursor_moves_with_its_events_or_not_at_all(store: Store) -> None:
     run = await new_run(store)
     await store.append([AppendRequest(run, [note("a")], cursor="1")])
