@@ -45,9 +45,12 @@ def printable(text: str, limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         text = f"{text[:limit]}… ({len(text) - limit} characters more)"
-    if len(text) <= _SHORT and text.isascii() and text.isprintable():  # as most are
+    if text.isascii() and (
+        (len(text) <= _SHORT and text.isprintable())  # as most are
+        or not text.encode().translate(None, _PLAIN)
+    ):
         return text
-    if _is_plain(text) or not _UNSAFE.compiled.search(text):
+    if not _UNSAFE.compiled.search(text):
         return text
     text = text.replace("\r\n", "\n")
     return _UNSAFE.compiled.sub("\ufffd", _ESCAPES.compiled.sub("", text))
@@ -55,7 +58,7 @@ def printable(text: str, limit: int | None = None) -> str:
 
 def _is_plain(text: str) -> bool:
     """Return whether a text is ASCII without controls, as most is; much quicker than a search."""
-    return text.isascii() and not text.encode("ascii").translate(None, _PLAIN)
+    return text.isascii() and not text.encode().translate(None, _PLAIN)
 
 
 def visible(text: str) -> str:

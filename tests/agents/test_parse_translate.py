@@ -395,3 +395,15 @@ def test_waiting_for_sub_agents_and_sleeping_are_steps_in_words() -> None:
     slept = [*translator.recorded(AgentSlept(60)), *translator.recorded(AgentSlept(None))]
     text = "sleeping for 1:00"
     assert slept == [Step("tool", "sleep", phase, text) for phase in ("started", "completed")]
+
+
+def test_what_was_seen_before_gives_the_same_events_again() -> None:
+    said: list[bytes] = []
+    for command in ("/bin/bash -lc 'make a'", "/bin/bash -lc 'make b'", "x" * 20_000, ""):
+        said += [
+            item(phase, "command_execution", command=command) for phase in ("started", "completed")
+        ]
+    for path in ("/w/a.py", "/other/a.py", "/w/a.py", "b\x1b"):
+        for kind in ("add", "delete", "?"):
+            said.append(item("completed", "file_change", changes=[{"path": path, "kind": kind}]))
+    assert translate(*said, *said) == [body for raw in (*said, *said) for body in translate(raw)]

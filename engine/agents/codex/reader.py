@@ -38,11 +38,7 @@ class CodexReader:
         if _TOLD in b"".join(lines[-2:]):
             # The rollout knows more of the tokens that stdout reports at last.
             bodies += self._read_rollouts()
-        translate = self._translator.translate
-        for line in lines:
-            if line:
-                bodies += translate(line)
-        return bodies
+        return bodies + self._translator.translate_all(lines)
 
     def poll(self) -> list[Body]:
         """Return the events of the rollouts; a missing one is not looked for every time."""

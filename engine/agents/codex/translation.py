@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -13,6 +13,7 @@ import msgspec
 from engine.agents.codex.parsing import (
     CodexItem,
     CodexLine,
+    PathChange,
     TokenUsage,
     UnreadableLine,
     parse,
@@ -53,6 +54,7 @@ from engine.system.decoding import json_decoder
 COMPACTED = "the conversation filled the context window: Codex went on with a summary of it"
 SLEEP = "clock.sleep"
 MAX_AGENTS, THREAD_LIMIT = 1000, 100
+MAX_CHANGES, MAX_NAME = 1000, 300  # changes that are kept, and characters of a name
 TEXT_LIMIT = 200_000  # characters of a message, a command or an output in an event
 EXECUTING_PERCENT, EXECUTED_PERCENT = 30, 80
 _SHELLS = frozenset({"/bin/bash", "/usr/bin/bash", "/bin/zsh", "/usr/bin/zsh", "/bin/sh"})
@@ -116,13 +118,31 @@ class Translator:
     def __init__(self, state: CodexState, root: str) -> None:
         self.state = state
         self._root = root.rstrip("/") + "/"
+        self._shown = ("", "", "")
+        """A command as Codex wrote it, as an event has it, and as one line."""
+        self._changed: dict[tuple[str, str], FileChange] = {}
+        """Changes that were seen, by what Codex wrote: an agent edits the same files again."""
 
     def translate(self, raw: bytes) -> list[Body]:
         """Return the events of one line (without its newline), mostly one, sometimes none."""
-        line = parse(raw)
-        if isinstance(line, UnreadableLine):
-            return [*self._release_held(), Raw(line.data)]
-        return self.translate_line(line, raw)
+        return self.translate_all((raw,))
+
+    def translate_all(self, lines: Iterable[bytes]) -> list[Body]:
+        """Return the events of lines. Nearly all are steps: these are made on the shortest way."""
+        bodies: list[Body] = []
+        for raw in filter(None, lines):
+            line = parse(raw)
+            if isinstance(line, UnreadableLine):
+                bodies += (*self._release_held(), Raw(line.data))
+            elif (item := line.item) is None or self.state.held:
+                bodies += self.translate_line(line, raw)
+            elif (make := _STEPS.get(item.type)) and line.type in _ITEM_LINES:
+                self.state.last_error = ""  # the agent got over it
+                if step := make(self, item, line.type):
+                    bodies.append(step)
+            else:
+                bodies += self._known(line, raw)
+        return bodies
 
     def translate_line(self, line: CodexLine, raw: bytes) -> list[Body]:
         """Return the events of one line that was read from `raw`."""
@@ -324,15 +344,10 @@ class Translator:
     def _item(self, item: CodexItem, kind: str, raw: bytes) -> list[Body]:
         if item.type != "error":
             self.state.last_error = ""  # the agent got over it
+        if make := _STEPS.get(item.type):
+            step = make(self, item, kind)
+            return [step] if step else []
         match item.type:
-            case "command_execution" | "file_change" | "mcp_tool_call" | "web_search":
-                return self._step(item, kind)
-            case "collab_tool_call":
-                return self._step(item, kind)
-            case "agent_message" | "reasoning":
-                role = "assistant" if item.type == "agent_message" else "reasoning"
-                text = printable(item.text or "", TEXT_LIMIT)
-                return [Step(role, "message", "completed", text)] if kind != "item.started" else []
             case "todo_list":
                 return self._plan(item)
             case "error":
@@ -345,25 +360,57 @@ class Translator:
             return self._compacted(told=1)
         return [Notice("warning", text)]
 
-    def _step(self, item: CodexItem, kind: str) -> list[Body]:
-        if kind == "item.updated":
-            return []
-        is_command = item.type == "command_execution"
-        step = _command(item, _phase(item, kind)) if is_command else self._tool(item, kind)
-        if step.phase == "started":
-            self.state.open[item.id] = (step.kind, step.text)
-        else:
-            self.state.open.pop(item.id, None)
-            self._judge(step)
-        return [step]
+    def said(self, item: CodexItem, kind: str) -> Step | None:
+        """Return the step of a message."""
+        if kind == "item.started":
+            return None
+        role = "assistant" if item.type == "agent_message" else "reasoning"
+        return Step(role, "message", "completed", printable(item.text or "", TEXT_LIMIT))
 
-    def _judge(self, step: Step) -> None:
-        """Take note whether a command could start at all."""
-        reason = _refused(step) if step.phase == "failed" else ""
-        if reason:
-            self.state.refused = self.state.refused or reason
-        elif step.kind == "command" or (step.kind == "file_change" and step.phase != "failed"):
+    def ran(self, item: CodexItem, kind: str) -> Step | None:
+        """Return the step of a command; None where it is neither its start nor its end."""
+        if kind == "item.updated":
+            return None
+        _, command, text = self._as_shown(item.command or "")
+        exit_code = item.exit_code
+        if kind == "item.started":
+            self.state.open[item.id] = ("command", text)
+            return Step("tool", "command", "started", text, command, exit_code)
+        output = printable(item.aggregated_output or "", TEXT_LIMIT)
+        step = Step("tool", "command", _end(item), text, command, exit_code, output)
+        return self._ended(item, step)
+
+    def _as_shown(self, text: str) -> tuple[str, str, str]:
+        shown = self._shown
+        if shown[0] != text:  # the end of a command mostly comes right after its start
+            command = printable(text, TEXT_LIMIT)
+            shown = (text, command, one_line(unwrapped(command)))
+            if len(text) <= SPLIT_LIMIT:
+                self._shown = shown
+        return shown
+
+    def used(self, item: CodexItem, kind: str) -> Step | None:
+        """Return the step of a tool; None where it is neither its start nor its end."""
+        if kind == "item.updated":
+            return None
+        if kind == "item.started":
+            step = self._tool(item, "started")
+            self.state.open[item.id] = (step.kind, step.text)
+            return step
+        return self._ended(item, self._tool(item, _end(item)))
+
+    def _ended(self, item: CodexItem, step: Step) -> Step:
+        """Close an open step, and take note whether a command could start at all."""
+        self.state.open.pop(item.id, None)
+        if step.phase == "failed":
+            reason = _refused(step)
+            if reason:
+                self.state.refused = self.state.refused or reason
+            elif step.kind == "command":
+                self.state.worked = True
+        elif step.kind in ("command", "file_change"):
             self.state.worked = True
+        return step
 
     def _plan(self, item: CodexItem) -> list[Body]:
         items = tuple(
@@ -383,11 +430,10 @@ class Translator:
                 bodies.append(Progressed(Stage.EXECUTING, message, percent))
         return bodies
 
-    def _tool(self, item: CodexItem, kind: str) -> Step:
-        phase = _phase(item, kind)
+    def _tool(self, item: CodexItem, phase: str) -> Step:
         match item.type:
             case "file_change":
-                changes = self._changes(item)
+                changes = tuple([self._change(it) for it in item.changes or ()])
                 text = ", ".join([change.path for change in changes])
                 return Step("tool", "file_change", phase, printable(text, 1000), changes=changes)
             case "mcp_tool_call":
@@ -399,17 +445,28 @@ class Translator:
             case _:
                 return Step("tool", "web_search", phase, one_line(item.query or ""))
 
-    def _changes(self, item: CodexItem) -> tuple[FileChange, ...]:
-        return tuple(
-            [
-                FileChange(
-                    printable_name(change.path.removeprefix(self._root)),
-                    _CHANGES.get(change.kind, "modified"),
-                )
-                for change in item.changes or ()
-            ]
-        )
+    def _change(self, change: PathChange) -> FileChange:
+        key = (change.path, change.kind)
+        if known := self._changed.get(key):
+            return known
+        name = printable_name(change.path.removeprefix(self._root))
+        made = FileChange(name, _CHANGES.get(change.kind, "modified"))
+        if len(self._changed) < MAX_CHANGES and len(change.path) + len(change.kind) < MAX_NAME:
+            self._changed[key] = made
+        return made
 
+
+_STEPS: dict[str, Callable[[Translator, CodexItem, str], Step | None]] = {
+    "command_execution": Translator.ran,
+    "agent_message": Translator.said,
+    "reasoning": Translator.said,
+    "file_change": Translator.used,
+    "mcp_tool_call": Translator.used,
+    "web_search": Translator.used,
+    "collab_tool_call": Translator.used,
+}
+"""Ways to make a step of an item, by its type; None where a line of it is none."""
+_ITEM_LINES = frozenset({"item.started", "item.updated", "item.completed"})
 
 _AGENT_WORDS = {
     "spawn_agent": "starting a sub-agent",
@@ -430,17 +487,8 @@ def _notices(text: str) -> list[Body]:
     return [Notice("warning", text)] if text else []
 
 
-def _phase(item: CodexItem, kind: str) -> str:
-    if kind == "item.started":
-        return "started"
+def _end(item: CodexItem) -> str:
     return item.status if item.status in ("failed", "declined") else "completed"
-
-
-def _command(item: CodexItem, phase: str) -> Step:
-    command = printable(item.command or "", TEXT_LIMIT)
-    output = None if phase == "started" else printable(item.aggregated_output or "", TEXT_LIMIT)
-    text = one_line(unwrapped(command))
-    return Step("tool", "command", phase, text, command, item.exit_code, output)
 
 
 def _refused(step: Step) -> str:
