@@ -16,6 +16,7 @@ from engine.workspaces.checkpoints import snapshot
 from engine.workspaces.checkpoints.changed_tree import changed_tree
 from engine.workspaces.checkpoints.changes import DIFF, is_submodule, parse_pairs
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE, Checkpoint, CheckpointRefs
+from engine.workspaces.checkpoints.snapshot import Missing
 from engine.workspaces.create import made_from
 from engine.workspaces.git import objects
 from engine.workspaces.git.folder_trees import SUBMODULE
@@ -77,17 +78,23 @@ class Baselines:
         changed = {one.path: one.new for one in pairs if files.get(one.path) == one.old}
         return await changed_tree(self._git, point.tree, changed)
 
-    async def missing(self, tree: str | None) -> frozenset[bytes]:
-        """Return the files of the baseline that are not in a tree; None or unknown: all of them."""
+    async def missing(self, tree: str | None, known: Missing | None = None) -> Missing:
+        """Return the files of the baseline that are not in a tree; None or unknown: all of them.
+
+        `known` is the answer for this tree and an earlier baseline, most likely the same.
+        """
         now = await self.now()
         if tree == now.tree:
-            return frozenset()
+            return now.tree, []
+        if tree and known and known[0] == now.tree:
+            return known
         if tree:
             answer = await self._git.ask(*RAW, "--diff-filter=D", now.tree, tree)
             if answer.code == 0:
-                return frozenset(one.path for one in parse_pairs(answer.out) if _is_file(one.old))
+                pairs = parse_pairs(answer.out)
+                return now.tree, [one.path for one in pairs if _is_file(one.old)]
         found = await objects.tree(self._git, now.tree)
-        return frozenset(path for path, entry in found.items() if _is_file(entry))
+        return now.tree, [path for path, entry in found.items() if _is_file(entry)]
 
     async def make(self, tree: str, base: str) -> Baseline:
         """Store a baseline; it counts from the first checkpoint on that names it."""

@@ -46,7 +46,7 @@ from engine.workspaces.checkpoints.checkpoint_refs import (
 )
 from engine.workspaces.checkpoints.comparison import Comparison
 from engine.workspaces.checkpoints.damage import damage_named, is_damaged, unknown_changes
-from engine.workspaces.checkpoints.snapshot import Snapshot
+from engine.workspaces.checkpoints.snapshot import Missing, Snapshot
 from engine.workspaces.create import made_from
 from engine.workspaces.create.origin import OriginCache, origin
 from engine.workspaces.create.worktree import clear, registration
@@ -415,9 +415,9 @@ class Checkpoints:
             self._links,
         )
 
-    async def _of_baseline(self, tree: str | None) -> frozenset[bytes]:
+    async def _of_baseline(self, tree: str | None, known: Missing | None) -> Missing | None:
         """Return the files of the baseline that are not in a tree: they count where they exist."""
-        return frozenset() if self._is_new else await self.baselines.missing(tree)
+        return None if self._is_new else await self.baselines.missing(tree, known)
 
     async def count(self, paths: Iterable[bytes]) -> None:
         """Make files count that were put into the workspace, even where git ignores them.

@@ -43,6 +43,8 @@ class ScanResult:
     left_out: list[bytes] = field(default_factory=list[bytes])
     links: dict[bytes, str] = field(default_factory=dict[bytes, str])
     """The commits that nested repositories have checked out."""
+    missing: tuple[str, list[bytes]] | None = None
+    """A baseline's tree, and those of its files that were not in the tree of the last look."""
 
 
 async def listing(
@@ -90,23 +92,21 @@ def compare(
     """Look at these files, without opening any, and add to `found` how they compare to `known`."""
     same, unread = found.same, found.unread
     with RootedDir(root) as below:
-        for path in sorted(paths):  # all files there are, again and again: nothing else in here
-            try:
-                info = below.stat(path)
-            except OSError:
-                found.left_out.append(path)
-                continue
-            if info is None or not (mode := git_mode(info.st_mode)):
-                continue
+        for path, info in below.look(sorted(paths), found.left_out):
             before = known.get(path)
-            if before and before[2:] == _marks(info) and before.mode == mode:
+            if before is not None and before == (
+                git_mode(info.st_mode),
+                before.oid,
+                info.st_size,
+                info.st_mtime_ns,
+                info.st_ctime_ns,
+                info.st_ino,
+            ):
                 same[path] = before
-            elif before or not is_sandbox(os.fsdecode(path), info.st_size):
+            elif git_mode(info.st_mode) and (
+                before or not is_sandbox(os.fsdecode(path), info.st_size)
+            ):
                 unread.append(path)
-
-
-def _marks(info: os.stat_result) -> tuple[int, int, int, int]:
-    return info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino
 
 
 class FileReader:

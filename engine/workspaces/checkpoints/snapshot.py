@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -47,8 +48,13 @@ class Snapshot:
 
 Ignored = Callable[[Collection[bytes]], Awaitable[frozenset[bytes]]]
 """Returns which of these files are ignored for a reason outside the workspace."""
-Baseline = Callable[[str | None], Awaitable[frozenset[bytes]]]
-"""Returns the files of the baseline that are not in this tree; None: all of them."""
+Missing = tuple[str, list[bytes]]
+"""The tree of a baseline, and those of its files that are not in another tree."""
+Baseline = Callable[[str | None, Missing | None], Awaitable[Missing | None]]
+"""Returns the files of the baseline that are not in this tree; None: all of them.
+
+What is known already is returned where it is of the same baseline. A new store has none.
+"""
 Links = Callable[[Collection[bytes]], Awaitable[dict[bytes, str]]]
 """Returns the commits of nested repositories, of those found at these paths and of others."""
 Rebuildable = Callable[[Collection[bytes]], Awaitable[dict[bytes, bytes]]]
@@ -64,6 +70,8 @@ class ScanState(msgspec.Struct, array_like=True):
     """The trees of the folders they are in."""
     links: dict[bytes, str] = msgspec.field(default_factory=dict[bytes, str])
     """The commits of nested repositories; empty where one is only expected."""
+    missing: Missing | None = None
+    """The files of a baseline that are not in the tree, where that is known."""
 
 
 async def prime(
@@ -131,6 +139,9 @@ async def record(
         found.same.update({path: seen for path, seen in kept.items() if seen.oid})
     is_same = len(found.same) == len(state.files) and found.links == state.links
     if state.tree and not found.unread and is_same:
+        if state.missing != found.missing:
+            learned = msgspec.structs.replace(state, missing=found.missing)
+            await asyncio.to_thread(_save, git, learned)
         return _snapshot(state.tree, state.files, found.left_out, aside)
     now = await _write(git, root, state, found)
     await _tidy(git)
@@ -151,8 +162,7 @@ def count(git: Git, paths: Iterable[bytes]) -> None:
     unread = FileRecord(0, "", -1, 0, 0, 0)
     names = {path: unread for path in paths if path not in state.files}
     if names:
-        state.files.update(names)
-        _save(git, state)
+        _save(git, msgspec.structs.replace(state, files={**state.files, **names}))
 
 
 async def _tidy(git: Git) -> None:
@@ -187,8 +197,10 @@ async def _scan(
     nested = set[bytes]()
     listed = asyncio.create_task(listing(git, root, nested))
     try:
+        await asyncio.sleep(0)  # git starts before the thread below takes the interpreter
         state, found = await asyncio.to_thread(_scan_known, git, root)
-        tracked |= await baseline(state.tree)
+        found.missing = await baseline(state.tree, state.missing)
+        tracked |= frozenset(found.missing[1] if found.missing else ())
         unknown = await listed - state.files.keys() - tracked
     finally:
         listed.cancel()
@@ -212,11 +224,33 @@ def _scan_known(git: Git, root: Path) -> tuple[ScanState, ScanResult]:
     return state, found
 
 
+class _Kept(NamedTuple):
+    """The last state that was read or written, as bytes and decoded: one run is looked at often."""
+
+    data: bytes = b""
+    state: ScanState = ScanState()
+
+
+_last = [_Kept()]
+_KEPT_BYTES = 4 * 1024**2
+"""Largest state that is kept: of some 40,000 files."""
+
+
 def _load(git: Git) -> ScanState:
+    """Return the state after the last look, which nobody may change."""
     try:
-        return msgpack_decoder(ScanState)((git.git_dir / _STATE).read_bytes())
+        data = (git.git_dir / _STATE).read_bytes()
+        kept = _last[0]
+        if data != kept.data:
+            kept = _Kept(data, msgpack_decoder(ScanState)(data))
+            _keep(kept)
+        return kept.state
     except (OSError, msgspec.DecodeError, RecursionError):  # only a cache: all is read again
         return ScanState()
+
+
+def _keep(kept: _Kept) -> None:
+    _last[0] = kept if len(kept.data) <= _KEPT_BYTES else _Kept()
 
 
 def _save(git: Git, state: ScanState, commit: str | None = None) -> None:
@@ -228,8 +262,10 @@ def _save(git: Git, state: ScanState, commit: str | None = None) -> None:
         part.write_text(f"{commit}\n")
         part.rename(ref)
     part = git.git_dir / f"{_STATE}.part"
-    part.write_bytes(msgspec.msgpack.encode(state))
+    data = msgspec.msgpack.encode(state)
+    part.write_bytes(data)
     part.rename(git.git_dir / _STATE)
+    _keep(_Kept(data, state))
 
 
 async def _write(git: Git, root: Path, state: ScanState, found: ScanResult) -> ScanState:
@@ -272,7 +308,18 @@ def _packed(
 
         folders = trees(entries, changed, state.folders, add)
         commit = pack.add("commit", _commit(folders[b""]))
-    return ScanState(folders[b""], files, folders, found.links), commit
+    missing = _still_missing(state, files, found.missing)
+    return ScanState(folders[b""], files, folders, found.links, missing), commit
+
+
+def _still_missing(
+    state: ScanState, files: dict[bytes, FileRecord], missing: Missing | None
+) -> Missing | None:
+    """Return what is missing now of what was; None where a file has gone that may be missing."""
+    gone = state.files.keys() - files.keys()
+    if missing is None or any(state.files[path].oid for path in gone):
+        return None
+    return missing[0], [path for path in missing[1] if path not in files]
 
 
 def _link_entries(links: dict[bytes, str]) -> dict[bytes, FileRecord]:

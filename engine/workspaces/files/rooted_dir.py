@@ -11,7 +11,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +36,7 @@ def is_gits(path: bytes) -> bool:
     return any(part == ".git" or part == "git~1" for part in parts)
 
 
+_NO_NAMES = frozenset({b"", b".", b".."})
 CONTROL = ("git", *CONTROL_FOLDERS, "swarm", "hg", "svn", "jj")
 _CONTROL = re.compile(rf"\.(?:{'|'.join(CONTROL)})|(?:{'|'.join(CONTROL)})~\d+")
 
@@ -132,8 +133,8 @@ class RootedDir:
     def place(self, path: bytes, *, make: bool = False) -> tuple[bytes, int]:
         """Return the last part of `path` and its folder's handle, for `os` calls with dir_fd."""
         folder, _, name = path.rpartition(b"/")
-        if name in (b"", b".", b".."):
-            raise IsADirectoryError(errno.EISDIR, "is not a file name", path)
+        if name in _NO_NAMES:
+            raise _no_name(path)
         return name, self.folder(folder, make=make)
 
     def stat(self, path: bytes) -> os.stat_result | None:
@@ -145,6 +146,30 @@ class RootedDir:
             if error.errno in _ABSENT:
                 return None
             raise
+
+    def look(
+        self, paths: Iterable[bytes], refused: list[bytes]
+    ) -> Iterator[tuple[bytes, os.stat_result]]:
+        """Yield those of `paths` that are there with their status, as `stat` returns it.
+
+        Paths that cannot be looked at are added to `refused`. No other call may come in between.
+        Paths of one folder after another take half the time of `stat`.
+        """
+        status, at, handle = os.stat, None, -1
+        for path in paths:  # all files there are, again and again: nothing else in here
+            folder, _, name = path.rpartition(b"/")
+            try:
+                if name in _NO_NAMES:
+                    raise _no_name(path)
+                if folder != at:
+                    at, handle = None, self.folder(folder)
+                    at = folder
+                info = status(name, dir_fd=handle, follow_symlinks=False)
+            except OSError as error:
+                if error.errno not in _ABSENT:
+                    refused.append(path)
+                continue
+            yield path, info
 
     def open(self, path: bytes) -> int:
         """Open a regular file for reading; raises OSError for everything else."""
@@ -188,6 +213,10 @@ class RootedDir:
                 return
             self.forget()
             folder = folder.rpartition(b"/")[0]
+
+
+def _no_name(path: bytes) -> OSError:
+    return IsADirectoryError(errno.EISDIR, "is not a file name", path)
 
 
 MANY = 500
