@@ -17,7 +17,9 @@ from engine.workspaces.checkpoints.changes import FileSides
 from engine.workspaces.checkpoints.checkpoint_refs import BASELINE
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.git import objects
+from engine.workspaces.git.folder_trees import FOLDER, SUBMODULE
 from engine.workspaces.git.objects import Entry
+from engine.workspaces.git.stored_trees import Part, store_tree
 
 REFS = "refs/swarm/home"
 EDITS = "refs/swarm/edits"
@@ -77,28 +79,27 @@ class AppliedHistory:
         """Remember that the run's tree `left` was brought, and these files put there for it."""
         git, started = self.run.git, time.time()
         before = await self._tree("placed")
-        if before is None:
-            before = (await git.run("mktree")).decode("ascii").strip()
-        placed = await objects.changed_tree(git, before, files)
+        placed = (FOLDER, await objects.changed_tree(git, before, files)) if before else files
         base = (await self.run.baseline()).tree
-        parts = {"base": base, "left": left, "placed": placed}
-        lines = "".join(f"040000 tree {oid}\t{name}\n" for name, oid in parts.items())
-        tree = (await git.run("mktree", stdin=lines.encode())).decode("ascii").strip()
+        parts = {b"base": (FOLDER, base), b"left": (FOLDER, left), b"placed": placed}
+        tree = await store_tree(git, parts)
         await git.run("update-ref", self._ref, tree)
         await asyncio.to_thread(sync_tree, git.git_dir, started)
 
     async def note_edits(self, edits: AppliedEdits) -> None:
         """Remember the files that an apply is about to change, to undo it."""
         git, started = self.run.git, time.time()
-        empty = (await git.run("mktree")).decode("ascii").strip()
-        before = await objects.changed_tree(git, empty, _there(edits.before))
-        after = await objects.changed_tree(git, empty, _there(edits.after))
-        head = await objects.store(git, edits.head.encode())
-        lines = f"040000 tree {after}\tafter\n040000 tree {before}\tbefore\n"
-        lines += f"100644 blob {head}\thead\n"
+        there = (entry for entry in (*edits.before.values(), *edits.after.values()) if entry)
+        # What is missing could not be put back: nothing is changed then.
+        await objects.sizes(git, [oid for mode, oid in there if mode != SUBMODULE])
+        parts: dict[bytes, Part] = {
+            b"after": edits.after,
+            b"before": edits.before,
+            b"head": edits.head.encode(),
+        }
         if history := await self._tree(""):
-            lines += f"040000 tree {history}\thistory\n"
-        tree = (await git.run("mktree", stdin=lines.encode())).decode("ascii").strip()
+            parts[b"history"] = FOLDER, history
+        tree = await store_tree(git, parts)
         await git.run("update-ref", self._edits, tree)
         await asyncio.to_thread(sync_tree, git.git_dir, started)
 
@@ -138,7 +139,3 @@ class AppliedHistory:
     async def _tree(self, name: str) -> str | None:
         answer = await self.run.git.ask("rev-parse", "-q", "--verify", f"{self._ref}:{name}")
         return None if answer.code else answer.out.decode("ascii").strip()
-
-
-def _there(files: Mapping[bytes, Entry | None]) -> dict[bytes, Entry | None]:
-    return {path: entry for path, entry in files.items() if entry}
