@@ -223,9 +223,12 @@ class Checkpointer:
         if run.baseline is None:
             # The content was never reported: a try before this one was cut short.
             self._store = self._measured = None
-            if run.spec.fork:
-                return await workspaces.copy_checkpoints(run.id, workspace, run.spec.fork)
-            return await workspaces.make_checkpoints(run.id, workspace, self._rebuildable)
+            if fork := run.spec.fork:
+                made = await workspaces.copy_checkpoints(run.id, workspace, fork)
+            else:
+                made = await workspaces.make_checkpoints(run.id, workspace, self._rebuildable)
+            self._store = workspace, made
+            return made
         if self._store is None or self._store[0] != workspace:
             self._store = workspace, await workspaces.open_checkpoints(run.id, workspace)
             self._measured = None

@@ -262,7 +262,9 @@ class Checkpoints:
     async def add(self, taken: Checkpoint, since: float) -> None:
         """Make a checkpoint count, and write what was stored `since` then to the disk."""
         await self._points.add(taken)
-        self._is_new = False
+        if self._is_new:
+            self._is_new = False
+            self._indexed = None  # from now on, what is staged in the source alone does not count
         self._is_synced = False
         await asyncio.to_thread(repair.remember, self.git.git_dir, taken.n, taken.sha)
         await self._sync(since)

@@ -25,10 +25,10 @@ from engine.workspaces.git.git import NOBODY, Git, identity
 from engine.workspaces.git.gitlinks import entry_path, repository_path
 from engine.workspaces.git.index import IndexedFiles
 from engine.workspaces.git.pack import Pack, object_id
+from engine.workspaces.git.repository import object_format_of
 
 NOW = "refs/swarm/now"
 _STATE = "swarm-seen"
-_FORMATS = {40: "sha1", 64: "sha256"}
 PACKS = 40
 LARGE_PACK_BYTES = 8 * 1024**2
 
@@ -271,7 +271,7 @@ def _save(git: Git, state: ScanState, commit: str | None = None) -> None:
 async def _write(git: Git, root: Path, state: ScanState, found: ScanResult) -> ScanState:
     """Read what changed and put it into the store; return the new state."""
     loop = asyncio.get_running_loop()
-    algorithm = _FORMATS[len(state.tree)] if state.tree else await _format(git)
+    algorithm = await asyncio.to_thread(object_format_of, git.git_dir)
 
     def keep_large(handle: int) -> str:
         hashing = git.run("hash-object", "-w", "--stdin", "--no-filters", stdin=handle)
@@ -281,10 +281,6 @@ async def _write(git: Git, root: Path, state: ScanState, found: ScanResult) -> S
     now, commit = await asyncio.to_thread(_packed, git, root, state, found, algorithm, keep_large)
     await asyncio.to_thread(_save, git, now, commit)
     return now
-
-
-async def _format(git: Git) -> str:
-    return (await git.run("rev-parse", "--show-object-format")).decode("ascii").strip()
 
 
 def _packed(

@@ -222,6 +222,7 @@ async def _worktree(
     allowance: copying.CopyAllowance,
 ) -> CreatedWorkspace:
     """Make a worktree at its base, with a notice where the base is behind its upstream."""
+    found = await repository.must_find(source, needs_commit=spec.base_commit is None)
     made = await worktree.create(
         source,
         target,
@@ -230,8 +231,8 @@ async def _worktree(
         include_uncommitted=spec.include_uncommitted,
         allowance=allowance,
         commit=spec.base_commit,
+        there=found,
     )
-    found = await repository.must_find(source, needs_commit=False)
     commit = spec.base_commit or found.head
     late = await base.behind(found, spec.base or "HEAD", commit) if commit else ""
     return replace(made, notices=(*made.notices, late)) if late else made

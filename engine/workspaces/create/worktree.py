@@ -66,13 +66,15 @@ async def create(
     include_uncommitted: bool = False,
     allowance: CopyAllowance | None = None,
     commit: str | None = None,
+    there: Repository | None = None,
 ) -> CreatedWorkspace:
     """Make a worktree of the repository around `source` at `target`, replacing an unfinished one.
 
     `branch` is a short name; where it holds commits of its own, the new one gets a number. It
-    starts at `commit`, or at HEAD. Locks lie in `home`. Raises `UserError`.
+    starts at `commit`, or at HEAD. `there` is the repository, where it is known already. Locks lie
+    in `home`. Raises `UserError`.
     """
-    there = await must_find(source, needs_commit=commit is None)
+    there = there or await must_find(source, needs_commit=commit is None)
     repository = replace(there, head=commit or there.head)
     private_folder(target.parent)
     pruning = prune(there, home)
