@@ -140,9 +140,9 @@ ROWS = [
         aim=1.2,
         rounds=_changes,
         note=(
-            "packs are written without git; what is left is looking at each file, which costs "
-            "Python 4 µs and git 1.6. The aim would take an index of git's kept beside the store, "
-            "and a way to keep git from opening what an agent has swapped for a link or a pipe."
+            "two gits are left, and looking at each file, which costs Python 3.6 µs, 2.5 of them "
+            "in `os.stat`, and git 2. A git index kept beside the store would not do: git compares "
+            "whole seconds, or opens files, which an agent may have swapped for links or pipes."
         ),
     ),
 ]

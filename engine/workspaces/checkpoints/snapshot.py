@@ -237,7 +237,7 @@ _KEPT_BYTES = 4 * 1024**2
 
 
 def _load(git: Git) -> ScanState:
-    """Return the state after the last look, which nobody may change."""
+    """Return the state after the last look, which no one may change."""
     try:
         data = (git.git_dir / _STATE).read_bytes()
         kept = _last[0]
