@@ -53,7 +53,7 @@ Missing = tuple[str, list[bytes]]
 Baseline = Callable[[str | None, Missing | None], Awaitable[Missing | None]]
 """Returns the files of the baseline that are not in this tree; None: all of them.
 
-What is known already is returned where it is of the same baseline. A new store has none.
+The answer that is known already is returned where the baseline is the same. A new store has none.
 """
 Links = Callable[[Collection[bytes]], Awaitable[dict[bytes, str]]]
 """Returns the commits of nested repositories, of those found at these paths and of others."""
