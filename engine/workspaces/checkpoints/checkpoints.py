@@ -263,9 +263,8 @@ class Checkpoints:
         """Make a checkpoint count, and write what was stored `since` then to the disk."""
         await self._points.add(taken)
         if self._is_new:
-            self._is_new = False
             self._indexed = None  # from now on, what is staged in the source alone does not count
-        self._is_synced = False
+        self._is_new = self._is_synced = False
         await asyncio.to_thread(repair.remember, self.git.git_dir, taken.n, taken.sha)
         await self._sync(since)
 
@@ -360,7 +359,7 @@ class Checkpoints:
         if at is None:
             tree = (await self.now()).tree
         else:
-            tree = await (self._tree(at) if at else self.tree_since(at))
+            tree = await (self.tree_of(at) if at else self.tree_since(at))
         if (name := bytes_of_name(path)) is None:
             return None
         entry = (await objects.tree(self.git, tree, [name])).get(name)
@@ -374,7 +373,7 @@ class Checkpoints:
         From BASELINE on means from the baseline that the later one is measured against.
         """
         if until is not None:
-            return await self.tree_since(since, until), await self._tree(until), ()
+            return await self.tree_since(since, until), await self.tree_of(until), ()
         old, now = await self._since(since)
         return old, now.tree, now.left_out
 
@@ -516,9 +515,6 @@ class Checkpoints:
         is_shared = self.repository and (self.is_worktree or self.is_in_place)
         return (self.repository.common_dir,) if self.repository and is_shared else ()
 
-    async def _tree(self, n: int) -> str:
-        return (await self._points.point(n)).tree
-
     async def between(self, old: str, new: str) -> list[FileSides]:
         """Return both sides of each file that differs between two trees."""
         if old == new:
@@ -541,7 +537,7 @@ class Checkpoints:
 
     async def tree_of(self, n: int) -> str:
         """Return the tree of checkpoint `n`."""
-        return await self._tree(n)
+        return (await self._points.point(n)).tree
 
     async def skipped_files(self) -> frozenset[bytes]:
         """Return the files that a sparse checkout leaves out of the workspace."""
