@@ -128,6 +128,23 @@ async def test_what_i_threw_away_comes_again(source: Path, home: Path, how: Appl
     assert (source / "new").exists()
 
 
+@pytest.mark.parametrize("is_committed", [False, True])
+async def test_lines_that_i_threw_away_and_changed_conflict_and_are_not_left_out(
+    source: Path, home: Path, is_committed: bool
+) -> None:
+    here = await scene(source, home)
+    change(here.root, ("line 3", "LINE 3"))
+    repos.write(here.root, {"b/b.txt": "B\n"})
+    await here.apply()
+    repos.git(source, "checkout", "-q", ".")
+    repos.write(source, {"b/b.txt": "b\nmine\n"})
+    if is_committed:
+        repos.commit(source, "mine")
+    why = "changed here and in the run" if is_committed else "has uncommitted changes here"
+    await here.refused(ApplyMode.EDITS, f"b/b.txt ({why})")
+    assert (source / "a.txt").read_text() == LINES
+
+
 async def test_another_branch_has_nothing_of_it_yet(source: Path, home: Path) -> None:
     here = await scene(source, home)
     repos.git(source, "branch", "other")

@@ -121,11 +121,27 @@ async def _is_here(git: Git, before: FileSides, mine: Entry | None) -> bool:
     """Return whether what was brought is still here, but for lines that were changed here since.
 
     Where bringing it again, with the lines here winning, would change something, it was undone.
+    Where the same lines were changed here, it was undone if some of them are as they were before,
+    and none as they were brought.
     """
     if not (mine and before.old and before.new):
         return True
     again = await _merge(git, before.old, mine, before.new, ours_wins=True)
-    return again is None or again == mine
+    if again != mine:
+        return again is None
+    return not await _is_of_old(git, before.old, mine, before.new)
+
+
+async def _is_of_old(git: Git, old: Entry, mine: Entry, new: Entry) -> bool:
+    """Return whether a file has lines that only `old` has, and none that only `new` has."""
+    sides = (old[1], mine[1], new[1])
+    if not all(stat.S_ISREG(side[0]) for side in (old, mine, new)):
+        return False
+    if max((await objects.sizes(git, sides)).values()) > IN_MEMORY_BYTES:
+        return False
+    data = await objects.blobs(git, sides)
+    before, here, brought = (set(data[oid].split(b"\n")) for oid in sides)
+    return bool(here & (before - brought)) and not here & (brought - before)
 
 
 def _unmergeable(pair: FileSides, mine: Entry | None) -> tuple[str, ...] | None:
