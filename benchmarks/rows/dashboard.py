@@ -196,8 +196,8 @@ ROWS = [
         times=3,
         quick_times=1,
         note="the yardstick folds and reads the events and paints nothing. Of the rest, two "
-        "thirds are painting, five times a second in a flood; to do with much less, the list and "
-        "the log would have to be written past Textual's compositor.",
+        "thirds are painting, three to five times a second in a flood; to do with much less, the "
+        "list and the log would have to be written past Textual's compositor.",
     ),
     Row(
         "dashboard.memory",
