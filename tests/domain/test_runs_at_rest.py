@@ -29,8 +29,8 @@ from engine.store import codec, reading, resting
 from tui.models.filters import STATES
 from tui.models.grouped_runs import GroupedRuns
 from tui.models.list_options import Grouping, ListOptions, SortOrder
+from tui.models.run_standings import RunCounts
 from tui.services.alerts import AlertTracker
-from tui.widgets.status.top_bar import TopBar
 
 FIELDS = [one.name for one in fields(Run)]
 ASKED = [name for name, one in vars(Run).items() if isinstance(one, property)]
@@ -159,11 +159,11 @@ def test_lists_alerts_and_counts_take_both_alike() -> None:
         one, other = GroupedRuns(option, whole, 9e3), GroupedRuns(option, found, 9e3)
         assert list(one.ids()) == list(other.ids()), option
         assert figures(one) == figures(other), option
-    bars = TopBar(), TopBar()
-    for bar, runs in zip(bars, (whole, found), strict=True):
-        bar.count_all(runs)
-    assert bars[0].counts == bars[1].counts
-    assert bars[0]._limits._windows == bars[1]._limits._windows  # pyright: ignore[reportPrivateUsage]  what no port shows
+    counts = RunCounts(), RunCounts()
+    for count, runs in zip(counts, (whole, found), strict=True):
+        count.count_all(runs)
+    assert counts[0].kinds == counts[1].kinds
+    assert counts[0].limits._windows == counts[1].limits._windows  # pyright: ignore[reportPrivateUsage]  what no port shows
     trackers = AlertTracker(), AlertTracker()
     assert trackers[0].hear(whole, whole, (), None) == trackers[1].hear(found, found, (), None)
 
