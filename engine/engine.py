@@ -331,21 +331,21 @@ class Engine:
         """Return a way through the stored events of a run, or of all runs as one stream."""
         return self._store.history(run, kind)
 
-    async def runs(self, **wanted: Any) -> list[Run]:  # noqa: ANN401  as the store takes them
+    async def runs(
+        self,
+        *,
+        ids: Iterable[str] = (),
+        statuses: Iterable[str] = (),
+        project: str | None = None,
+        batch: str | None = None,
+        below: str | None = None,
+        like: str = "",
+        older_than: str | None = None,
+        limit: int = -1,
+    ) -> list[Run]:
         """Return the runs that match, newest first, straight from the store."""
-        return await self._store.runs(**wanted)
-
-    async def projects(self) -> list[str]:
-        """Return the projects of all runs."""
-        from engine.store import run_facts  # late: few commands ask
-
-        return await run_facts.projects(self._store)
-
-    async def tags(self) -> list[str]:
-        """Return the tags of all runs."""
-        from engine.store import run_facts  # late, as above
-
-        return await run_facts.tags(self._store)
+        more = dict[str, Any](ids=ids, statuses=statuses, project=project, batch=batch, below=below)
+        return await self._store.runs(**more, like=like, older_than=older_than, limit=limit)
 
     async def radar(self) -> OverlapDetector:
         """Return which of the latest runs change the same lines, straight from the store."""

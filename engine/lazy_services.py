@@ -301,7 +301,7 @@ class LazyServices:
         """State of runs that the user sets: tags, notes, dismissed and archived."""
         from engine.runs.annotations import RunAnnotations
 
-        return RunAnnotations(self._journal)
+        return RunAnnotations(self._store, self._journal)
 
     @cached_property
     def comments(self) -> RunComments:

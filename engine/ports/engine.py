@@ -135,14 +135,6 @@ class RunsPort(RunListPort, Protocol):
         """Return the stored events of a run, or of all runs as one stream."""
         ...
 
-    async def projects(self) -> list[str]:
-        """Return the projects of all runs, in order."""
-        ...
-
-    async def tags(self) -> list[str]:
-        """Return the tags of all runs, in order."""
-        ...
-
     async def radar(self) -> OverlapDetector:
         """Return which of the latest runs change the same lines."""
         ...

@@ -26,6 +26,14 @@ if TYPE_CHECKING:
 class AnnotationsPort(Protocol):
     """Annotations of runs: with several runs, all are changed or none is; all raise `UserError`."""
 
+    async def projects(self) -> list[str]:
+        """Return the projects of all runs, in order."""
+        ...
+
+    async def tags(self) -> list[str]:
+        """Return the tags of all runs, in order."""
+        ...
+
     async def dismiss(self, runs: Iterable[str], is_dismissed: bool = True) -> list[Run]:
         """Put finished runs aside: they need no attention until they are started again."""
         ...

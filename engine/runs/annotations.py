@@ -8,13 +8,24 @@ from engine.domain import annotation, file_marks
 from engine.domain.annotation import Annotation
 from engine.domain.model import Run
 from engine.execution.journal import Journal
+from engine.store import run_facts
+from engine.store.reading import StoreReader
 
 
 class RunAnnotations:
     """Annotations of the runs of one home; with several runs, all are changed or none is."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, store: StoreReader, journal: Journal) -> None:
+        self._store = store
         self._journal = journal
+
+    async def projects(self) -> list[str]:
+        """Return the projects of all runs, in order."""
+        return await run_facts.projects(self._store)
+
+    async def tags(self) -> list[str]:
+        """Return the tags of all runs, in order."""
+        return await run_facts.tags(self._store)
 
     async def dismiss(self, runs: Iterable[str], is_dismissed: bool = True) -> list[Run]:
         """Put finished runs aside: they need no attention until they are started again."""

@@ -40,6 +40,7 @@ from engine.engine import Engine
 from engine.execution import follower, scheduler, supervisor
 from engine.execution.local.process_marks import mark, marked
 from engine.store import connect
+from engine.store.whole_check import check_whole
 
 pytestmark = pytest.mark.both_modes
 
@@ -165,7 +166,7 @@ async def test_damage_in_the_middle_is_told_and_nothing_is_written_over(paths: P
     damaged = paths.database.read_bytes()
     with pytest.raises(UserError) as caught:
         async with Engine.open(paths, quick()) as engine:
-            await engine.doctor._store.check()
+            await check_whole(engine.doctor._store)
             await engine.events(run.id)
     assert caught.value.code == "DATABASE_CORRUPT"
     found = [path.read_bytes() for path in paths.home.glob("swarm.db*")]

@@ -7,7 +7,7 @@ import errno
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -231,9 +231,13 @@ async def failed(engine: Engine, bad: Run) -> Run:
     return engine.view.runs[bad.id]
 
 
+def has_poison(_: object, lines: Iterable[bytes]) -> bool:
+    return any(b"poison" in line for line in lines)
+
+
 WAYS = {
     "preparing": (agent, "build_prompt", lambda run, _: run.spec.title == "bad"),
-    "following": (translation.Translator, "translate", lambda _, line: b"poison" in line),
+    "following": (translation.Translator, "translate_all", has_poison),
     "verifying": (verify.VerifyStage, "verify", lambda _, run, __: run.spec.title == "bad"),
     "finishing": (outcome, "decide", lambda run, *_, **__: run.spec.title == "bad"),
 }
@@ -266,7 +270,7 @@ async def test_a_faulty_run_can_be_cancelled_at_once(
     paths: Paths, breaking: Breaking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(task_tree, "BACKOFF", task_tree.Backoff(first_s=3600, longest_s=3600))
-    breaking.where(translation.Translator, "translate", lambda _, line: b"poison" in line)
+    breaking.where(translation.Translator, "translate_all", has_poison)
     async with supervising(paths, grace_s=0.2) as engine:
         run = await engine.start(spec("say poison", "hang"))
         await until(engine, lambda: engine.faults)

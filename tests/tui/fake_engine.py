@@ -473,12 +473,6 @@ class FakeEngine:
         ]
         return found if limit < 0 else found[:limit]
 
-    async def projects(self) -> list[str]:
-        return sorted({run.spec.project for run in self.view.runs.values()})
-
-    async def tags(self) -> list[str]:
-        return sorted({tag for run in self.view.runs.values() for tag in run.tags})
-
     async def radar(self) -> OverlapDetector:
         return self.view.radar
 

@@ -70,6 +70,12 @@ class FakeAnnotations:
     def __init__(self, engine: FakeEngine) -> None:
         self._engine = engine
 
+    async def projects(self) -> list[str]:
+        return sorted({run.spec.project for run in self._engine.view.runs.values()})
+
+    async def tags(self) -> list[str]:
+        return sorted({tag for run in self._engine.view.runs.values() for tag in run.tags})
+
     async def dismiss(self, runs: Iterable[str], is_dismissed: bool = True) -> list[Run]:
         return self._change(runs, lambda run: annotation.dismiss(run, is_dismissed))
 

@@ -197,7 +197,7 @@ class ApplyDialog(Dialog[bool]):
             self.run_worker(self._resolve, group="apply")
 
     async def _resolve(self) -> None:
-        await self._applies.resolve()
+        await self._applies.hand_over()
         self._draw_end()
         self._check_places(self._applies.conflicts)
 

@@ -104,7 +104,7 @@ class RunApplies:
         waiting = [place for place, row in enumerate(self.rows) if row.can_apply]
         await self._in_turn(waiting, partial(self._apply_row, how=how, message=message))
 
-    async def resolve(self) -> None:
+    async def hand_over(self) -> None:
         """Hand each conflict to the agent of its run."""
         waiting = [place for place, row in enumerate(self.rows) if row.can_resolve]
         await self._in_turn(waiting, self._resolve_row)

@@ -186,7 +186,7 @@ def projects(typed: str) -> list[CompletionItem[str]]:
     """Offer the projects that there are."""
 
     async def find(engine: EnginePort) -> list[str]:
-        return await engine.projects()
+        return await engine.annotations.projects()
 
     plain = (name for name in _ask(find, []) if name == printable_name(name))
     return [CompletionItem(name) for name in plain if name.startswith(typed)]
@@ -205,7 +205,7 @@ def tags(typed: str, run: str | None = None) -> list[CompletionItem[str]]:
     """Offer the tags of a run, or of all runs."""
 
     async def find(engine: EnginePort) -> list[str]:
-        return sorted((await engine.find(run)).tags) if run else await engine.tags()
+        return sorted((await engine.find(run)).tags) if run else await engine.annotations.tags()
 
     return [CompletionItem(tag) for tag in _ask(find, []) if tag.startswith(typed.lower())]
 
