@@ -39,7 +39,7 @@ async def test_partial_updates_are_the_same_as_textuals_with_a_toast_above() -> 
         for regions in ({CLOCK}, {CLOCK, TOAST}, *(some_regions(chance) for _ in range(30))):
             written: list[str] = []
             for kind in (Compositor, DirtyCompositor):
-                ours._dirty_regions = set(regions)  # pyright: ignore[reportPrivateUsage]
+                ours._dirty_regions = set(regions)  # pyright: ignore[reportPrivateUsage]  as Textual sets it
                 update = kind.render_partial_update(ours)
                 assert update
                 written.append(update.render_segments(app.console))

@@ -35,7 +35,7 @@ def gits(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def start(self: Git, arguments: tuple[str | bytes, ...], *more: object) -> object:
         started.append(str(arguments[0]))
-        return real(self, arguments, *more)  # pyright: ignore
+        return real(self, arguments, *more)  # pyright: ignore  passed on as it came
 
     monkeypatch.setattr(Git, "_start", start)
     return started
