@@ -28,6 +28,7 @@ from engine.domain.model import LimitWindow, Run, RunSpec, Usage
 if TYPE_CHECKING:  # the settings import the sections of the agents
     from engine.config.paths import AttemptFolder, Paths
     from engine.config.settings import Config
+    from engine.domain.session_owner import SessionOwner
 
 EMPTY_STATE = b"{}"
 PACKAGES = Path(__file__).parents[2]
@@ -161,7 +162,7 @@ class SessionFile:
     """A session file; `run` is None where the run that it was of is not known any more."""
 
     path: Path
-    run: Run | None
+    run: SessionOwner | None
     figures: FolderSize
     state: str
     """Reason why it stays or may go, in words."""
@@ -173,7 +174,7 @@ class SessionScope:
     """The runs of one home, whose session files are looked for."""
 
     paths: Paths
-    runs: Sequence[Run]
+    runs: Sequence[SessionOwner]
     roots: Collection[Path]
     """The folders in which workspaces are or were created."""
     in_trash: Collection[str]

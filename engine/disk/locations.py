@@ -116,7 +116,7 @@ def of_agents(config: Config) -> list[DiskLocation]:
 
 def of_session(one: SessionFile) -> DiskLocation:
     """Return the place that a session file is."""
-    run, project = (one.run.id, one.run.spec.project) if one.run else ("", "")
+    run, project = (one.run.id, one.run.project) if one.run else ("", "")
     return DiskLocation(
         LocationKind.ROLLOUT, one.path, one.path.name, run, project, one.state, one.may_go
     )

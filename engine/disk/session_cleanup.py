@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from engine.agents import registry
@@ -17,11 +17,11 @@ from engine.disk.cleanup_plan import CleanupFilter, CleanupItem, CleanupPlan, ag
 from engine.disk.trash import Trash
 from engine.domain.errors import user_error
 from engine.domain.events import Notice
-from engine.domain.model import Run
+from engine.domain.session_owner import SessionOwner, owner_of
 from engine.domain.text import size
 from engine.store import run_facts
-from engine.store.reading import pages
 from engine.store.run_facts import ForkedThreads
+from engine.store.session_owners import session_owners
 from engine.store.store import Store
 from engine.workspaces.files import removal
 from engine.workspaces.service import AppendDecided
@@ -47,24 +47,24 @@ class SessionCleanup:
 
     async def find(self) -> list[SessionFile]:
         """Return the session files of the runs here, of all agents."""
-        runs = [run async for page in pages(self._store) for run in page]
+        runs = await session_owners(self._store)
+        needed = frozenset(thread for run in runs for thread in run.forked)
 
         def find() -> list[SessionFile]:
             in_trash = {entry.path for entry in self._trash.list()}
-            finders = self._finders(runs, in_trash, threads_of_forks(runs))
+            finders = self._finders(runs, in_trash, needed)
             return [one for finder in finders for one in finder.find()]
 
         return await asyncio.to_thread(find)
 
     def _finders(
-        self, runs: Iterable[Run], in_trash: Collection[str], needed: Collection[str]
+        self, runs: Sequence[SessionOwner], in_trash: Collection[str], needed: Collection[str]
     ) -> list[SessionFinder]:
         roots = workspace_roots.known(self._paths.home)
-        known = list(runs)
 
         def scope_of(agent: AgentPort) -> SessionScope:
             homes = agent.accounts.homes(self._config)
-            return SessionScope(self._paths, known, roots, in_trash, needed, homes)
+            return SessionScope(self._paths, runs, roots, in_trash, needed, homes)
 
         return [agent.sessions(scope_of(agent)) for agent in registry.agents()]
 
@@ -103,10 +103,10 @@ class SessionCleanup:
 
     async def _clean(self, item: CleanupItem) -> CleanupItemResult:
         async with self._trash.alone():  # nothing comes back from there meanwhile
-            runs = await self._store.runs(ids=[item.run]) if item.run else []
+            known = await self._store.runs(ids=[item.run]) if item.run else []
             in_trash = {entry.path for entry in await asyncio.to_thread(self._trash.list)}
             self._forked = await run_facts.forked_threads(self._store, self._forked)
-            finders = self._finders(runs, in_trash, self._forked.threads)
+            finders = self._finders([*map(owner_of, known)], in_trash, self._forked.threads)
             found = await asyncio.to_thread(_first, finders, Path(item.path))
             if found is None or not found.may_go:
                 why = found.state if found else "is gone"
@@ -124,19 +124,13 @@ class SessionCleanup:
         return CleanupItemResult(item, item.size)
 
 
-def threads_of_forks(runs: Iterable[Run]) -> frozenset[str]:
-    """Return the threads that the threads of forks are made of."""
-    origins = (run.spec.fork for run in runs if run.spec.fork)
-    return frozenset(thread for origin in origins for thread in origin.threads)
-
-
 def _first(finders: Iterable[SessionFinder], path: Path) -> SessionFile | None:
     return next((found for finder in finders if (found := finder.one(path))), None)
 
 
 def _wanted(one: SessionFile, wish: CleanupFilter) -> bool:
     run, project, status = (
-        (one.run.id, one.run.spec.project, one.run.status) if one.run else ("", None, None)
+        (one.run.id, one.run.project, one.run.status) if one.run else ("", None, None)
     )
     return (
         (not wish.runs or run in wish.runs)
@@ -147,8 +141,6 @@ def _wanted(one: SessionFile, wish: CleanupFilter) -> bool:
 
 
 def _item(one: SessionFile, age: str) -> CleanupItem:
-    run, title, project = (
-        (one.run.id, one.run.spec.title, one.run.spec.project) if one.run else ("", "", "")
-    )
+    run, title, project = (one.run.id, one.run.title, one.run.project) if one.run else ("", "", "")
     why = f"{one.state}, last written {age} ago"
     return CleanupItem(run, title or one.path.name, project, one.figures.disk, why, str(one.path))

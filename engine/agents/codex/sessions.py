@@ -18,9 +18,8 @@ from engine.agents.base import SessionFile, SessionScope
 from engine.agents.codex.compressed_rollout import SUFFIX, first_line
 from engine.agents.codex.rollout import ARCHIVE
 from engine.domain.folder_size import FolderSize
-from engine.domain.hosts import path_here
 from engine.domain.lifecycle import FINISHED
-from engine.domain.model import Run, WorkspaceKind
+from engine.domain.session_owner import SessionOwner
 from engine.domain.usage import DEFAULT_ACCOUNT
 from engine.system.decoding import json_decoder
 from engine.system.files import real_path
@@ -58,13 +57,13 @@ class SessionFiles:
         self._in_trash = scope.in_trash
         self._needed = scope.needed
         self._by_id = {run.id: run for run in scope.runs}
-        self._by_thread: dict[str, Run] = {}
-        self._by_path: dict[str, Run] = {}
-        for run in scope.runs:  # once: one at rest is decoded for this
+        self._by_thread: dict[str, SessionOwner] = {}
+        self._by_path: dict[str, SessionOwner] = {}
+        for run in scope.runs:
             if run.thread_id:
                 self._by_thread[run.thread_id] = run
-            if (path := path_here(run)) and not _is_in_place(run):
-                self._by_path[path] = run
+            if run.path and not run.is_in_place:
+                self._by_path[run.path] = run
 
     def find(self) -> Iterator[SessionFile]:
         """Yield the sessions in the home that are of runs here. Blocking; follows no link."""
@@ -96,12 +95,17 @@ class SessionFiles:
         is_file = stat.S_ISREG(info.st_mode)
         return self._describe(path, run, thread, folder, info) if is_file else None
 
-    def _of_root(self, head: _Payload) -> Run | None:
+    def _of_root(self, head: _Payload) -> SessionOwner | None:
         """Return the run whose thread started the sub-agent that a session is of."""
         return self._by_thread.get(head.session_id) or self._by_thread.get(head.parent_thread_id)
 
     def _describe(
-        self, path: Path, run: Run | None, thread: str, folder: Path | None, info: os.stat_result
+        self,
+        path: Path,
+        run: SessionOwner | None,
+        thread: str,
+        folder: Path | None,
+        info: os.stat_result,
     ) -> SessionFile:
         gone = ""
         if run and run.thread_id == thread and not self._is_in_newest(run, path):
@@ -114,14 +118,14 @@ class SessionFiles:
         words = kept or ((gone or "its workspace is gone") if run else "of no run that is known")
         return SessionFile(path, run, figures, words, not kept)
 
-    def _is_in_newest(self, run: Run, path: Path) -> bool:
+    def _is_in_newest(self, run: SessionOwner, path: Path) -> bool:
         """Return whether a file lies in the home in which the run's thread goes on."""
         home = self._homes.get(run.thread_account, self._homes[""])
         return real_path(path).is_relative_to(home)
 
     def _kept(
         self,
-        run: Run | None,
+        run: SessionOwner | None,
         thread: str,
         folder: Path | None,
         touched: float,
@@ -141,9 +145,8 @@ class SessionFiles:
             return "can be resumed"
         return ""
 
-    def _can_come_back(self, run: Run) -> bool:
-        path = path_here(run)
-        return path in self._in_trash or (bool(path) and os.path.lexists(path))
+    def _can_come_back(self, run: SessionOwner) -> bool:
+        return run.path in self._in_trash or (bool(run.path) and os.path.lexists(run.path))
 
     def _is_ours(self, folder: Path) -> bool:
         """Return whether a folder is where a workspace is or was."""
@@ -184,7 +187,3 @@ def _head(path: Path) -> _Payload | None:
 @lru_cache(HEADS)
 def _compressed_head(path: Path, _inode: int, _modified_ns: int, _size: int) -> _Payload:
     return _decode(first_line(path, HEAD_BYTES)).payload
-
-
-def _is_in_place(run: Run) -> bool:
-    return run.workspace is not None and run.workspace.kind is WorkspaceKind.IN_PLACE
