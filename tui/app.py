@@ -19,7 +19,7 @@ from textual.filter import LineFilter
 from textual.notifications import Notify, SeverityLevel
 
 from tui import commands
-from tui.keymap import checked_keymap
+from tui.keymap import active_binding, checked_keymap
 from tui.screens.live import (
     BatchRequested,
     CodeRequested,
@@ -370,7 +370,7 @@ class SwarmApp(App[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Show why a greyed key does nothing, where its grey does not explain it."""
-        active = self.screen.active_bindings.get(event.key)
+        active = active_binding(self.screen, event.key)
         if active and not active.enabled and active.binding.id:
             self._explain(active.binding.id)
 

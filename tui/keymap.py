@@ -9,12 +9,17 @@ import difflib
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
+from typing import TYPE_CHECKING, Any, cast
 
-from textual.binding import BindingsMap
+from textual.binding import ActiveBinding, BindingsMap
 from textual.dom import DOMNode
 from textual.keys import KEY_ALIASES, Keys
 
 from tui.commands import BY_ID, COMMANDS, NAMES, OTHER_SCREENS, keys_of
+
+if TYPE_CHECKING:
+    from textual.app import App
+    from textual.screen import Screen
 
 _MODIFIERS = ("ctrl", "alt", "shift", "super")
 _SIGNS = (chr(code) for code in range(33, 127) if not chr(code).isalnum())
@@ -35,6 +40,23 @@ def is_own_key(node: DOMNode, bindings: BindingsMap, key: str) -> bool:
     """Return whether `key` is a command of `node` that can act now: then it does nothing else."""
     own = bindings.key_to_bindings.get(key, ())  # Textual's own bindings have no id
     return any(binding.id and node.check_action(binding.action, ()) for binding in own)
+
+
+def active_binding(screen: Screen[Any], key: str) -> ActiveBinding | None:
+    """Return what a key does now, as `Screen.active_bindings` does: that asks every other key, too.
+
+    A key waits for this: all keys of a screen take a few milliseconds.
+    """
+    found: ActiveBinding | None = None
+    app = cast("App[Any]", screen.app)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
+    for node, bindings in screen._modal_binding_chain:  # pyright: ignore[reportPrivateUsage]  Textual's own order of keys
+        for binding in bindings.key_to_bindings.get(key, ()):
+            if found and (found.binding.priority or not binding.priority):
+                continue
+            state = app._check_action_state(binding.action, node)  # pyright: ignore[reportPrivateUsage]  as Textual asks it
+            if state is not False:
+                found = ActiveBinding(node, binding, bool(state), binding.tooltip)
+    return found
 
 
 def checked_keymap(keys: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:

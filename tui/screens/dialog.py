@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
+from textual.renderables.background_screen import BackgroundScreen
 from textual.screen import ModalScreen
+
+from tui.screens.styled_once import StyledOnce
+from tui.terminal.dimmed import DimmedScreen
 
 T = TypeVar("T")
 
 
-class Dialog(ModalScreen[T], Generic[T]):
+class Dialog(StyledOnce[T], ModalScreen[T], Generic[T]):
     """A box over the screen; `esc` closes it without an answer."""
 
     DEFAULT_CSS = """
@@ -52,6 +56,13 @@ class Dialog(ModalScreen[T], Generic[T]):
         Binding("tab", "app.focus_next", "next field", show=False, priority=True),
         Binding("shift+tab", "app.focus_previous", "field before", show=False, priority=True),
     ]
+
+    def render(self) -> Any:  # noqa: ANN401  as Textual has it: two types that are not related
+        """Draw the screen below, tinted."""
+        below = super().render()
+        if isinstance(below, BackgroundScreen):
+            return DimmedScreen(below.screen, below.color)  # pyright: ignore[reportUnknownMemberType]  the library's type is partial
+        return below
 
     def dismiss(self, result: T | None = None) -> AwaitComplete:
         """Close with an answer; a key typed while the dialog closes answers nothing else."""

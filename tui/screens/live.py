@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from textual import getters, on, work
 from textual.dom import DOMNode
 from textual.message import Message
-from textual.screen import Screen
 from textual.timer import Timer
 
 from engine.domain.errors import UserError
@@ -18,6 +17,7 @@ from engine.domain.fault import faults_words
 from engine.domain.queue import present_holds
 from engine.domain.record import mutable_record
 from tui.keymap import checked_keymap
+from tui.screens.styled_once import StyledOnce
 from tui.terminal.compositor import DirtyCompositor
 from tui.widgets.base.marks import MarksChanged
 from tui.widgets.status.key_bar import KeyBar
@@ -125,7 +125,7 @@ def stop_work(screen: LiveScreen) -> bool:
     return screen.works is not None and screen.works.stop()
 
 
-class LiveScreen(Screen[None]):
+class LiveScreen(StyledOnce[None]):
     """A screen of its own mode: the app hands it every batch while its mode is shown."""
 
     top_bar = getters.query_one(TopBar)

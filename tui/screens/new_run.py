@@ -95,14 +95,16 @@ class NewRun(Dialog[str]):
         with Vertical(classes="box") as box:
             box.border_title = Content("New run")
             box.border_subtitle = Content(commands.hints("form", self._keymap))
-            yield RunFields(self._draft, self._engine.config, self._find_files)
+            is_unfolded = app_of(self).size.height >= OPTIONS_FROM
+            yield RunFields(
+                self._draft, self._engine.config, self._find_files, is_unfolded=is_unfolded
+            )
             yield Static(id="problem")
             with Horizontal(classes="buttons"):
                 yield Button(Content("Start"), id="start", compact=True)
 
     def on_mount(self) -> None:
         """Begin with the prompt."""
-        self.fields.unfold(is_open=app_of(self).size.height >= OPTIONS_FROM)
         self.fields.mount(self._nearest, after="#prompt")
         self.prompt_area.focus()
         self.prompt_area.move_cursor(self.prompt_area.document.end)

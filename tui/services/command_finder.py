@@ -52,18 +52,20 @@ class CommandFinder:
         screen = self._app.live_screen
         return screen.carrier(command.scope) if screen else None
 
-    def applies(self, command: Command) -> bool:
-        """Return whether a key means something on the present screen, even if not right now."""
-        active = self._app.screen.active_bindings.values()
-        has_key = any(each.binding.id == command.id for each in active)
-        return has_key or self.carrier(command) is not None
+    def applicable(self) -> list[Command]:
+        """Return the commands that mean something on the present screen, even if not right now."""
+        active = {each.binding.id for each in self._app.screen.active_bindings.values()}
+        return [
+            command
+            for command in commands.COMMANDS
+            if command.id in active or self.carrier(command) is not None
+        ]
 
     def open_help(self) -> None:
         """Show the keys of the present screen."""
         from tui.screens.help import HelpScreen
 
-        shown = [command for command in commands.COMMANDS if self.applies(command)]
-        self._app.push_screen(HelpScreen(shown, self._app.keys, self._command_line))
+        self._app.push_screen(HelpScreen(self.applicable(), self._app.keys, self._command_line))
 
     def open_palette(self) -> None:
         """Offer every command, template and run by its name."""

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 TO_DO = "Describe the task  ·  @ names a file"
 MORE = "Text to append to the template (optional)  ·  @ names a file"
 ALONE = "runs of this prompt, each in a workspace of its own"
+UNFOLDED = "-unfolded"
 KIND_WORDS = ("worktree", "copy", "empty", "from run", "in place")
 
 
@@ -60,8 +61,10 @@ class RunFields(VerticalScroll, can_focus=False):
     parameters = getters.query_one(ParameterFields)
     options = getters.query_one(RunOptions)
 
-    def __init__(self, draft: Draft, config: Config, files: Files) -> None:
-        super().__init__()
+    def __init__(
+        self, draft: Draft, config: Config, files: Files, *, is_unfolded: bool = False
+    ) -> None:
+        super().__init__(classes=UNFOLDED if is_unfolded else None)
         self._draft, self._config, self._files = draft, config, files
         self._template: Template | None = None
 
@@ -115,7 +118,7 @@ class RunFields(VerticalScroll, can_focus=False):
         """Show the options, or fold them."""
         if not is_open and self.options.has_focus_within:
             focus_now(self.prompt_area)
-        self.set_class(is_open, "-unfolded")
+        self.set_class(is_open, UNFOLDED)
 
     def enter_options(self) -> None:
         """Go to the first option, as much in sight as there is room for."""
@@ -125,7 +128,7 @@ class RunFields(VerticalScroll, can_focus=False):
     @property
     def is_unfolded(self) -> bool:
         """True while the options are shown."""
-        return self.has_class("-unfolded")
+        return self.has_class(UNFOLDED)
 
     @on(OptionList.OptionSelected)
     def _file_clicked(self, event: OptionList.OptionSelected) -> None:

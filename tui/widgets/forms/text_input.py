@@ -8,6 +8,8 @@ from textual.widgets import Input
 from engine.domain.text import one_line
 from tui.widgets.base.key_order import carry_out
 
+COMPACT = "-textual-compact"
+"""The class that `compact` adds: a field that has it already is not styled once more when made."""
 LETTERS = {
     "slash": "/",
     "plus": "+",
@@ -35,7 +37,12 @@ class TextInput(Input):
         self, value: str = "", *, placeholder: str = "", id: str | None = None, limit: int = 4_000
     ) -> None:
         super().__init__(
-            one_line(value, limit), placeholder=placeholder, id=id, compact=True, max_length=limit
+            one_line(value, limit),
+            placeholder=placeholder,
+            id=id,
+            classes=COMPACT,
+            compact=True,
+            max_length=limit,
         )
         self.cursor_blink = False
 
