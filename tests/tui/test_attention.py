@@ -20,7 +20,8 @@ def heard(engine: FakeEngine, attention: AlertTracker, *ids: str) -> list[str]:
 
 def test_a_run_that_needs_somebody_is_told_once_and_again_after_a_retry() -> None:
     engine, attention = four_runs(), AlertTracker()
-    attention.begin(engine.view.runs, None)
+    attention.begin(None)
+    attention.know(engine.view.runs.values())
     assert heard(engine, attention, "b2") == []  # it failed before
     engine.happen("c3", Notice("warning", "stalled: silent for 5:00", subject=Subject.STALLED))
     assert heard(engine, attention, "c3") == ["Port the tests: stalled"]
@@ -37,7 +38,8 @@ def test_of_a_batch_its_end_is_told() -> None:
     engine, attention = four_runs(), AlertTracker()
     for run_id in ("e5", "e6"):
         engine.add(run_id, "One of two", batch="pair")
-    attention.begin(engine.view.runs, None)
+    attention.begin(None)
+    attention.know(engine.view.runs.values())
     engine.pass_through("e5", S.PREPARING, S.RUNNING, S.FAILED)
     assert heard(engine, attention, "e5") == []
     engine.pass_through("e6", S.PREPARING, S.RUNNING, S.SUCCEEDED)

@@ -8,10 +8,14 @@ import pytest
 from fake_engine import FakeEngine, S, app_on, chosen, listed, screen_of
 from textual.pilot import Pilot
 
+from engine.domain.attention import Attention
+from engine.domain.events import Notice
 from engine.domain.model import Run, RunSpec
+from tui.models import run_standings, slices
 from tui.models.grouped_runs import GroupedRuns
 from tui.screens import run_browser
 from tui.screens.runs import RunsScreen
+from tui.services import toast_history
 
 RUNS, AT_ONCE = 60, 10
 SIZE = (120, 40)
@@ -23,6 +27,9 @@ def _few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_browser, "A_FEW", 3)
     monkeypatch.setattr(run_browser, "SLICE_S", 0.0)
     monkeypatch.setattr(run_browser, "SHOWN_S", 0.0)
+    for module in (run_standings, toast_history):
+        monkeypatch.setattr(module, "AT_ONCE", AT_ONCE)
+    monkeypatch.setattr(slices, "SLICE", 3)
 
 
 def engine_with_runs() -> FakeEngine:
@@ -102,3 +109,36 @@ async def test_an_old_run_is_revealed_although_it_is_not_arranged_yet() -> None:
         await whole(pilot, screen)
         assert isinstance(screen.panes.run_list.arrangement, GroupedRuns)
         assert len(listed(app)) == RUNS
+
+
+async def test_the_latest_runs_are_counted_at_once_and_each_of_the_others_once() -> None:
+    engine = engine_with_runs()
+    app = app_on(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        counts = screen_of(app).top_bar.counts
+        assert AT_ONCE <= counts[Attention.NEEDS_YOU] < RUNS
+        engine.pass_through("r000", S.QUEUED)  # it is counted as it is now, whoever comes first
+        engine.pass_through(f"r{RUNS - 1:03}", S.QUEUED)
+        async with asyncio.timeout(10):
+            while screen_of(app).top_bar.counts[Attention.NEEDS_YOU] < RUNS - 2:
+                await pilot.pause()
+        for _ in range(20):
+            await pilot.pause()
+        counts = screen_of(app).top_bar.counts
+        assert counts[Attention.NEEDS_YOU] == RUNS - 2
+        assert counts[Attention.QUEUED] == 2
+
+
+async def test_old_runs_that_failed_before_the_start_ring_no_bell() -> None:
+    engine = engine_with_runs()
+    app = app_on(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        await whole(pilot, screen_of(app))
+        async with asyncio.timeout(10):
+            while screen_of(app).top_bar.counts[Attention.NEEDS_YOU] < RUNS:
+                await pilot.pause()
+        await pilot.pause()
+        for run_id in ("r000", "r030"):
+            engine.happen(run_id, Notice("info", "its workspace was moved"))
+            await pilot.pause()
+        assert not app.toasts.records

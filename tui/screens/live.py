@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,10 +162,19 @@ class LiveScreen(StyledOnce[None]):
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was shown."""
-        self.top_bar.count_all(self.engine.view.runs)
+        if rest := self.top_bar.count_all(self.engine.view.runs):
+            self.run_worker(self._count_rest(rest), group="count", exclusive=True)
         self.tell_queue()
         self._news_at = self.top_bar.news_at
         self._wind()
+
+    async def _count_rest(self, ids: Sequence[str]) -> None:
+        """Count the other runs of a home with very many; keys are read between."""
+        from tui.models.slices import slices  # few homes have as many
+
+        async for some in slices(ids):
+            self.top_bar.count_more(self.engine.view.runs, some)
+        self._news_at = max(self._news_at, self.top_bar.news_at)
 
     def take(self, batch: EventBatch) -> None:
         """Take in what happened, at the cost of what changed."""

@@ -7,7 +7,7 @@ terminal is known to make one of OSC 9 or OSC 777: another might print what it d
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from engine.domain.account_choice import of_queue
 from engine.domain.attention import needs_you
@@ -32,9 +32,17 @@ class AlertTracker:
         self._open = set[str]()
         self._pause: Pause | None = None
 
-    def begin(self, runs: Mapping[str, Run], pause: Pause | None) -> None:
-        """Remember the current state, which is not news."""
-        self.hear(runs, runs.keys(), (), pause)
+    def begin(self, pause: Pause | None) -> None:
+        """Remember the present pause, which is not news."""
+        self._pause = of_queue(pause)
+
+    def know(self, runs: Iterable[Run]) -> None:
+        """Remember how runs are, which is not news."""
+        for run in runs:
+            if needs_you(run):
+                self._needy.add(run.id)
+            if run.spec.batch and not _is_over(run):
+                self._open.add(run.spec.batch)
 
     def hear(
         self,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from textual.notifications import SeverityLevel
 from textual.timer import Timer
 
+from tui.models.run_standings import AT_ONCE
 from tui.services.alerts import GAP_S, AlertTracker, desktop
 from tui.widgets.status.toast import ToastRecord
 
@@ -48,7 +50,22 @@ class ToastHistory:
     def begin_alerts(self) -> None:
         """Take the present state as known: it causes no alert."""
         engine = self._app.engine
-        self._tracker.begin(engine.view.runs, engine.pause)
+        ids = sorted(engine.view.runs, reverse=True)  # ids begin with the time
+        self._tracker.begin(engine.pause)
+        self._know(ids[:AT_ONCE])
+        if rest := ids[AT_ONCE:]:
+            self._app.run_worker(self._know_rest(rest), group="alerts")
+
+    async def _know_rest(self, ids: Sequence[str]) -> None:
+        """Take the state of the other runs of a home with very many as known."""
+        from tui.models.slices import slices  # few homes have as many
+
+        async for some in slices(ids):
+            self._know(some)
+
+    def _know(self, ids: Sequence[str]) -> None:
+        runs = self._app.engine.view.runs
+        self._tracker.know(runs[run_id] for run_id in ids if run_id in runs)
 
     def alert(self, batch: EventBatch) -> None:
         """Ring where an event needs the user, or ends a run."""

@@ -96,9 +96,14 @@ class TopBar(Widget):
         """Return the time of the last event of any run."""
         return self._counts.news_at
 
-    def count_all(self, runs: Mapping[str, Run]) -> None:
-        """Count the runs that changed since, and show the limits that they reported last."""
-        self._counts.count_all(runs)
+    def count_all(self, runs: Mapping[str, Run]) -> Sequence[str]:
+        """Count the runs that changed since; return those that are left for `count_more`."""
+        return self._counts.count_all(runs)
+
+    def count_more(self, runs: Mapping[str, Run], ids: Sequence[str]) -> None:
+        """Count runs that were left, and show the counts."""
+        self._counts.count_more(runs, ids)
+        self._draw()
 
     def count(self, runs: Mapping[str, Run], ids: Iterable[str]) -> None:
         """Count the runs in `ids` again."""
