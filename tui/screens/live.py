@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import getters, on, work
 from textual.dom import DOMNode
 from textual.message import Message
+from textual.screen import Screen
 from textual.timer import Timer
 
 from engine.domain.errors import UserError
@@ -17,7 +18,6 @@ from engine.domain.fault import faults_words
 from engine.domain.queue import present_holds
 from engine.domain.record import mutable_record
 from tui.keymap import checked_keymap
-from tui.screens.styled_once import StyledOnce
 from tui.terminal.compositor import DirtyCompositor
 from tui.widgets.base.marks import MarksChanged
 from tui.widgets.status.key_bar import KeyBar
@@ -125,7 +125,7 @@ def stop_work(screen: LiveScreen) -> bool:
     return screen.works is not None and screen.works.stop()
 
 
-class LiveScreen(StyledOnce[None]):
+class LiveScreen(Screen[None]):
     """A screen of its own mode: the app hands it every batch while its mode is shown."""
 
     top_bar = getters.query_one(TopBar)
@@ -162,19 +162,10 @@ class LiveScreen(StyledOnce[None]):
 
     def on_screen_resume(self) -> None:
         """Catch up with what happened while another screen was shown."""
-        if rest := self.top_bar.count_all(self.engine.view.runs):
-            self.run_worker(self._count_rest(rest), group="count", exclusive=True)
+        self.top_bar.count_all(self.engine.view.runs)
         self.tell_queue()
         self._news_at = self.top_bar.news_at
         self._wind()
-
-    async def _count_rest(self, ids: Sequence[str]) -> None:
-        """Count the other runs of a home with very many; keys are read between."""
-        from tui.models.slices import slices  # few homes have as many
-
-        async for some in slices(ids):
-            self.top_bar.count_more(self.engine.view.runs, some)
-        self._news_at = max(self._news_at, self.top_bar.news_at)
 
     def take(self, batch: EventBatch) -> None:
         """Take in what happened, at the cost of what changed."""

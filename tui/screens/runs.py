@@ -76,8 +76,11 @@ class RunsScreen(LiveScreen):
         self._styled_as = self.classes
 
     def expect_size(self, size: Size) -> None:
-        """Set the classes of a size before anything is styled."""
-        super().expect_size(size)
+        """Set the classes of a size before anything is styled: styling twice takes time."""
+        steps = (self.HORIZONTAL_BREAKPOINTS, size.width), (self.VERTICAL_BREAKPOINTS, size.height)
+        for breakpoints, length in steps:
+            name = max(one for one in breakpoints or () if one[0] <= length)[1]
+            self.add_class(name, update=False)
         self._styled_as = self.classes
 
     def compose(self) -> ComposeResult:

@@ -1,4 +1,4 @@
-"""Base of all screens: each is styled once as it opens, in its size, and painted once.
+"""Base of all dialogs: each is styled once as it opens, in its size, and painted once.
 
 Textual styles all widgets of a screen when they are mounted, again when the screen is shown, and
 again when its first size adds the classes of that size: each takes 2 ms a widget. It paints the

@@ -96,14 +96,18 @@ class TopBar(Widget):
         """Return the time of the last event of any run."""
         return self._counts.news_at
 
-    def count_all(self, runs: Mapping[str, Run]) -> Sequence[str]:
-        """Count the runs that changed since; return those that are left for `count_more`."""
-        return self._counts.count_all(runs)
+    def count_all(self, runs: Mapping[str, Run]) -> None:
+        """Count the runs that changed since, and show the limits that they reported last."""
+        if rest := self._counts.count_all(runs):
+            self.run_worker(self._count_rest(runs, rest), group="count", exclusive=True)
 
-    def count_more(self, runs: Mapping[str, Run], ids: Sequence[str]) -> None:
-        """Count runs that were left, and show the counts."""
-        self._counts.count_more(runs, ids)
-        self._draw()
+    async def _count_rest(self, runs: Mapping[str, Run], ids: Sequence[str]) -> None:
+        """Count the other runs of a home with very many; keys are read between."""
+        from tui.models.slices import slices  # few homes have as many
+
+        async for some in slices(ids):
+            self._counts.count_more(runs, some)
+            self._draw()
 
     def count(self, runs: Mapping[str, Run], ids: Iterable[str]) -> None:
         """Count the runs in `ids` again."""
