@@ -25,7 +25,7 @@ class StyledOnce(Screen[T]):
     """A screen that has the classes of its size before its widgets are made."""
 
     focused: Reactive[Widget | None] = Reactive(None, repaint=False)
-    """What has the focus; it draws itself, nothing else of a screen shows where that is."""
+    """The widget with the focus: it draws itself, nothing else shows where the focus is."""
     _has_been_shown = False
     _has_size = False
 

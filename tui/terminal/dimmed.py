@@ -15,7 +15,7 @@ STYLES = 4_096
 
 
 class DimmedScreen(BackgroundScreen):
-    """Textual's tint, which it makes anew for each piece of text, at each paint of the dialog."""
+    """Textual's tint, which it makes again for each piece of text, at each paint of the dialog."""
 
     @classmethod
     def process_segments(cls, segments: Iterable[Segment], color: Color) -> Iterable[Segment]:
