@@ -45,6 +45,14 @@ def title(widget: Widget) -> str:
     return str(widget.border_title)
 
 
+async def file_of(app: SwarmApp, node: Node, run: str, path: str) -> CodeView:
+    """Open a file of the run while the node does not answer."""
+    node.is_silent = True
+    app.screen.post_message(CodeRequested("file", run, path))
+    await becomes(lambda: isinstance(app.screen, FileScreen))
+    return app.screen.query_one(CodeView)
+
+
 async def test_changes_are_read_again_once_the_node_answers(paths: Paths, tmp_path: Path) -> None:
     node = Node(tmp_path)
     async with dashboard(paths, node, tmp_path) as (app, run):
@@ -65,10 +73,7 @@ async def test_whole_file_shows_what_it_is_of_and_is_read_again(
 ) -> None:
     node = Node(tmp_path)
     async with dashboard(paths, node, tmp_path) as (app, run):
-        node.is_silent = True
-        app.screen.post_message(CodeRequested("file", run, "a.txt"))
-        await becomes(lambda: isinstance(app.screen, FileScreen))
-        code = app.screen.query_one(CodeView)
+        code = await file_of(app, node, run, "a.txt")
         await becomes(lambda: "checkpoint 1 · one does not answer" in title(code))
         workspace = app.engine.view.runs[run].workspace
         assert workspace
@@ -85,10 +90,7 @@ async def test_file_that_no_checkpoint_has_is_waited_for_with_the_reason(
     monkeypatch.setattr("engine.execution.cluster.calls.READ_PATIENCE_S", 1.0)
     node = Node(tmp_path)
     async with dashboard(paths, node, tmp_path) as (app, run):
-        node.is_silent = True
-        app.screen.post_message(CodeRequested("file", run, "b.log"))
-        await becomes(lambda: isinstance(app.screen, FileScreen))
-        code = app.screen.query_one(CodeView)
+        code = await file_of(app, node, run, "b.log")
         await becomes(lambda: code.empty_text == "Waiting for the node one …")
         await becomes(lambda: "b.log is not in checkpoint 1" in code.empty_text)
         assert code.empty_text.startswith("The node one does not answer")

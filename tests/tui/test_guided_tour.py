@@ -24,7 +24,7 @@ async def test_a_hint_stays_until_it_was_followed() -> None:
         for key in ("g", "G"):  # at least one of them moves the cursor
             await pilot.press(key)
             tour.refresh()
-        assert "enter reads the log" in tour.hint
+        assert "reads the log" in tour.hint
         await pilot.press("enter")
         tour.refresh()
         await pilot.pause()

@@ -98,6 +98,55 @@ async def test_the_cursor_and_marks_stay_on_old_runs_in_another_order() -> None:
         assert screen.panes.run_list.marks.ids == {"r001", "r004"}
 
 
+def pause(screen: RunsScreen) -> None:
+    """Arrange again, and leave the runs that do not come at once to the test."""
+    screen.browser._arrange_rest = _nothing  # type: ignore[method-assign]
+    screen.rearrange()
+
+
+async def _nothing() -> None:
+    """Arrange nothing."""
+
+
+async def test_the_cursor_stays_where_its_run_no_longer_matches_while_more_are_found() -> None:
+    app = app_on(engine_with_runs())
+    async with app.run_test(size=SIZE) as pilot:
+        screen = screen_of(app)
+        run_list = screen.panes.run_list
+        await whole(pilot, screen)
+        screen.reveal("r002")
+        screen.browser.reverse()  # the oldest come first: those found later stand above
+        await whole(pilot, screen)
+        pause(screen)
+        screen.browser.filter("needle")
+        latest = f"r{RUNS - 1:03}"
+        assert run_list.cursor_run == latest
+        screen.browser.finish()
+        await pilot.pause()
+        assert listed(app) == ["r003", latest]
+        assert run_list.cursor_run == chosen(app) == latest
+
+
+async def test_marks_follow_runs_that_are_forgotten_or_not_arranged_yet() -> None:
+    engine = engine_with_runs()
+    app = app_on(engine)
+    async with app.run_test(size=SIZE) as pilot:
+        screen = screen_of(app)
+        run_list = screen.panes.run_list
+        await whole(pilot, screen)
+        run_list.marks.set(["r001", "r004"])
+        pause(screen)
+        await pilot.press("space")  # marks the newest, and no old mark is lost
+        assert run_list.marks.ids == {"r001", "r004", f"r{RUNS - 1:03}"}
+        engine.forget("r004")
+        await pilot.pause()
+        await pilot.press("space")
+        assert "r004" not in {run.id for run in screen.browser.marked()}
+        screen.browser.finish()
+        assert run_list.marks.ids >= {"r001", f"r{RUNS - 1:03}"}
+        assert "r004" not in run_list.marks.ids
+
+
 async def test_an_old_run_is_revealed_although_it_is_not_arranged_yet() -> None:
     app = app_on(engine_with_runs())
     async with app.run_test(size=SIZE) as pilot:

@@ -215,6 +215,11 @@ class GroupedRuns:
         """Return whether all runs are arranged."""
         return not self._left
 
+    def awaits(self, run_id: str) -> bool:
+        """Return whether a run is left to arrange, and may be shown then."""
+        at = bisect_left(self._left, run_id)
+        return self._left[at : at + 1] == [run_id] and run_id in self.runs
+
     def add_more(self, count: int) -> list[Run]:
         """Arrange some more of the runs that are left, the latest of them; return them."""
         ids = self._left[-count:]

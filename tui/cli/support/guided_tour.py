@@ -49,7 +49,11 @@ class GuidedTour:
                 "move.down",
                 lambda: self._has_moved() or bool(self._done),
             ),
-            TourStep("{key} reads the log of the run", "run.open", self._is_in_log),
+            TourStep(
+                "{key} on a run that has not ended reads the log of the run",
+                "run.open",
+                self._is_in_log,
+            ),
             TourStep(
                 "{key} shows the command that an agent asks for; "
                 f"{self._key('inbox.approve')} approves it",

@@ -49,9 +49,16 @@ class MarksChanged(Message):
 class Marks:
     """Marked ids of a view; an id that is no longer shown loses its mark."""
 
-    def __init__(self, view: LineView, lines: Callable[[], MarkableLines]) -> None:
+    def __init__(
+        self,
+        view: LineView,
+        lines: Callable[[], MarkableLines],
+        is_awaited: Callable[[str], bool] = lambda one: False,
+    ) -> None:
+        """Mark ids of `lines`; those that are awaited there keep their marks meanwhile."""
         self._view = view
         self._lines = lines
+        self._is_awaited = is_awaited
         self.ids: AbstractSet[str] = frozenset()
         """The marked ids; another set after every change."""
         self._anchor: str | None = None
@@ -62,7 +69,7 @@ class Marks:
     def set(self, ids: Iterable[str]) -> None:
         """Mark exactly these ids, as far as they are shown."""
         lines = self._lines()
-        marked = frozenset(one for one in ids if one in lines)
+        marked = frozenset(one for one in ids if one in lines or self._is_awaited(one))
         if marked != self.ids:
             self.ids = marked
             self._view.refresh(self._view.stretch(0, self._view.size.height))

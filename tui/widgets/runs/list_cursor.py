@@ -43,13 +43,22 @@ class ListCursor:
         if self._held is None:
             return None
         is_heading, name = self._held
+        if not is_heading and name not in self._view.arrangement:
+            return None
         group = name if is_heading else self._view.arrangement.group_of(name)
         return group if self._view.arrangement.has_heading(group) else None
 
     @property
-    def is_held(self) -> bool:
-        """Return whether a run or heading is remembered."""
-        return self._held is not None
+    def is_awaited(self) -> bool:
+        """Return whether the remembered run is not arranged yet.
+
+        One that is gone is not waited for: the run now under the cursor is held instead, or the
+        runs that follow would push another one under it.
+        """
+        if self._held is None:
+            return False
+        is_heading, name = self._held
+        return not is_heading and self._view.arrangement.awaits(name)
 
     def hold(self) -> None:
         """Remember what the cursor is on, and announce another run."""

@@ -56,7 +56,7 @@ class RunList(MarkableView):
     ) -> None:
         super().__init__(title="Runs", empty_text=empty_text, id=id)
         self.arrangement = GroupedRuns(ListOptions(), {})
-        self.marks = Marks(self, lambda: self.arrangement)
+        self.marks = Marks(self, lambda: self.arrangement, lambda run: self.arrangement.awaits(run))
         self.painter = RunPainter(self, columns, wait, lately, cost)
         self.painter.now = clock()
         self._clock = clock
@@ -108,16 +108,15 @@ class RunList(MarkableView):
         new = max(0, min(old if found is None else found, len(self.arrangement) - 1))
         if top:
             top += self.region_of(new).y - self.region_of(old).y
-        if self.arrangement.is_whole:
-            self.marks.drop_hidden()
+        self.marks.drop_hidden()
         if not (self.line_count and len(self.arrangement)):
             self.refresh()  # the columns' headings come or go
         self.set_lines(len(self.arrangement), cursor=new, top=top)
         self._fit_tiles()
         if not top:
             self.show_line(self.cursor_line)
-        if found is not None or self.arrangement.is_whole or not self._held.is_held:
-            self._held.hold()  # else its run may be among those that are not arranged yet
+        if found is not None or not self._held.is_awaited:
+            self._held.hold()
 
     def _paint_changed(self) -> None:
         changed, self._changed = self._changed, set()
