@@ -23,7 +23,7 @@ from engine.disk.cleanup_plan import (
     place_of,
     plan,
 )
-from engine.disk.current_workspaces import standing
+from engine.disk.current_workspaces import candidates, standing
 from engine.disk.node_workspaces import NodeWorkspaceSizes
 from engine.disk.scan.scanner import FolderScanner, FolderSize
 from engine.disk.trash import Trash, TrashEntry
@@ -111,10 +111,10 @@ class WorkspaceCleanup:
             return candidate
 
         async with FolderScanner(self._config.cleanup.rebuildable) as scanner:
-            candidates = await asyncio.gather(*(examine(run) for run in runs))
+            found = await asyncio.gather(*(examine(run) for run in runs))
         if not (wish.here_only or wish.artefacts_only):
-            candidates += await self._nodes.candidates(await standing_candidates(self._store, ()))
-        return plan(candidates, wish, time.time())
+            found += await self._nodes.candidates(await standing_candidates(self._store, ()))
+        return plan(found, wish, time.time())
 
     async def _candidate(
         self, run: Run, scanner: FolderScanner, wish: CleanupFilter, asked: OriginCache
@@ -152,16 +152,21 @@ class WorkspaceCleanup:
         self, paths: Collection[str], told: Callable[[str, UnsavedWork], None]
     ) -> None:
         """Report the unsaved work of each of these workspaces, of runs that ended."""
-        turn, asked = asyncio.Semaphore(LOOKS_ASIDE), OriginCache()
+        asked, worthless = OriginCache(), self._config.cleanup.worthless
+        known = await candidates(self._store, self._paths)  # at rest: they may be very many
+        runs = await standing(self._store, self._paths, known)
 
-        async def report(run: Run, path: str) -> None:
-            async with turn:
-                told(path, await unsaved(run, self._paths, self._config.cleanup.worthless, asked))
+        def by_path() -> list[tuple[str, Run]]:
+            ended = {path_here(run): run for run in runs if _has_ended(run)}
+            return [(path, ended[path]) for path in paths if path in ended]
 
-        runs = await standing(self._store, self._paths)
-        ended = {path_here(run): run for run in runs if _has_ended(run)}
-        wanted = (path for path in paths if path in ended)
-        await asyncio.gather(*(report(ended[path], path) for path in wanted))
+        waiting = iter(await asyncio.to_thread(by_path))
+
+        async def report() -> None:
+            for path, run in waiting:
+                told(path, await unsaved(run, self._paths, worthless, asked))
+
+        await asyncio.gather(*(report() for _ in range(LOOKS_ASIDE)))
 
     async def unsaved_of(
         self, runs: Sequence[Run], looked: Callable[[int, int], None]

@@ -14,7 +14,7 @@ from engine.config import workspace_roots
 from engine.config.paths import Paths
 from engine.config.settings import Config
 from engine.domain.hosts import path_here
-from engine.domain.model import Run
+from engine.domain.model import LOCAL, Run
 
 
 class LocationKind(StrEnum):
@@ -90,6 +90,11 @@ def workspaces(paths: Paths, runs: Iterable[Run]) -> list[DiskLocation]:
                     place = DiskLocation(LocationKind.WORKSPACE, path, path.name, run, project.name)
                     places.append(place)
     return places
+
+
+def elsewhere(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs whose workspace is on another machine. Blocking: runs may be at rest."""
+    return [run for run in runs if run.workspace and run.workspace.host != LOCAL]
 
 
 def named_runs(paths: Paths) -> list[str]:

@@ -107,6 +107,7 @@ class Disk:
         found = await asyncio.to_thread(
             locations.find, self._paths, runs, await projects(self._store)
         )
+        runs = await asyncio.to_thread(locations.elsewhere, runs)  # the others are not held
         if LocationKind.AGENT in kinds:
             found += await asyncio.to_thread(locations.of_agents, self._config)
         found = [place for place in found if place.kind in kinds]

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 DECODED = 500
 """Runs that are decoded at a time: about 4 ms, in which no key is read."""
+RESTED = 128
+"""Runs that are put to rest at a time, which takes about as long."""
 _EVENT = "e.id, r.id, e.seq, e.at, e.attempt, e.type, e.data"
 # Its family is found by the index; which of these are below it stands in their specs.
 _BELOW = """top = coalesce((SELECT top FROM runs WHERE id = ?), ?)
@@ -293,6 +295,15 @@ async def decoded(rows: Sequence[Any]) -> list[Run]:
     for first in range(DECODED, len(rows), DECODED):
         await _turn()
         runs += codec.runs_from(rows[first : first + DECODED])
+    return runs
+
+
+async def rested(rows: Sequence[Any]) -> list[Run]:
+    """Return the runs of rows as `decoded` does, those that ended at rest: of very many runs."""
+    runs: list[Run] = []
+    for first in range(0, len(rows), RESTED):
+        runs += modules.resting.at_rest(rows[first : first + RESTED])
+        await _turn()
     return runs
 
 
