@@ -1,9 +1,11 @@
-"""Disk work in a home with many ended runs: only those with something on the disk are decoded."""
+"""Disk work in a home with many ended runs: few are decoded, and none is held."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncGenerator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,11 @@ import pytest
 from benchmarks.year import YearSize, fill
 from engine.config.paths import Paths
 from engine.config.settings import Config
-from engine.disk.service import COUNTED
+from engine.disk.locations import LocationKind
+from engine.disk.service import COUNTED, DiskUsage
+from engine.domain.model import Run
 from engine.engine import CleanupFilter, Engine
-from engine.store import codec, reading
+from engine.store import codec, reading, resting
 from engine.store.standing import bases_unused
 
 RUNS, STANDING = 240, 3
@@ -92,3 +96,33 @@ async def test_other_work_goes_on_between_runs_that_are_decoded(
     assert [run.id for run in runs] == sorted((run.id for run in runs), reverse=True)
     assert len(runs) == RUNS and max(decoded) == 20
     assert rounds >= RUNS // 20
+
+
+async def test_no_whole_run_is_held_for_each_workspace_that_is_looked_at(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = lru_cache(4)(resting._whole.__wrapped__)  # pyright: ignore[reportPrivateUsage]  fewer runs will do
+    monkeypatch.setattr(resting, "_whole", whole)
+    await asyncio.to_thread(fill, paths.home, YearSize(60, 0, 60, has_files=True))
+    before, found, places = _whole_runs(), list[int](), list[str]()
+
+    def looked_at() -> None:
+        found.append(_whole_runs() - before)
+
+    def told(one: DiskUsage) -> None:
+        if one.place.kind is LocationKind.WORKSPACE and one.done:
+            places.append(str(one.place.path))
+            if len(places) == 30:
+                looked_at()
+
+    async with Engine.open(paths, Config(), follow=False) as engine:
+        await engine.disk.measure(told, {LocationKind.WORKSPACE})
+        assert len(places) == 60
+        await engine.disk.report_unsaved(places[:2], lambda _path, _work: looked_at())
+    assert len(found) == 3
+    assert max(found) <= 20
+
+
+def _whole_runs() -> int:
+    gc.collect()
+    return sum(type(one) is Run for one in gc.get_objects())
