@@ -18,6 +18,7 @@ from engine.domain.errors import UserError
 from engine.domain.model import LOCAL, Run, RunSpec
 from engine.domain.run_option import value_of
 from engine.system.environment import requested_environment, separate_agents_code
+from engine.system.time_limit import time_limit
 
 VALID_S = 20.0
 """Time for which a successful check counts for the next requests."""
@@ -83,7 +84,7 @@ class LoginCheck:
             return
         # An agent that does not answer is asked again by the scheduler, which reports it.
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE_S):
+            async with time_limit(PATIENCE_S):
                 if error := await self._error(spec, environment, present):
                     raise error
         self._succeeded[key] = time.monotonic()

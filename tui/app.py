@@ -36,6 +36,7 @@ from tui.services.modes import add_modes
 from tui.services.queue_actions import QueueActions
 from tui.services.theming import FAINT, Theming
 from tui.services.toast_history import ToastHistory
+from tui.terminal.closed_widgets import let_go_of_closed_widgets
 from tui.widgets.base.throttle import FLUSH_S
 from tui.widgets.runs.run_columns import checked_columns
 from tui.widgets.status.toast import report
@@ -84,6 +85,7 @@ class SwarmApp(App[None]):
         command_line: CommandNames = tuple,
     ) -> None:
         super().__init__()
+        let_go_of_closed_widgets()
         self.engine = engine
         self.clock = self._time_of_runs(clock)
         self.theming = Theming(self)

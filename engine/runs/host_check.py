@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from engine.domain.model import ANY_NODE, LOCAL, Run, RunSpec, WorkspaceKind
 from engine.domain.nearest import hint
 from engine.domain.node import NodeCondition
 from engine.domain.text import printable_name
+from engine.system.time_limit import time_limit
 
 if TYPE_CHECKING:
     from engine.execution.cluster.cluster import ClusterPort
@@ -87,6 +87,6 @@ def wait_notices(run: Run, services: LazyServices) -> list[Notice]:
 async def _names(cluster: ClusterPort) -> list[str] | None:
     """Return the names of the nodes; None where the scheduler does not answer."""
     with suppress(TimeoutError, UserError):  # the run waits for its node
-        async with asyncio.timeout(ASK_S):
+        async with time_limit(ASK_S):
             return [node.name for node in await cluster.nodes()]
     return None

@@ -15,6 +15,7 @@ from engine.domain.hosts import path_here
 from engine.domain.model import Run, WorkspaceKind, WorkspaceSpec
 from engine.domain.text import printable_name
 from engine.system.files import real_path
+from engine.system.time_limit import time_limit
 from engine.workspaces.create.free_space import size_of
 from engine.workspaces.create.uncommitted import uncommitted
 from engine.workspaces.git import repository
@@ -53,7 +54,7 @@ class SourceInspector:
     async def inspect(self, spec: WorkspaceSpec) -> SourceInfo | None:
         """Look at the repository that a workspace would be made from; None where there is none."""
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with time_limit(LIMIT_S):
                 folder = await self._folder(spec)
                 found = await self._repository(spec, folder) if folder else None
                 if found is None or found.head is None or found.top is None:
@@ -73,7 +74,7 @@ class SourceInspector:
         In a repository those git knows, elsewhere those found first: a bounded number.
         """
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with time_limit(LIMIT_S):
                 folder = await self._folder(spec)
                 found = await self._repository(spec, folder) if folder else None
                 if folder is None:
@@ -90,7 +91,7 @@ class SourceInspector:
     async def refs(self, spec: WorkspaceSpec) -> list[tuple[str, str]]:
         """Name the branches and tags of the repository, the newest first, each with its kind."""
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with time_limit(LIMIT_S):
                 folder = await self._folder(spec)
                 found = await self._repository(spec, folder) if folder else None
                 return await _named_refs(found.git) if found else []
@@ -100,7 +101,7 @@ class SourceInspector:
     async def size(self, spec: WorkspaceSpec, ignore: Sequence[str] = ()) -> int | None:
         """Estimate the bytes that a workspace would take; None: unknown."""
         try:
-            async with asyncio.timeout(LIMIT_S):
+            async with time_limit(LIMIT_S):
                 folder = await self._folder(spec)
                 if folder is None or spec.kind is WorkspaceKind.IN_PLACE:
                     return 0

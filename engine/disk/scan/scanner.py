@@ -17,6 +17,7 @@ from typing import Any, Self
 from engine.domain.folder_size import FolderSize
 from engine.system.child_files import path_of
 from engine.system.ending import end, kill
+from engine.system.time_limit import time_limit
 
 WORKERS = 2
 """More do not help once the system knows the folders, and keys would wait for them."""
@@ -136,7 +137,7 @@ class FolderScanner:
         try:
             while True:
                 # It reports a few times a second: a longer silence is a disk that does not answer.
-                async with asyncio.timeout(SILENT_S):
+                async with time_limit(SILENT_S):
                     size = int.from_bytes(await worker.stdout.readexactly(4), "big")
                     told = marshal.loads(await worker.stdout.readexactly(size))
                 yield _parse(path, told)

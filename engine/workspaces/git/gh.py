@@ -15,6 +15,7 @@ from pathlib import Path
 from engine.system import programs
 from engine.system.ending import end_group
 from engine.system.environment import own_environment
+from engine.system.time_limit import time_limit
 
 LIMIT_BYTES = 4 * 1024**2
 """The output that is read of a command; one with more fails."""
@@ -48,7 +49,7 @@ async def run(
     except OSError as error:
         raise GhFailure(f"gh cannot be started: {error.strerror}") from error
     try:
-        async with asyncio.timeout(limit_s):
+        async with time_limit(limit_s):
             out, err = await _communicate(process, text.encode("utf-8", "replace"))
             code = await process.wait()
     except TimeoutError:

@@ -20,6 +20,7 @@ from engine.system import programs
 from engine.system.child import Child
 from engine.system.code_variables import without_unsafe
 from engine.system.environment import is_distrusted, trusted_path, workspace_environment
+from engine.system.time_limit import time_limit
 from engine.workspaces.files.special_files import unreadable
 from engine.workspaces.git import process_watch
 from engine.workspaces.git.config_files import Setting, hooks_disabled, in_environment
@@ -152,7 +153,7 @@ class Git:
         """
         child = self._start(arguments, stdin, stdout, limit_bytes)
         try:
-            async with asyncio.timeout(limit_s):
+            async with time_limit(limit_s):
                 await self._wait(child)
         except TimeoutError:
             raise late(arguments[0], limit_s) from None

@@ -9,9 +9,11 @@ from textual import events, on
 from textual.widgets import TextArea
 
 from engine.domain.text import printable
+from tui.terminal.closed_widgets import forget_watcher
 from tui.widgets.base.key_order import carry_out
 from tui.widgets.forms.file_autocomplete import FileAutocomplete, matching
 from tui.widgets.forms.text_input import LETTERS
+from tui.widgets.status.toast import app_of
 
 _MENTION = re.compile(r"(?:^|(?<=[\s(]))@([^\s@]*)$")
 Files = Callable[[], Awaitable[Sequence[str]]]
@@ -52,6 +54,10 @@ class PromptArea(TextArea):
         self.cursor_blink = False
         self._files, self._mentions = files, mentions
         self._dismissed = False
+
+    def on_unmount(self) -> None:
+        """Be gone."""
+        forget_watcher(app_of(self), self)
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
         """Keep every letter in the text, also one that is a command elsewhere, such as `-`."""
