@@ -12,7 +12,7 @@ _FORK_THREADS = """SELECT value FROM runs, json_each(
         CASE WHEN json_valid(spec) THEN spec ELSE '{}' END, '$.fork.threads')
     WHERE runs.id > ? AND runs.id <= ?"""
 _TAGS = """SELECT DISTINCT value FROM runs, json_each(
-    CASE WHEN json_valid(state) THEN state ELSE '{}' END, '$.tags')"""
+    CASE WHEN json_valid(state) THEN state ELSE '{}' END, '$.tags') WHERE type = 'text'"""
 _WITH_PULL_REQUEST = """SELECT spec, state, id FROM runs WHERE CASE WHEN json_valid(state)
     THEN json_type(state, '$.pull_request') = 'object' OR json_type(state, '$.pushed') = 'object'
     ELSE 0 END ORDER BY id DESC"""
@@ -28,12 +28,12 @@ class ForkedThreads(NamedTuple):
 async def projects(store: StoreReader) -> list[str]:
     """Return the projects of all runs."""
     rows = await _read(store, "SELECT DISTINCT project FROM runs ORDER BY project")
-    return [row[0] for row in rows]
+    return list(_strings(row[0] for row in rows))
 
 
 async def tags(store: StoreReader) -> list[str]:
     """Return the tags of all runs."""
-    return sorted(str(row[0]) for row in await _read(store, _TAGS))
+    return sorted(_strings(row[0] for row in await _read(store, _TAGS)))
 
 
 async def with_pull_requests(store: StoreReader) -> list[Run]:
@@ -53,4 +53,5 @@ async def _read(store: StoreReader, query: str, values: Sequence[str] = ()) -> l
 
 
 def _strings(values: Iterable[object]) -> Iterable[str]:
+    """Return the texts among values of rows, some of which may be damaged."""
     return (value for value in values if isinstance(value, str))

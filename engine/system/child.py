@@ -7,6 +7,7 @@ end (before Python 3.12), and a transport, a stream and a task for each pipe.
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -53,7 +54,7 @@ class Child:
 
     It reads `stdin`, or an open file, which stays open. `stdout` is an open file that its output
     goes to; without one, more than `limit_bytes` of output end it. Raises OSError where it cannot
-    be started.
+    be started, or not be watched: then it is killed.
     """
 
     def __init__(
@@ -89,10 +90,14 @@ class Child:
         self.pid = self._process.pid
         self._pipes: set[IO[bytes]] = set()
         self._unfed = memoryview(feed)
-        self._watch_end()
-        self._read(self._process.stdout, self.out, is_bound=True)
-        self._read(self._process.stderr, self.errors)
-        self._feed(self._process.stdin)
+        try:
+            self._watch_end()
+            self._read(self._process.stdout, self.out, is_bound=True)
+            self._read(self._process.stderr, self.errors)
+            self._feed(self._process.stdin)
+        except BaseException:
+            self._abandon()
+            raise
 
     def kill(self) -> None:
         """Kill it with all of its group, unless its end is known."""
@@ -120,15 +125,31 @@ class Child:
         if cancelled:
             raise cancelled
 
+    def _abandon(self) -> None:
+        """Kill it and close its pipes, while its end may have no watcher."""
+        self.kill()  # `Popen` waits for it with the next program, if nothing else does
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe and not pipe.closed:
+                self._close(pipe)
+
     def _watch_end(self) -> None:
         """Note the end: Linux reports it at a handle, elsewhere a thread waits for it."""
         opened: _Open | None = getattr(os, "pidfd_open", None)
         with suppress(OSError):  # before Linux 5.3, or no handle is left
             if opened:
-                handle = opened(self.pid)
-                self._loop.add_reader(handle, self._reap, handle)
+                self._watch(opened(self.pid))
                 return
-        threading.Thread(target=self._reap_later, name="child", daemon=True).start()
+        try:
+            threading.Thread(target=self._reap_later, name="child", daemon=True).start()
+        except RuntimeError as error:  # no thread is left
+            raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN)) from error
+
+    def _watch(self, handle: int) -> None:
+        try:
+            self._loop.add_reader(handle, self._reap, handle)
+        except BaseException:
+            os.close(handle)
+            raise
 
     def _reap(self, handle: int) -> None:
         self._loop.remove_reader(handle)

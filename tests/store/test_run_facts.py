@@ -40,6 +40,17 @@ async def test_labels_and_pull_requests_are_found_beside_a_damaged_record(databa
         assert (await run_facts.forked_threads(store, ForkedThreads())).threads == frozenset()
 
 
+async def test_labels_of_damaged_records_are_texts_or_left_out(database: Path) -> None:
+    states = ('{"tags":null}', '{"tags":[null,5,["n"],"kept"]}', '{"tags":{"k":1}}', "[]", "")
+    async with open_store(database) as store:
+        ids = [await _made(store, project="a") for _ in states]
+        with closing(sqlite3.connect(database)) as db, db:
+            db.executemany("UPDATE runs SET state = ? WHERE id = ?", zip(states, ids, strict=True))
+            db.execute("UPDATE runs SET project = x'ff00' WHERE id = ?", ids[:1])
+        assert await run_facts.tags(store) == ["kept"]
+        assert await run_facts.projects(store) == ["a"]
+
+
 async def test_threads_of_later_forks_are_added_to_those_that_are_known(database: Path) -> None:
     async with open_store(database) as store:
         known = await run_facts.forked_threads(store, ForkedThreads())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import gc
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +118,31 @@ async def test_no_file_stays_open() -> None:
     with pytest.raises(OSError, match="No such file"):
         started("/no/such/program", stdin=MANY)
     assert set(os.listdir("/proc/self/fd")) == before
+
+
+# The next program takes note of its end, since nothing watches it.
+@pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning")
+@pytest.mark.parametrize("lacking", ["watches", "threads"])
+async def test_a_program_that_cannot_be_watched_is_killed(
+    lacking: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_watch(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no watch is left")
+
+    def no_thread(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "add_reader", no_watch)
+    if lacking == "threads":
+        monkeypatch.setattr(threading.Thread, "start", no_thread)
+    read, write = os.pipe()
+    try:
+        with pytest.raises(OSError, match="no watch" if lacking == "watches" else "unavailable"):
+            started("/bin/sleep", "600", stdin=MANY, stdout=write)
+        os.close(write)
+        monkeypatch.undo()
+        async with asyncio.timeout(WAIT_S):
+            assert await asyncio.to_thread(os.read, read, 1) == b""  # nobody holds the other end
+    finally:
+        os.close(read)
+        gc.collect()  # else its warning may come in another test
