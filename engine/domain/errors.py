@@ -716,7 +716,12 @@ def reported(code: str) -> UserError:
 def os_failure(error: OSError) -> UserError:
     """Return the error for a failed system call."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return user_error("DISK_FULL")
+        name = f"{error.filename} cannot be written: " if error.filename else ""
+        return user_error("DISK_FULL", name and f"{name}the disk or your quota on it is full.")
+    if error.errno == errno.EFBIG:
+        name = f"{error.filename} cannot be written: " if error.filename else ""
+        message = f"{name}it would be larger than files may be here."
+        return user_error("INTERNAL", message[0].upper() + message[1:], "Check `ulimit -f`.")
     if error.errno == errno.EROFS:
         name = f"{error.filename} cannot be written" if error.filename else ""
         return user_error("DISK_READ_ONLY", name and f"{name}: the file system is read-only.")

@@ -39,7 +39,8 @@ def keep_house(db: sqlite3.Connection) -> None:
 def describe(db: sqlite3.Connection) -> str:
     """Return the content of a whole database in words, and what it keeps that is large."""
     runs, events = db.execute(_COUNTS).fetchone()
-    words = [f"{runs} runs, {events} events, no damage", _kept_words(db)]
+    counted = f"{runs} run{'s' * (runs != 1)}, {events} event{'s' * (events != 1)}"
+    words = [f"{counted}, no damage", _kept_words(db)]
     if (log := log_bytes(db)) > LOG_BYTES:
         words.append(f"its log takes {size(log)}")
     if (free := free_bytes(db)) > LOG_BYTES:

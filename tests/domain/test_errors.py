@@ -100,3 +100,11 @@ def test_an_error_is_data_too() -> None:
 )
 def test_what_the_system_refuses_has_a_code(number: int, code: str) -> None:
     assert os_failure(OSError(number, "refused")).code == code
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_file_that_could_not_be_written_is_named_where_it_is_known(number: int) -> None:
+    named = os_failure(OSError(number, "refused", "/data/a.txt"))
+    assert named.message.startswith("/data/a.txt cannot be written: ")
+    assert os_failure(OSError(number, "refused")).message[0].isupper()
+    assert "INTERNAL" not in os_failure(OSError(number, "refused")).message

@@ -18,6 +18,7 @@ from engine.workspaces.apply.restore import restore
 from engine.workspaces.checkpoints import owned_objects
 from engine.workspaces.checkpoints.checkpoints import Checkpoints
 from engine.workspaces.create import create
+from engine.workspaces.git.repository import object_format_of
 
 KINDS = ("worktree", "copy", "in-place")
 FILES: dict[str, str | bytes] = {"a.txt": "one\ntwo\n", "sub/deep/b.txt": "b\n", "sub/c": "c\n"}
@@ -336,3 +337,13 @@ async def test_a_branch_and_a_commit_come_home_after_a_rewrite(tmp_path: Path, h
     await apply(run, ApplyRequest(source, ApplyMode.MERGE, "swarm/r1", "words"), home)
     assert (source / "new" / "file").read_text() == "n\n"
     assert git(source, "fsck", "--full", "--strict", "--no-dangling") == ""
+
+
+@pytest.mark.parametrize("name", ["objectFormat", "objectformat"])
+def test_the_format_of_our_own_repository_is_known_as_git_writes_it(
+    tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "config").write_text(f"[extensions]\n\t{name} = sha256\n")
+    assert object_format_of(tmp_path) == "sha256"
+    (tmp_path / "config").write_text("[core]\n\tbare = true\n")
+    assert object_format_of(tmp_path) == "sha1"

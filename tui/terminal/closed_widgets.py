@@ -29,7 +29,7 @@ def _inner_outer(
 
 
 def forget_watcher(app: DOMNode, widget: DOMNode) -> None:
-    """Remove a widget that is gone from those that are told when a reactive of the app changes."""
+    """Remove a widget that is gone from the watchers of the reactives of the app."""
     for watchers in getattr(app, "__watchers", {}).values():
         watchers[:] = [one for one in watchers if one[0] is not widget]
 

@@ -249,7 +249,8 @@ def make_private(
 
 def object_format_of(git_dir: Path) -> str:
     """Return the hash that a git directory of ours makes object ids with; raises OSError."""
-    return "sha256" if b"objectFormat = sha256" in (git_dir / "config").read_bytes() else "sha1"
+    settings = (git_dir / "config").read_bytes().lower()  # git writes them in small letters
+    return "sha256" if b"objectformat = sha256" in settings else "sha1"
 
 
 @contextmanager

@@ -56,7 +56,7 @@ class PromptArea(TextArea):
         self._dismissed = False
 
     def on_unmount(self) -> None:
-        """Be gone."""
+        """Remove the watcher of the theme."""
         forget_watcher(app_of(self), self)
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
