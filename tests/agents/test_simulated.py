@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
@@ -210,6 +211,14 @@ def test_default_task_takes_six_to_ten_seconds() -> None:
     steps = script.parse(default_task.directives("Add a retry to the client"), 1)
     waits = sum(float(step.words[0]) for step in steps if step.name == "wait")
     assert 6 <= waits + sum(step.number("takes") for step in steps) <= 10
+
+
+@pytest.mark.parametrize("word", ["Try it", "Return", "class"])
+def test_default_task_names_its_function_by_no_word_of_the_language(word: str) -> None:
+    lines = "\n".join(default_task.directives(word))
+    names = re.findall(r"def (\w+)\(", lines)
+    assert names
+    assert not any(map(iskeyword, names))
 
 
 @pytest.mark.parametrize("prompt", ["", "🙂 \x1b[31m", "a " * 5000, 'say "hi" \\ it\'s', "Класс"])

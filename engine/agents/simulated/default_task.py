@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from keyword import iskeyword
 
 _SMALL_WORDS = {"a", "an", "and", "for", "in", "it", "of", "on", "please", "the", "to", "with"}
 _THOUGHTS = (
@@ -65,7 +66,8 @@ def _seed(prompt: str) -> int:
 def _name(prompt: str) -> str:
     words = re.findall(r"[a-z][a-z0-9]*", prompt[:400].lower())
     telling = [word[:16] for word in words if word not in _SMALL_WORDS][:3]
-    return "_".join(telling) or "simulated_task"
+    name = "_".join(telling) or "simulated_task"
+    return f"{name}_it" if iskeyword(name) else name  # it names a function
 
 
 def _first_draft(name: str, seed: int) -> str:
