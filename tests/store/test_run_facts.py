@@ -77,7 +77,7 @@ async def test_owners_of_sessions_are_what_their_whole_runs_are(database: Path) 
         origin = ForkOrigin("r", Workspace("/w", WorkspaceKind.EMPTY), threads=("t1", "t2"))
         places = (
             Workspace("/in/place", WorkspaceKind.IN_PLACE),
-            Workspace("/work/tree", WorkspaceKind.WORKTREE, host="node-1"),
+            Workspace("/a/worktree", WorkspaceKind.WORKTREE, host="node-1"),
             Workspace("/copy", WorkspaceKind.COPY),
             None,
         )

@@ -166,7 +166,7 @@ async def test_the_latest_runs_are_counted_at_once_and_each_of_the_others_once()
     async with app.run_test(size=SIZE) as pilot:
         counts = screen_of(app).top_bar.counts
         assert AT_ONCE <= counts[Attention.NEEDS_YOU] < RUNS
-        engine.pass_through("r000", S.QUEUED)  # it is counted as it is now, whoever comes first
+        engine.pass_through("r000", S.QUEUED)  # counted once, as it is now
         engine.pass_through(f"r{RUNS - 1:03}", S.QUEUED)
         async with asyncio.timeout(10):
             while screen_of(app).top_bar.counts[Attention.NEEDS_YOU] < RUNS - 2:
