@@ -56,6 +56,27 @@ async def test_a_dialog_is_styled_once_as_it_opens(
         )
 
 
+@pytest.mark.parametrize("key", ["question_mark", "n"])
+async def test_a_dialog_looks_as_if_styled_again_where_the_terminal_changes_as_it_opens(
+    key: str,
+) -> None:
+    app = an_app()
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await pilot.press(key)
+        await pilot.resize_terminal(*SIZES[0])
+        app.theme = "nord"
+        assert app.live_screen
+        app.live_screen.tick()  # else a clock behind the dialog may move between the two looks
+        await pilot.pause()
+        await pilot.pause()
+        seen = app.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]  as Textual paints it
+        app.screen.update_node_styles(animate=False)
+        app.screen.refresh(layout=True)
+        await pilot.pause()
+        again = app.screen._compositor.render_strips()  # pyright: ignore[reportPrivateUsage]  as Textual paints it
+        assert [list(strip) for strip in seen] == [list(strip) for strip in again]
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_one_key_is_asked_for_as_all_are(size: tuple[int, int]) -> None:
     app = an_app()
